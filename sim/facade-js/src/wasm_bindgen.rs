@@ -1,0 +1,331 @@
+//! `JsValue` and what `wasm-bindgen` offers around it.
+//!
+//! A [`JsValue`] is a primitive or a reference to an object; cloning it never copies an object. Equality
+//! is `===`. Not there: the `#[wasm_bindgen]` attribute, closures, symbols and the arithmetic operators.
+
+mod cast;
+mod convert;
+pub(crate) mod debug;
+mod throw;
+
+use std::rc::Rc;
+
+pub use cast::JsCast;
+pub use throw::{JsError, UnwrapThrowExt, throw_str, throw_val};
+
+use crate::heap::{BigInt, Kind, Obj, Repr, Text, number_to_string, string_to_number};
+
+/// What a Worker imports with a star.
+pub mod prelude {
+    pub use super::{JsCast, JsError, JsValue, UnwrapThrowExt};
+}
+
+/// Any value of JavaScript: a primitive, or a reference to an object.
+///
+/// It belongs to its thread (neither `Send` nor `Sync`), as a handle onto an engine does.
+#[derive(Clone)]
+pub struct JsValue {
+    pub(crate) repr: Repr,
+}
+
+impl JsValue {
+    /// `undefined`.
+    pub const UNDEFINED: Self = Self::of(Repr::Undefined);
+    /// `null`.
+    pub const NULL: Self = Self::of(Repr::Null);
+    /// `true`.
+    pub const TRUE: Self = Self::of(Repr::Bool(true));
+    /// `false`.
+    pub const FALSE: Self = Self::of(Repr::Bool(false));
+
+    pub(crate) const fn of(repr: Repr) -> Self {
+        Self { repr }
+    }
+
+    /// A string.
+    #[expect(clippy::should_implement_trait, reason = "the name is wasm-bindgen's")]
+    pub fn from_str(text: &str) -> Self {
+        Self::of(Repr::String(Text::from(text)))
+    }
+
+    /// A number.
+    pub const fn from_f64(n: f64) -> Self {
+        Self::of(Repr::Number(n))
+    }
+
+    /// A boolean.
+    pub const fn from_bool(b: bool) -> Self {
+        Self::of(Repr::Bool(b))
+    }
+
+    /// `undefined`.
+    pub const fn undefined() -> Self {
+        Self::UNDEFINED
+    }
+
+    /// `null`.
+    pub const fn null() -> Self {
+        Self::NULL
+    }
+
+    /// `BigInt(text)`, for decimal text of at most 128 bits.
+    ///
+    /// # Panics
+    /// On any other text, where JavaScript throws a `SyntaxError`.
+    pub fn bigint_from_str(text: &str) -> Self {
+        match BigInt::parse(text) {
+            Some(n) => Self::of(Repr::BigInt(Rc::new(n))),
+            None => throw_str(&format!("Cannot convert {text} to a BigInt")),
+        }
+    }
+
+    /// The number, if it is one. A `BigInt` is not.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self.repr {
+            Repr::Number(n) => Some(n),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is a string.
+    pub fn as_string(&self) -> Option<String> {
+        self.text().map(|text| text.as_str().to_owned())
+    }
+
+    /// The boolean, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.repr {
+            Repr::Bool(b) => Some(b),
+            _ => None,
+        }
+    }
+
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self.repr, Repr::Null)
+    }
+
+    /// Whether it is `undefined`.
+    pub fn is_undefined(&self) -> bool {
+        matches!(self.repr, Repr::Undefined)
+    }
+
+    /// Whether it is `null` or `undefined`.
+    pub fn is_null_or_undefined(&self) -> bool {
+        self.is_null() || self.is_undefined()
+    }
+
+    /// Whether it is a string.
+    pub fn is_string(&self) -> bool {
+        matches!(self.repr, Repr::String(_))
+    }
+
+    /// Whether it is a `BigInt`.
+    pub fn is_bigint(&self) -> bool {
+        matches!(self.repr, Repr::BigInt(_))
+    }
+
+    /// Whether it is an object (`typeof v === "object"` and not `null`).
+    pub fn is_object(&self) -> bool {
+        matches!(self.repr, Repr::Object(_))
+    }
+
+    /// `Array.isArray(v)`.
+    pub fn is_array(&self) -> bool {
+        self.object().is_some_and(|o| matches!(o.kind, Kind::Array(_)))
+    }
+
+    /// Always false: there are no functions here.
+    pub fn is_function(&self) -> bool {
+        false
+    }
+
+    /// Always false: there are no symbols here.
+    pub fn is_symbol(&self) -> bool {
+        false
+    }
+
+    /// `typeof v`, as a string value.
+    pub fn js_typeof(&self) -> Self {
+        let name = match self.repr {
+            Repr::Undefined => "undefined",
+            Repr::Null | Repr::Object(_) => "object",
+            Repr::Bool(_) => "boolean",
+            Repr::Number(_) => "number",
+            Repr::String(_) => "string",
+            Repr::BigInt(_) => "bigint",
+        };
+        Self::from(Text::Literal(name))
+    }
+
+    /// `key in obj`; false where JavaScript throws because `obj` is no object.
+    pub fn js_in(&self, obj: &Self) -> bool {
+        obj.object().is_some_and(|o| o.get(&self.to_text()).is_some())
+    }
+
+    /// `!!v`.
+    pub fn is_truthy(&self) -> bool {
+        !self.is_falsy()
+    }
+
+    /// `!v`.
+    pub fn is_falsy(&self) -> bool {
+        match &self.repr {
+            Repr::Undefined | Repr::Null => true,
+            Repr::Bool(b) => !b,
+            Repr::Number(n) => *n == 0.0 || n.is_nan(),
+            Repr::String(text) => text.is_empty(),
+            Repr::BigInt(n) => n.is_zero(),
+            Repr::Object(_) => false,
+        }
+    }
+
+    /// `a == b`.
+    pub fn loose_eq(&self, other: &Self) -> bool {
+        match (&self.repr, &other.repr) {
+            (Repr::Undefined | Repr::Null, Repr::Undefined | Repr::Null) => true,
+            (Repr::Undefined | Repr::Null, _) | (_, Repr::Undefined | Repr::Null) => false,
+            (Repr::Object(_), Repr::Object(_))
+            | (Repr::String(_), Repr::String(_))
+            | (Repr::BigInt(_), Repr::BigInt(_)) => self == other,
+            (Repr::Object(_), _) => Self::from(self.to_text()).loose_eq(other),
+            (_, Repr::Object(_)) => self.loose_eq(&Self::from(other.to_text())),
+            (Repr::BigInt(n), Repr::String(text)) | (Repr::String(text), Repr::BigInt(n)) => {
+                BigInt::parse(text).is_some_and(|m| m == **n)
+            }
+            _ => self.to_number() == other.to_number(),
+        }
+    }
+
+    /// `+v` without the check: what is no number is converted or NaN.
+    pub fn unchecked_into_f64(&self) -> f64 {
+        self.to_number()
+    }
+
+    /// The text of a string value.
+    pub(crate) fn text(&self) -> Option<&Text> {
+        match &self.repr {
+            Repr::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The object behind the value.
+    pub(crate) fn object(&self) -> Option<&Rc<Obj>> {
+        match &self.repr {
+            Repr::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// `Number(v)`.
+    pub(crate) fn to_number(&self) -> f64 {
+        match &self.repr {
+            Repr::Undefined => f64::NAN,
+            Repr::Null => 0.0,
+            Repr::Bool(b) => f64::from(u8::from(*b)),
+            Repr::Number(n) => *n,
+            Repr::String(text) => string_to_number(text),
+            Repr::BigInt(n) => {
+                let magnitude = n.magnitude() as f64;
+                if n.is_negative() { -magnitude } else { magnitude }
+            }
+            Repr::Object(object) => match &object.kind {
+                Kind::Date(time) => time.get(),
+                _ => string_to_number(&self.to_text()),
+            },
+        }
+    }
+
+    /// `String(v)`.
+    pub(crate) fn to_text(&self) -> Text {
+        match &self.repr {
+            Repr::Undefined => Text::Literal("undefined"),
+            Repr::Null => Text::Literal("null"),
+            Repr::Bool(true) => Text::Literal("true"),
+            Repr::Bool(false) => Text::Literal("false"),
+            Repr::Number(n) => Text::from(number_to_string(*n)),
+            Repr::String(text) => text.clone(),
+            Repr::BigInt(n) => Text::from(n.to_string()),
+            Repr::Object(object) => debug::object_to_text(object),
+        }
+    }
+}
+
+impl Default for JsValue {
+    /// `undefined`.
+    fn default() -> Self {
+        Self::UNDEFINED
+    }
+}
+
+impl PartialEq for JsValue {
+    /// `a === b`: objects by identity, NaN equals nothing.
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.repr, &other.repr) {
+            (Repr::Undefined, Repr::Undefined) | (Repr::Null, Repr::Null) => true,
+            (Repr::Bool(a), Repr::Bool(b)) => a == b,
+            (Repr::Number(a), Repr::Number(b)) => a == b,
+            (Repr::String(a), Repr::String(b)) => a == b,
+            (Repr::BigInt(a), Repr::BigInt(b)) => a == b,
+            (Repr::Object(a), Repr::Object(b)) => Rc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::js_sys::{Array, Object};
+
+    #[test]
+    fn equality_is_that_of_three_equals_signs() {
+        assert_ne!(JsValue::NULL, JsValue::UNDEFINED);
+        assert_ne!(JsValue::from_f64(f64::NAN), JsValue::from_f64(f64::NAN));
+        assert_eq!(JsValue::from_f64(0.0), JsValue::from_f64(-0.0));
+        assert_eq!(JsValue::from("a"), JsValue::from_str("a"));
+        assert_ne!(JsValue::from(1), JsValue::from("1"));
+        assert_ne!(JsValue::from(1), JsValue::from(1_u64));
+        let object = JsValue::from(Object::new());
+        assert_eq!(object, object.clone());
+        assert_ne!(object, JsValue::from(Object::new()));
+    }
+
+    #[test]
+    fn loose_equality_converts() {
+        assert!(JsValue::NULL.loose_eq(&JsValue::UNDEFINED));
+        assert!(!JsValue::NULL.loose_eq(&JsValue::from(0)));
+        assert!(JsValue::from("1").loose_eq(&JsValue::from(1)));
+        assert!(JsValue::from(1_u64).loose_eq(&JsValue::from("1")));
+        assert!(JsValue::TRUE.loose_eq(&JsValue::from(1)));
+        let array: JsValue = Array::of(&[JsValue::from(5)]).into();
+        assert!(array.loose_eq(&JsValue::from(5)));
+    }
+
+    #[test]
+    fn truth_is_that_of_javascript() {
+        for falsy in [
+            JsValue::UNDEFINED,
+            JsValue::NULL,
+            JsValue::FALSE,
+            JsValue::from(0),
+            JsValue::from(-0.0),
+            JsValue::from(f64::NAN),
+            JsValue::from(""),
+            JsValue::from(0_u64),
+        ] {
+            assert!(falsy.is_falsy(), "{falsy:?}");
+        }
+        assert!(JsValue::from("0").is_truthy());
+        assert!(JsValue::from(Array::new()).is_truthy());
+    }
+
+    #[test]
+    fn typeof_names_the_type() {
+        assert_eq!(JsValue::NULL.js_typeof(), "object");
+        assert_eq!(JsValue::UNDEFINED.js_typeof(), "undefined");
+        assert_eq!(JsValue::from(1_i64).js_typeof(), "bigint");
+        assert_eq!(JsValue::from(1.5).js_typeof(), "number");
+    }
+}

@@ -1,0 +1,74 @@
+//! The API of workers-rs 0.8.7, answered by the simulator.
+//!
+//! The library of this crate is called `worker`, as the real one is. A Worker names the real crate for wasm and this one for every
+//! other target, and compiles unchanged for both: `use worker::*`, `#[event(fetch)]`, `Router`, bindings and all.
+//!
+//! The files carry upstream's names, and so does what they export. Three kinds:
+//!
+//! - plain HTTP, which needs no simulator: [`Request`], [`Response`], [`Headers`], [`Method`], [`Cors`], [`Router`], [`FormData`],
+//!   streams, [`AbortController`], [`Error`];
+//! - bindings, thin handles onto the simulator's state machines: [`Env`], [`kv`], [`d1`] and the like;
+//! - [`wasm_bindgen`] and [`js_sys`], JavaScript values without an engine, from `worker-native-js`.
+//!
+//! What the simulator does not know is absent, so that using it does not compile; where a type has to exist and a call cannot be
+//! answered, it answers an error that says so. `sim/parity` holds the signatures of both crates against each other.
+
+pub use url;
+pub use url::Url;
+pub use worker_native_js::{js_sys, wasm_bindgen};
+
+pub use crate::abort::*;
+pub use crate::cf::Cf;
+pub use crate::cors::Cors;
+#[cfg(feature = "d1")]
+pub use crate::d1::*;
+pub use crate::env::{Env, Secret, Var};
+pub use crate::error::Error;
+pub use crate::formdata::*;
+pub use crate::headers::Headers;
+pub use crate::kv::KvError;
+pub use crate::method::Method;
+pub use crate::request::{FromRequest, Request};
+pub use crate::request_init::*;
+pub use crate::response::{EncodeBody, IntoResponse, Response, ResponseBody, ResponseBuilder};
+pub use crate::router::{RouteContext, RouteParams, Router};
+pub use crate::streams::*;
+
+mod abort;
+mod cf;
+mod cors;
+#[cfg(feature = "d1")]
+pub mod d1;
+mod env;
+mod error;
+mod formdata;
+mod headers;
+mod js;
+pub mod kv;
+mod method;
+mod request;
+mod request_init;
+mod response;
+mod router;
+pub mod send;
+pub mod signal;
+mod streams;
+
+/// A `Result` whose error is [`Error`] unless another is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// `ok::Ok(value)` is `Result::<_, Error>::Ok(value)`, where the type of the error cannot be inferred.
+///
+/// A module of its own, because a function called `Ok` at the root would hide the variant from everyone who writes `use worker::*`.
+pub mod ok {
+    use super::Result;
+
+    /// The value as a [`Result`] of this crate.
+    ///
+    /// # Errors
+    /// Never.
+    #[allow(non_snake_case, reason = "it stands for the variant")]
+    pub fn Ok<T>(value: T) -> Result<T> {
+        Result::Ok(value)
+    }
+}

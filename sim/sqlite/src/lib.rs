@@ -1,0 +1,62 @@
+//! SQLite as D1 and SQLite-backed Durable Objects run it, made deterministic.
+//!
+//! One [`Database`] is one connection to one database, in memory or in a file. The engine is libSQL (SQLite 3.45.1 with the
+//! row counters Cloudflare's own build has), so rows read, rows written, query plans, type rules and error texts are the
+//! engine's and not a model of it. Around the engine stand five things that the platform adds or that a simulation needs:
+//!
+//! | file | what |
+//! |---|---|
+//! | `database.rs` | the connection: statements, transactions, sizes |
+//! | `statement.rs` | prepared statements, their cache, and the exact row counts of `count(*)` |
+//! | `policy.rs` | what untrusted SQL may do: functions, pragmas, `_cf_` names, transactions |
+//! | `limits.rs` | lengths, counts and depths, documented and as the open source runtime sets them |
+//! | `clock.rs`, `random.rs` | the only time and the only chance SQLite can see |
+//! | `script.rs` | cutting a text into statements the way SQLite does |
+//! | `error.rs` | the platform's error texts |
+//! | `math.rs` | the mathematical functions, which the bundled build leaves out |
+//!
+//! ```
+//! use edgeproof_sqlite::{Database, Dialect, Value};
+//!
+//! let mut db = Database::in_memory(Dialect::D1)?;
+//! db.execute_script("CREATE TABLE hits (id INTEGER PRIMARY KEY, path TEXT)", &[])?;
+//! let insert = db.query("INSERT INTO hits (path) VALUES (?1)", &["/".into()])?;
+//! assert_eq!((insert.rows_written, insert.changes, insert.last_row_id), (1, 1, 1));
+//! assert_eq!(db.query("SELECT path FROM hits", &[])?.rows, [[Value::Text("/".to_owned())]]);
+//! # Ok::<(), edgeproof_sqlite::SqlError>(())
+//! ```
+//!
+//! # Where it is not the production engine
+//!
+//! Cloudflare runs SQLite 3.53 (WORKERD 2026-08-22); this is 3.45.1. Functions and syntax newer than that are absent, and so is
+//! `DELETE … LIMIT`. libSQL's own additions (`RANDOM ROWID`, `ALTER TABLE … ALTER COLUMN … TO`) are accepted here and refused there.
+//!
+//! # What it deliberately does not do
+//!
+//! No gates, no queues, no latency, no billing, no bookmarks, no JavaScript number rounding: those belong to the platform that
+//! owns the database. No sharing: a [`Database`] stays on the thread that opened it.
+
+mod clock;
+mod database;
+mod error;
+mod limits;
+mod math;
+mod policy;
+mod random;
+mod script;
+mod statement;
+
+pub use clock::set_clock_unix_ms;
+pub use database::{Database, Outcome, Value};
+pub use error::{ErrorKind, SqlError};
+pub use limits::Limits;
+
+/// Which product the database belongs to. Both run the same engine under the same policy; they differ in how a text without a
+/// statement is answered and in the words of a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// A D1 database: comments and empty statements around a statement are ignored.
+    D1,
+    /// The SQLite storage of a Durable Object (`ctx.storage.sql`): a trailing comment is a statement that is not there.
+    DurableObject,
+}

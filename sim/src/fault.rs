@@ -1,0 +1,215 @@
+//! Faults: a printable, serialisable list of what goes wrong, and when.
+//!
+//! A world takes the list when it is built and injects from it; nothing else goes wrong by itself. So a run can be shown,
+//! compared, replayed and cut down by editing a list. `at_ms` counts from the start of the run. Most faults last `for_ms`
+//! and then heal by themselves, so every list ends in a healthy world.
+//!
+//! ```
+//! use edgeproof_sim::fault::{Fault, FaultKind};
+//!
+//! let faults: Vec<Fault> = serde_json::from_str(
+//!     r#"[{"at_ms": 1000, "kind": {"partition": {"a": "MEX", "b": "FRA", "for_ms": 5000}}}]"#,
+//! )?;
+//! assert_eq!(faults[0].to_string(), "at 1.000 s: partition between MEX and FRA for 5.000 s");
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+use crate::kernel::time::Instant;
+use crate::topology::Pop;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Milliseconds after the start of the run.
+    pub at_ms: u64,
+    /// What goes wrong.
+    pub kind: FaultKind,
+}
+
+/// An operation of KV that can be made to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KvOperation {
+    /// Uncached reads (and lists): a PoP's cache goes on answering, as it did in the outage of 2025-06-12.
+    Get,
+    /// Writes and deletes.
+    Put,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are named in each variant's text")]
+pub enum FaultKind {
+    /// Messages between PoPs `a` and `b` take `extra_ms` longer, each way.
+    LinkLatency { a: String, b: String, extra_ms: u64, for_ms: u64 },
+    /// No message passes between PoPs `a` and `b`: calls fail with `Network connection lost.`
+    Partition { a: String, b: String, for_ms: u64 },
+    /// The central KV store answers `pop` as it was `delay_ms` ago.
+    KvPropagationDelay { pop: String, delay_ms: u64, for_ms: u64 },
+    /// The central KV store answers `operation` with `status` (429, 500 or 503).
+    KvErrors { operation: KvOperation, status: u16, for_ms: u64 },
+    /// Objects of `class` cannot be reached: calls fail with `Network connection lost.` (retryable).
+    ObjectUnreachable { class: String, for_ms: u64 },
+    /// Every live object of `class` is reset, as by new code: memory is lost, calls in flight fail, storage stays.
+    ObjectReset { class: String },
+    /// Objects of `class` refuse calls as overloaded.
+    ObjectOverloaded { class: String, for_ms: u64 },
+    /// Commits of objects of `class` fail: what a turn wrote is undone, its messages are never sent, the object is reset.
+    ObjectStorageFailing { class: String, for_ms: u64 },
+    /// The database bound as `binding` works `factor` times as long.
+    D1Slow { binding: String, factor: f64, for_ms: u64 },
+    /// Calls of the database bound as `binding` fail with `Network connection lost.`
+    D1Failing { binding: String, for_ms: u64 },
+    /// Every isolate in `pop` is evicted: module memory is lost.
+    IsolateEvicted { pop: String },
+    /// The origin `host` takes requests and does not answer.
+    OriginHanging { host: String, for_ms: u64 },
+}
+
+impl FaultKind {
+    /// How long it lasts; `None` for one that is over at once.
+    pub fn duration(&self) -> Option<Duration> {
+        match self {
+            Self::LinkLatency { for_ms, .. }
+            | Self::Partition { for_ms, .. }
+            | Self::KvPropagationDelay { for_ms, .. }
+            | Self::KvErrors { for_ms, .. }
+            | Self::ObjectUnreachable { for_ms, .. }
+            | Self::ObjectOverloaded { for_ms, .. }
+            | Self::ObjectStorageFailing { for_ms, .. }
+            | Self::D1Slow { for_ms, .. }
+            | Self::D1Failing { for_ms, .. }
+            | Self::OriginHanging { for_ms, .. } => Some(Duration::from_millis(*for_ms)),
+            Self::ObjectReset { .. } | Self::IsolateEvicted { .. } => None,
+        }
+    }
+
+    /// The PoPs it names, so that a misspelt one is refused before the run.
+    pub fn pops(&self) -> Vec<&str> {
+        match self {
+            Self::LinkLatency { a, b, .. } | Self::Partition { a, b, .. } => vec![a, b],
+            Self::KvPropagationDelay { pop, .. } | Self::IsolateEvicted { pop } => vec![pop],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LinkLatency { a, b, extra_ms, .. } => write!(f, "{extra_ms} ms more between {a} and {b}"),
+            Self::Partition { a, b, .. } => write!(f, "partition between {a} and {b}"),
+            Self::KvPropagationDelay { pop, delay_ms, .. } => write!(f, "KV seen from {pop} is {delay_ms} ms late"),
+            Self::KvErrors { operation, status, .. } => write!(f, "KV answers {status} to every {operation:?}"),
+            Self::ObjectUnreachable { class, .. } => write!(f, "objects of {class} unreachable"),
+            Self::ObjectReset { class } => write!(f, "objects of {class} reset"),
+            Self::ObjectOverloaded { class, .. } => write!(f, "objects of {class} overloaded"),
+            Self::ObjectStorageFailing { class, .. } => write!(f, "storage of {class} failing"),
+            Self::D1Slow { binding, factor, .. } => write!(f, "D1 {binding} {factor} times as slow"),
+            Self::D1Failing { binding, .. } => write!(f, "D1 {binding} failing"),
+            Self::IsolateEvicted { pop } => write!(f, "isolates in {pop} evicted"),
+            Self::OriginHanging { host, .. } => write!(f, "origin {host} hanging"),
+        }?;
+        match self.duration() {
+            Some(duration) => write!(f, " for {:.3} s", duration.as_secs_f64()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {:.3} s: {}", Duration::from_millis(self.at_ms).as_secs_f64(), self.kind)
+    }
+}
+
+/// The faults that are in force, as the world asks about them. Empty in a healthy world, and then free of charge.
+#[derive(Debug, Default)]
+pub(crate) struct InForce {
+    faults: Vec<(Instant, FaultKind)>,
+}
+
+impl InForce {
+    pub(crate) fn begin(&mut self, now: Instant, kind: FaultKind) {
+        self.faults.retain(|(until, _)| *until > now);
+        if let Some(duration) = kind.duration() {
+            self.faults.push((now + duration, kind));
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    fn now(&self, now: Instant) -> impl Iterator<Item = &FaultKind> {
+        self.faults.iter().filter(move |(until, _)| *until > now).map(|(_, kind)| kind)
+    }
+
+    /// Extra time of a message between two PoPs.
+    pub(crate) fn extra_latency(&self, now: Instant, from: Pop, to: Pop) -> Duration {
+        let (from, to) = (from.code(), to.code());
+        let extra = |kind: &FaultKind| match kind {
+            FaultKind::LinkLatency { a, b, extra_ms, .. } if same_link(a, b, from, to) => Some(*extra_ms),
+            _ => None,
+        };
+        Duration::from_millis(self.now(now).filter_map(extra).sum())
+    }
+
+    /// Whether no message passes between two PoPs.
+    pub(crate) fn partitioned(&self, now: Instant, from: Pop, to: Pop) -> bool {
+        let (from, to) = (from.code(), to.code());
+        self.now(now).any(|kind| matches!(kind, FaultKind::Partition { a, b, .. } if same_link(a, b, from, to)))
+    }
+
+    /// How late the central KV store is, seen from a PoP.
+    pub(crate) fn kv_delay(&self, now: Instant, from: Pop) -> Duration {
+        let late = |kind: &FaultKind| match kind {
+            FaultKind::KvPropagationDelay { pop, delay_ms, .. } if pop == from.code() => Some(*delay_ms),
+            _ => None,
+        };
+        Duration::from_millis(self.now(now).filter_map(late).max().unwrap_or(0))
+    }
+
+    /// The status with which the central KV store answers.
+    pub(crate) fn kv_error(&self, now: Instant, wanted: KvOperation) -> Option<u16> {
+        self.now(now).find_map(|kind| match kind {
+            FaultKind::KvErrors { operation, status, .. } if *operation == wanted => Some(*status),
+            _ => None,
+        })
+    }
+
+    /// Whether objects of a class cannot be reached.
+    pub(crate) fn object_unreachable(&self, now: Instant, name: &str) -> bool {
+        self.now(now).any(|kind| matches!(kind, FaultKind::ObjectUnreachable { class, .. } if class == name))
+    }
+
+    /// Whether objects of a class refuse calls.
+    pub(crate) fn object_overloaded(&self, now: Instant, name: &str) -> bool {
+        self.now(now).any(|kind| matches!(kind, FaultKind::ObjectOverloaded { class, .. } if class == name))
+    }
+
+    /// Whether commits of objects of a class fail.
+    pub(crate) fn object_storage_failing(&self, now: Instant, name: &str) -> bool {
+        self.now(now).any(|kind| matches!(kind, FaultKind::ObjectStorageFailing { class, .. } if class == name))
+    }
+
+    /// How many times as long a database works, and whether it fails.
+    pub(crate) fn d1(&self, now: Instant, name: &str) -> (f64, bool) {
+        let slow = self.now(now).filter_map(|kind| match kind {
+            FaultKind::D1Slow { binding, factor, .. } if binding == name => Some(*factor),
+            _ => None,
+        });
+        let slowdown = slow.fold(0.0, f64::max);
+        let failing = self.now(now).any(|kind| matches!(kind, FaultKind::D1Failing { binding, .. } if binding == name));
+        (slowdown, failing)
+    }
+}
+
+fn same_link(a: &str, b: &str, from: &str, to: &str) -> bool {
+    (a == from && b == to) || (a == to && b == from)
+}

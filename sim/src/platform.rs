@@ -1,0 +1,10 @@
+//! The products of the platform, one file or folder each: state machines of (state, now, operation).
+//!
+//! None of them knows the world, sleeps, or sends: they say what an operation does at an instant, and the
+//! [world](crate::world) decides when that instant comes.
+
+pub mod d1;
+pub mod durable;
+pub mod isolate;
+pub mod kv;
+pub mod outbound;

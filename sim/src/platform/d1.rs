@@ -1,0 +1,257 @@
+//! D1: one SQLite database, one query at a time.
+//!
+//! A database has one home PoP and serves calls in order of arrival: while it works on one, the next waits (D1LIM). The
+//! SQL is real; how long it takes is an assumption ([`ServiceTime`]), because production publishes only orders of
+//! magnitude. Statements see the virtual time at which the database began to work on them.
+//!
+//! Not modelled: read replicas and sessions, Time Travel, the automatic retry of read-only queries (nothing here fails in
+//! a way that production would retry, except by a fault that means to be seen).
+
+use crate::exception::Exception;
+use crate::kernel::time::{Instant, nanos};
+use crate::limits;
+use crate::topology::Pop;
+use edgeproof_sqlite::{Database, Dialect, Outcome, SqlError, Value};
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long a database works on a call. Assumption, after D1LIM: an indexed read under 1 ms, a write "several
+/// milliseconds", of which most is the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceTime {
+    /// Every statement.
+    pub statement: Duration,
+    /// Every row read.
+    pub row_read: Duration,
+    /// Every row written.
+    pub row_written: Duration,
+    /// The commit of a call that wrote.
+    pub commit: Duration,
+}
+
+impl Default for ServiceTime {
+    fn default() -> Self {
+        Self {
+            statement: Duration::from_micros(200),
+            row_read: Duration::from_nanos(500),
+            row_written: Duration::from_micros(10),
+            commit: Duration::from_millis(2),
+        }
+    }
+}
+
+/// A statement and its parameters.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// The SQL text.
+    pub sql: Rc<str>,
+    /// Values for its parameters, in order.
+    pub parameters: Vec<Value>,
+}
+
+/// What a Worker asks of a database in one message.
+#[derive(Debug, Clone)]
+pub enum Call {
+    /// One statement (`first`, `all`, `run`, `raw`).
+    Query(Statement),
+    /// Several, as one transaction (`batch`).
+    Batch(Vec<Statement>),
+    /// Text, a statement per line (`exec`).
+    Exec(Rc<str>),
+}
+
+/// What one statement did.
+#[derive(Debug, Clone)]
+pub struct QueryResult {
+    /// Rows and counters.
+    pub outcome: Outcome,
+    /// Whether the database changed.
+    pub changed_db: bool,
+    /// Size of the database in bytes, after it.
+    pub size_after: u64,
+    /// How long the database worked on it.
+    pub duration: Duration,
+}
+
+/// How the database is, by a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Condition {
+    /// Service times are this many times as long; 0 stands for 1.
+    pub slowdown: f64,
+    /// Calls fail with this text instead of running.
+    pub failing: Option<&'static str>,
+}
+
+/// One database.
+#[derive(Debug)]
+pub struct D1 {
+    /// Name of the binding it was configured with, for records.
+    pub binding: Rc<str>,
+    /// Where it lives.
+    pub home: Pop,
+    /// How it is just now.
+    pub condition: Condition,
+    database: Database,
+    service_time: ServiceTime,
+    busy_until: Instant,
+}
+
+impl D1 {
+    /// An empty database.
+    ///
+    /// # Errors
+    /// SQLite's, if it cannot be opened.
+    pub fn new(binding: Rc<str>, home: Pop, service_time: ServiceTime, seed: u64) -> Result<Self, SqlError> {
+        Self::on(Database::in_memory(Dialect::D1)?, binding, home, service_time, seed)
+    }
+
+    /// A database kept in a file.
+    ///
+    /// # Errors
+    /// SQLite's, if it cannot be opened.
+    pub fn open(
+        path: &std::path::Path,
+        binding: Rc<str>,
+        home: Pop,
+        service_time: ServiceTime,
+        seed: u64,
+    ) -> Result<Self, SqlError> {
+        Self::on(Database::open(path, Dialect::D1)?, binding, home, service_time, seed)
+    }
+
+    fn on(mut database: Database, binding: Rc<str>, home: Pop, service_time: ServiceTime, seed: u64) -> Result<Self, SqlError> {
+        database.seed_random(seed);
+        Ok(Self { binding, home, condition: Condition::default(), database, service_time, busy_until: Instant(0) })
+    }
+
+    /// Size of the database in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.database.size_bytes()
+    }
+
+    /// Serves a call that arrives at `now`: when it is done, and what came of it.
+    ///
+    /// Calls must come in order of their arrival.
+    pub fn serve(&mut self, now: Instant, call: &Call) -> (Instant, Result<Vec<QueryResult>, Exception>) {
+        let begin = now.max(self.busy_until);
+        edgeproof_sqlite::set_clock_unix_ms(i64::try_from(begin.unix_ms()).expect("virtual time ends in 2554"));
+        let (mut worked, result) = match self.condition.failing {
+            Some(message) => (Duration::ZERO, Err(error("D1_ERROR", message))),
+            None => self.run(call),
+        };
+        if self.condition.slowdown > 0.0 {
+            worked = worked.mul_f64(self.condition.slowdown);
+        }
+        self.busy_until = begin.after(nanos(worked));
+        (self.busy_until, result)
+    }
+
+    /// Runs one statement outside of any call, for a test that wants to look.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn inspect(&mut self, now: Instant, sql: &str) -> Result<Outcome, SqlError> {
+        edgeproof_sqlite::set_clock_unix_ms(i64::try_from(now.unix_ms()).expect("virtual time ends in 2554"));
+        self.database.query(sql, &[])
+    }
+
+    /// Applies a migration, unless the database says it was applied before; wrangler keeps the same table.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn migrate(&mut self, now: Instant, name: &str, script: &str) -> Result<(), SqlError> {
+        self.prepare_with(
+            now,
+            "CREATE TABLE IF NOT EXISTS d1_migrations(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, \
+             applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)",
+        )?;
+        let name = Value::Text(name.to_owned());
+        let known = self.database.query("SELECT 1 FROM d1_migrations WHERE name = ?", std::slice::from_ref(&name))?;
+        if known.rows.is_empty() {
+            self.prepare_with(now, script)?;
+            self.database.query("INSERT INTO d1_migrations (name) VALUES (?)", &[name])?;
+        }
+        Ok(())
+    }
+
+    /// Runs SQL outside of any call: migrations and seeds, before the run.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn prepare_with(&mut self, now: Instant, script: &str) -> Result<(), SqlError> {
+        edgeproof_sqlite::set_clock_unix_ms(i64::try_from(now.unix_ms()).expect("virtual time ends in 2554"));
+        self.database.execute_script(script, &[]).map(drop)
+    }
+
+    fn run(&mut self, call: &Call) -> (Duration, Result<Vec<QueryResult>, Exception>) {
+        match call {
+            Call::Query(statement) => match self.statement(&statement.sql, &statement.parameters) {
+                Ok(result) => (self.worked(std::slice::from_ref(&result)), Ok(vec![result])),
+                Err(failure) => (self.service_time.statement, Err(error("D1_ERROR", &failure.message))),
+            },
+            Call::Batch(statements) => self.transaction(statements.iter().map(|s| (&*s.sql, &*s.parameters)), "D1_ERROR", ""),
+            Call::Exec(text) => {
+                // The binding cuts the text at line ends, whatever they are part of, and the service answers a failure
+                // with one object, which the binding takes for the first line's (observed on workerd).
+                let text = text.trim();
+                let first = text.lines().next().unwrap_or_default();
+                let place = format!("Error in line 1: {first}: ");
+                self.transaction(text.split('\n').map(|line| (line, &[][..])), "D1_EXEC_ERROR", &place)
+            }
+        }
+    }
+
+    fn transaction<'a>(
+        &mut self,
+        statements: impl Iterator<Item = (&'a str, &'a [Value])>,
+        prefix: &str,
+        place: &str,
+    ) -> (Duration, Result<Vec<QueryResult>, Exception>) {
+        let mut results = Vec::with_capacity(statements.size_hint().0);
+        let mut attempt = || {
+            self.database.begin()?;
+            for (sql, parameters) in statements {
+                results.push(self.statement(sql, parameters)?);
+            }
+            self.database.commit()
+        };
+        match attempt() {
+            Ok(()) if results.is_empty() => (Duration::ZERO, Err(error(prefix, limits::d1::NO_STATEMENTS))),
+            Ok(()) => (self.worked(&results), Ok(results)),
+            Err(failure) => {
+                let worked = self.worked(&results) + self.service_time.statement;
+                // A failure of the rollback leaves no transaction either; the first failure is the one to tell.
+                let _ = self.database.rollback();
+                (worked, Err(error(prefix, &format!("{place}{}", failure.message))))
+            }
+        }
+    }
+
+    fn statement(&mut self, sql: &str, parameters: &[Value]) -> Result<QueryResult, SqlError> {
+        let outcome = self.database.query(sql, parameters)?;
+        let duration = self.duration(&outcome);
+        let changed_db = outcome.changes > 0 || outcome.rows_written > 0;
+        Ok(QueryResult { changed_db, size_after: self.database.size_bytes(), duration, outcome })
+    }
+
+    fn duration(&self, outcome: &Outcome) -> Duration {
+        let times = &self.service_time;
+        let rows = |count: u64, each: Duration| Duration::from_nanos(nanos(each).saturating_mul(count));
+        times.statement + rows(outcome.rows_read, times.row_read) + rows(outcome.rows_written, times.row_written)
+    }
+
+    fn worked(&self, results: &[QueryResult]) -> Duration {
+        let wrote = results.iter().any(|result| result.outcome.rows_written > 0);
+        let commit = if wrote { self.service_time.commit } else { Duration::ZERO };
+        results.iter().map(|result| result.duration).sum::<Duration>() + commit
+    }
+}
+
+/// An error of the binding: the prefix is only in the message, the cause has the bare text (D1DBG; observed).
+pub fn error(prefix: &str, message: &str) -> Exception {
+    let mut exception = Exception::error(format!("{prefix}: {message}"));
+    exception.cause = Some(message.to_owned());
+    exception
+}

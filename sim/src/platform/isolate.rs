@@ -1,0 +1,137 @@
+//! Isolates: which memory a request meets.
+//!
+//! A PoP starts an isolate when none of its warm ones has room, up to a number; it evicts one that was idle for a while.
+//! Module state (an [`IsolateLocal`](edgeproof_isolate::IsolateLocal)) lives and dies with its isolate, so whatever a
+//! Worker keeps there is neither shared between isolates nor kept for long. How production spreads requests over
+//! isolates is not published: the numbers are [`Options`], and which warm isolate takes a request is drawn from the seed.
+
+use crate::kernel::seed::Stream;
+use crate::kernel::time::Instant;
+use crate::topology::Pop;
+use edgeproof_isolate::IsolateId;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How a PoP runs isolates. Assumptions, all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Most isolates of the Worker in one PoP.
+    pub per_pop: u32,
+    /// Requests in flight in one isolate before the PoP starts another.
+    pub concurrency: u32,
+    /// How long a cold start takes.
+    pub cold_start: Duration,
+    /// Idle time after which an isolate is evicted.
+    pub evict_after_idle: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            per_pop: 4,
+            concurrency: 32,
+            cold_start: Duration::from_millis(5),
+            evict_after_idle: Duration::from_secs(60),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Isolate {
+    id: IsolateId,
+    in_flight: u32,
+    ready_at: Instant,
+    /// `waitUntil` tasks and the like, which keep it from being idle.
+    idle_since: Instant,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The isolate.
+    pub isolate: IsolateId,
+    /// Whether it has just been started.
+    pub cold: bool,
+    /// When its cold start is over; in the past for a warm one.
+    pub ready_at: Instant,
+    /// Isolates that were found idle too long and evicted.
+    pub evicted: Vec<IsolateId>,
+}
+
+/// The isolates of one Worker.
+#[derive(Debug)]
+pub struct Isolates {
+    options: Options,
+    pops: Vec<Vec<Isolate>>,
+    next: IsolateId,
+    stream: Stream,
+}
+
+impl Isolates {
+    /// No isolates yet, in `pops` PoPs. Numbers begin at `first`, so that no two worlds of a process share one.
+    pub fn new(options: Options, pops: usize, first: IsolateId, stream: Stream) -> Self {
+        Self { options, pops: (0..pops).map(|_| Vec::new()).collect(), next: first, stream }
+    }
+
+    /// Gives a request to an isolate; [`release`](Self::release) must follow.
+    pub fn assign(&mut self, now: Instant, pop: Pop) -> Assignment {
+        let options = self.options;
+        let isolates = &mut self.pops[pop.index()];
+        let idle_too_long =
+            |isolate: &Isolate| isolate.in_flight == 0 && now.since(isolate.idle_since) >= options.evict_after_idle;
+        let evicted: Vec<_> = isolates.iter().filter(|i| idle_too_long(i)).map(|i| i.id).collect();
+        if !evicted.is_empty() {
+            isolates.retain(|isolate| !evicted.contains(&isolate.id));
+        }
+
+        let roomy = isolates.iter().filter(|isolate| isolate.in_flight < options.concurrency).count();
+        let chosen = if roomy > 0 {
+            let nth = if roomy == 1 { 0 } else { self.stream.below(roomy as u64) };
+            let mut candidates = isolates.iter_mut().filter(|isolate| isolate.in_flight < options.concurrency);
+            candidates.nth(usize::try_from(nth).expect("an index below a usize"))
+        } else if isolates.len() < options.per_pop as usize {
+            None
+        } else {
+            isolates.iter_mut().min_by_key(|isolate| isolate.in_flight)
+        };
+        if let Some(isolate) = chosen {
+            isolate.in_flight += 1;
+            return Assignment { isolate: isolate.id, cold: false, ready_at: isolate.ready_at, evicted };
+        }
+        let id = self.next;
+        self.next += 1;
+        let ready_at = now + options.cold_start;
+        isolates.push(Isolate { id, in_flight: 1, ready_at, idle_since: now });
+        Assignment { isolate: id, cold: true, ready_at, evicted }
+    }
+
+    /// Another event (a `waitUntil` task) is in flight in an isolate.
+    pub fn retain(&mut self, pop: Pop, id: IsolateId) {
+        if let Some(isolate) = self.pops[pop.index()].iter_mut().find(|isolate| isolate.id == id) {
+            isolate.in_flight += 1;
+        }
+    }
+
+    /// An event in an isolate has ended.
+    pub fn release(&mut self, now: Instant, pop: Pop, id: IsolateId) {
+        // An isolate that was evicted by a fault while it worked is not in the table any more.
+        if let Some(isolate) = self.pops[pop.index()].iter_mut().find(|isolate| isolate.id == id) {
+            isolate.in_flight -= 1;
+            isolate.idle_since = now;
+        }
+    }
+
+    /// Evicts every isolate of a PoP; requests in flight go on in memory that no later request sees (LIM: an isolate over
+    /// its limit finishes what it has).
+    pub fn evict_all(&mut self, pop: Pop) -> Vec<IsolateId> {
+        std::mem::take(&mut self.pops[pop.index()]).into_iter().map(|isolate| isolate.id).collect()
+    }
+
+    /// A number for an isolate outside of the table: the one that hosts a PoP's objects.
+    pub fn reserve(&mut self) -> IsolateId {
+        let id = self.next;
+        self.next += 1;
+        id
+    }
+}

@@ -1,0 +1,44 @@
+//! A deployed Worker, as the simulator sees it: code that answers requests and classes that make objects.
+//!
+//! The façade implements these traits for a Worker written against workers-rs; the simulator itself knows no more of a
+//! Worker than this.
+
+use crate::exception::Exception;
+use crate::http::{Request, Response};
+use crate::platform::durable::ObjectRef;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+/// A boxed future of this thread.
+pub type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// The code of a Worker.
+pub trait Script {
+    /// Runs once when an isolate starts, before its first event.
+    fn start(&self) {}
+
+    /// Answers a request.
+    fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response, Exception>>;
+
+    /// Runs a cron trigger. `scheduled_ms` is the scheduled time in milliseconds since the Unix epoch.
+    fn scheduled(&self, cron: Rc<str>, scheduled_ms: u64) -> LocalBoxFuture<Result<(), Exception>>;
+
+    /// The exported class of this name, if there is one.
+    fn class(&self, name: &str) -> Option<Rc<dyn ObjectClass>>;
+}
+
+/// A Durable Object class.
+pub trait ObjectClass {
+    /// Runs the constructor.
+    fn construct(&self, object: ObjectRef) -> Rc<dyn ObjectInstance>;
+}
+
+/// A live instance of a Durable Object.
+pub trait ObjectInstance {
+    /// Answers a request.
+    fn fetch(self: Rc<Self>, request: Request) -> LocalBoxFuture<Result<Response, Exception>>;
+
+    /// Runs the alarm handler.
+    fn alarm(self: Rc<Self>) -> LocalBoxFuture<Result<(), Exception>>;
+}

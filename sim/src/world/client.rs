@@ -1,0 +1,177 @@
+//! Clients: who sends requests, from where, and what they get back.
+
+use super::{Operation, World};
+use crate::history::{Actor, Op, Outcome, Record};
+use crate::http::{Cf, Request, Response};
+use crate::kernel::fingerprint::Fingerprint;
+use crate::kernel::time::nanos;
+use crate::topology::Pop;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method};
+use std::rc::Rc;
+use url::Url;
+
+/// Header by which the platform tells a Worker the client's address; whatever a client sends under it is replaced.
+pub static CF_CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
+
+/// A client attached to a PoP, with an address of its own.
+#[derive(Debug, Clone)]
+pub struct Client {
+    world: World,
+    number: u32,
+    pop: Pop,
+    ip: HeaderValue,
+    base: Url,
+    cf: Rc<Cf>,
+}
+
+impl World {
+    /// A new client at a PoP, with an address of its own from 198.18.0.0/15 (RFC 2544, for benchmarks).
+    ///
+    /// # Panics
+    /// If the world has no such PoP.
+    pub fn client(&self, pop: &str) -> Client {
+        let found = self.pops().iter().find(|known| known.code() == pop);
+        let pop = *found.unwrap_or_else(|| panic!("this world was not built with a PoP {pop}"));
+        self.client_at(pop)
+    }
+
+    /// A new client at a PoP.
+    pub fn client_at(&self, pop: Pop) -> Client {
+        let number = self.0.next_client.get();
+        self.0.next_client.set(number + 1);
+        let [_, b, c, d] = (number & 0x1_ffff).to_be_bytes();
+        let ip = HeaderValue::from_str(&format!("198.{}.{c}.{d}", 18 + b)).expect("an address is ASCII");
+        let base = Url::parse("https://worker.example/").expect("a constant");
+        let cf = Rc::new(Cf {
+            colo: pop.code().to_owned(),
+            city: Some(pop.city().to_owned()),
+            http_protocol: "HTTP/2".to_owned(),
+        });
+        Client { world: self.handle(), number, pop, ip, base, cf }
+    }
+}
+
+impl Client {
+    /// The same client with another address.
+    ///
+    /// # Panics
+    /// If `ip` is not ASCII.
+    #[must_use]
+    pub fn with_ip(mut self, ip: &str) -> Self {
+        self.ip = HeaderValue::from_str(ip).expect("an address is ASCII");
+        self
+    }
+
+    /// Its address.
+    pub fn ip(&self) -> &str {
+        self.ip.to_str().expect("made of ASCII")
+    }
+
+    /// The PoP it is attached to.
+    pub fn pop(&self) -> Pop {
+        self.pop
+    }
+
+    /// A request to a path of the Worker.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = self.base.join(path).unwrap_or_else(|problem| panic!("{path} is no path: {problem}"));
+        RequestBuilder { client: self.clone(), request: Request::new(method, url) }
+    }
+
+    /// A GET request.
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    /// A POST request.
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.request(Method::POST, path)
+    }
+
+    /// Sends a request and waits for the answer. A Worker that throws answers as the platform does (1101).
+    pub fn send(&self, mut request: Request) -> Operation<Response> {
+        let (world, pop, number) = (self.world.handle(), self.pop, self.number);
+        request.headers.insert(CF_CONNECTING_IP.clone(), self.ip.clone());
+        request.cf = Some(Rc::clone(&self.cf));
+        let ip = self.ip.clone();
+        Operation::new(async move {
+            let start = world.now();
+            let line = world.keeps_history().then(|| (request.method.to_string(), request.url.path().to_owned()));
+            let last_mile = nanos(world.0.options.client_to_pop);
+            world.sleep_until(start.after(last_mile), "request", u64::from(number)).await;
+            let response = world.invoke(pop, request).await;
+            let leaves = world.now();
+            let mut body = Fingerprint::default();
+            body.mix_bytes(&response.body);
+            let detail = u64::from(response.status) ^ body.value() << 16;
+            world.sleep_until(leaves.after(last_mile), "response", detail).await;
+            if let (Some(history), Some((method, path))) = (&world.0.history, line) {
+                let ip = String::from_utf8_lossy(ip.as_bytes()).into_owned();
+                world.push_record(
+                    history,
+                    Record {
+                        start: start.0,
+                        end: world.now().0,
+                        pop: pop.code().to_owned(),
+                        isolate: None,
+                        actor: Actor::Client(number),
+                        op: Op::Request { method, path, ip },
+                        outcome: Outcome::Status { status: response.status },
+                    },
+                );
+            }
+            response
+        })
+    }
+}
+
+/// A request being put together.
+#[derive(Debug, Clone)]
+pub struct RequestBuilder {
+    client: Client,
+    request: Request,
+}
+
+impl RequestBuilder {
+    /// Adds a header.
+    ///
+    /// # Panics
+    /// If HTTP allows no such name or value.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+        let value = HeaderValue::from_str(value).expect("a header's value");
+        self.request.headers.append(name, value);
+        self
+    }
+
+    /// Adds `Authorization: Bearer …`.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.request.body = body.into();
+        self
+    }
+
+    /// Sets a JSON body and its media type.
+    #[must_use]
+    pub fn json(self, value: &serde_json::Value) -> Self {
+        self.header("content-type", "application/json").body(value.to_string())
+    }
+
+    /// The request, to be sent more than once.
+    pub fn build(self) -> Request {
+        self.request
+    }
+
+    /// Sends it and waits for the answer.
+    pub fn send(self) -> Operation<Response> {
+        self.client.send(self.request)
+    }
+}

@@ -1,0 +1,72 @@
+//! Outbound fetch: to simulated origins, or, in a world under the wall clock, through a gateway to real ones.
+
+use super::{Operation, World};
+use crate::bill::usage::Meter;
+use crate::exception::Exception;
+use crate::history::{Op, Outcome};
+use crate::http::{Request, Response};
+use crate::kernel::time::nanos;
+use crate::platform::outbound::{self, Answer, NETWORK_CONNECTION_LOST};
+use crate::script::LocalBoxFuture;
+
+/// A way to real origins, for hosts that nobody simulates.
+pub trait Gateway {
+    /// Whether this gateway may be used for a request; otherwise its host does not resolve.
+    fn accepts(&self, request: &Request) -> bool;
+
+    /// Sends the request; `None` when the connection could not be made or broke.
+    fn fetch(&self, request: Request) -> LocalBoxFuture<Option<Response>>;
+}
+
+impl World {
+    /// Sends a request to an origin.
+    ///
+    /// # Errors
+    /// Too many subrequests; a broken connection. An unknown host is an answer of 530, not an error.
+    pub fn fetch(&self, request: Request) -> Operation<Result<Response, Exception>> {
+        let world = self.handle();
+        Operation::new(async move {
+            let invocation = Self::invocation()?;
+            invocation.count_fetch(&world)?;
+            world.output_gate(&invocation).await?;
+            world.count(Meter::Subrequests, 1);
+            let start = world.now();
+            let method = request.method.clone();
+            let host = request.url.host_str().unwrap_or_default().to_owned();
+            let result = world.exchange(request).await;
+            world.record(start, &Self::scope(), || {
+                let op = Op::Fetch { method: method.to_string(), host };
+                let outcome = match &result {
+                    Ok(response) => Outcome::Status { status: response.status },
+                    Err(exception) => Outcome::Error { message: exception.message.clone() },
+                };
+                (op, outcome)
+            });
+            world.deliver().await;
+            result
+        })
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Response, Exception> {
+        let now = self.now();
+        let answer = self.0.outbound.borrow_mut().fetch(now, &request);
+        match answer {
+            Answer::Response(latency, response) => {
+                self.sleep_until(now.after(nanos(latency)), "fetch.answer", u64::from(response.status)).await;
+                Ok(response)
+            }
+            Answer::Failure(latency, exception) => {
+                self.sleep_until(now.after(nanos(latency)), "fetch.failure", 0).await;
+                Err(exception)
+            }
+            Answer::Never => std::future::pending().await,
+            Answer::Unknown => match &self.0.gateway {
+                Some(gateway) if gateway.accepts(&request) => {
+                    let lost = || Exception::error(NETWORK_CONNECTION_LOST).retryable();
+                    gateway.fetch(request).await.ok_or_else(lost)
+                }
+                _ => Ok(outbound::unresolved()),
+            },
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The Worker's own `wrangler.toml`: what it binds, declares and sets.
+//!
+//! [`WorkerConfig::load`] reads the file that also deploys the Worker and answers either a configuration that the
+//! simulator can honour in full, or a [`ConfigError`] that names every problem with file, line, column and what to write
+//! instead. Nothing is skipped in silence: a key is understood, or known to have no effect here (and then listed in
+//! [`WorkerConfig::no_effect`] with the reason), or refused.
+//!
+//! Environments are wrangler's: `[env.X]` overrides the inheritable keys, while variables and bindings are **not**
+//! inherited; [`WorkerConfig::warnings`] names what the top level has and the chosen environment lacks. Only the parts
+//! that apply to the chosen environment are checked for support.
+//!
+//! The JSON form (`wrangler.jsonc`) is not read. Secrets never stand in this file and have no place here.
+
+mod error;
+mod keys;
+mod read;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use error::{ConfigError, Problem};
+
+use crate::limits::{Plan, workers};
+use error::Source;
+
+/// What a Worker's `wrangler.toml` says, for one environment.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// The file.
+    pub file: PathBuf,
+    /// The chosen `[env.X]`; `None` is the top level.
+    pub environment: Option<String>,
+    /// The Worker's name; an environment without a name of its own is called `<name>-<environment>`, as by wrangler.
+    pub name: String,
+    /// `YYYY-MM-DD`. Kept for reports: the simulator does not change with it.
+    pub compatibility_date: String,
+    /// Plain-text and JSON variables, by name.
+    pub vars: BTreeMap<String, Var>,
+    /// KV namespaces, in the order of the file.
+    pub kv_namespaces: Vec<KvNamespace>,
+    /// D1 databases, in the order of the file.
+    pub d1_databases: Vec<D1Database>,
+    /// Durable Object bindings, in the order of the file.
+    pub durable_objects: Vec<DurableObject>,
+    /// Classes declared with SQLite storage, bound or not, by name.
+    pub sqlite_classes: Vec<String>,
+    /// Cron expressions of `[triggers]`.
+    pub crons: Vec<String>,
+    /// `[limits]`.
+    pub limits: ConfiguredLimits,
+    /// Keys that the simulator understands and that change nothing in it.
+    pub no_effect: Vec<Note>,
+    /// What is legal and yet probably a mistake.
+    pub warnings: Vec<Note>,
+    source: Source,
+}
+
+/// A variable of `[vars]`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Var {
+    /// A string: the Worker reads it as text.
+    Text(String),
+    /// A number, boolean, array or table: the Worker reads it as that JSON value.
+    Json(serde_json::Value),
+}
+
+/// `[[kv_namespaces]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvNamespace {
+    /// Name in the Worker's `env`.
+    pub binding: String,
+    /// The namespace; two bindings of one id share their keys. `None`: wrangler would create one.
+    pub id: Option<String>,
+}
+
+/// `[[d1_databases]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct D1Database {
+    /// Name in the Worker's `env`.
+    pub binding: String,
+    /// The database's name.
+    pub name: Option<String>,
+    /// The database; two bindings of one id are the same database. `None`: wrangler would create one.
+    pub id: Option<String>,
+    /// Where the migrations lie, relative to the file's own folder.
+    pub migrations_dir: PathBuf,
+    /// Whether the file names that folder, rather than leaving it at `migrations`.
+    migrations_named: bool,
+}
+
+/// One migration of a D1 database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// File name, such as `0001_users.sql`.
+    pub name: String,
+    /// The SQL.
+    pub text: String,
+}
+
+impl D1Database {
+    /// The database's migrations: every `*.sql` of [`migrations_dir`](Self::migrations_dir), sorted by name, which is the
+    /// order in which wrangler applies them (SDK 2026-08-22).
+    ///
+    /// A database without a folder has none, unless the file names one.
+    ///
+    /// # Errors
+    /// The folder, if named, or a file cannot be read; the path stands in the message.
+    pub fn migrations(&self) -> io::Result<Vec<Migration>> {
+        let at = |path: &Path, error: io::Error| {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        };
+        let folder = match std::fs::read_dir(&self.migrations_dir) {
+            Ok(folder) => folder,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.migrations_named => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(at(&self.migrations_dir, error)),
+        };
+        let mut migrations = Vec::new();
+        for entry in folder {
+            let path = entry
+                .map_err(|error| at(&self.migrations_dir, error))?
+                .path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            if name.ends_with(".sql") {
+                let text = std::fs::read_to_string(&path).map_err(|error| at(&path, error))?;
+                migrations.push(Migration {
+                    name: name.to_owned(),
+                    text,
+                });
+            }
+        }
+        migrations.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(migrations)
+    }
+}
+
+/// `[[durable_objects.bindings]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DurableObject {
+    /// Name in the Worker's `env`.
+    pub binding: String,
+    /// The class; it is among [`WorkerConfig::sqlite_classes`].
+    pub class: String,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConfiguredLimits {
+    /// CPU time of an invocation in milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// Subrequests of an invocation.
+    pub subrequests: Option<u32>,
+}
+
+/// Something to tell about a place of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What there is to tell.
+    pub message: String,
+}
+
+impl WorkerConfig {
+    /// Reads a file for one environment; `None` is the top level.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, lacks the environment, or holds what the simulator does not support; all
+    /// problems that can be found are reported together.
+    pub fn load(path: &Path, environment: Option<&str>) -> Result<Self, ConfigError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, &path.to_string_lossy(), environment),
+            Err(error) => Err(ConfigError::unreadable(path, &error)),
+        }
+    }
+
+    /// Reads a text; `file_name` is what errors call it, and paths in the text are relative to its folder.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(
+        text: &str,
+        file_name: &str,
+        environment: Option<&str>,
+    ) -> Result<Self, ConfigError> {
+        read::read(Source::new(file_name, text), environment)
+    }
+
+    /// Whether a plan would take this configuration.
+    ///
+    /// # Errors
+    /// What a deployment to that plan is refused for: a CPU limit on Free, too many variables or cron triggers.
+    pub fn check_plan(&self, plan: Plan) -> Result<(), ConfigError> {
+        let limits = plan.limits();
+        let mut problems = Vec::new();
+        let mut refuse = |message: String| problems.push(Problem::of_file(message));
+        if self.limits.cpu_ms.is_some() && limits.cpu_configurable.is_none() {
+            refuse(format!("[limits] cpu_ms: {}", workers::CPU_LIMIT_ON_FREE));
+        }
+        if self.vars.len() > limits.variables as usize {
+            refuse(format!(
+                "{} variables, and the plan allows {}",
+                self.vars.len(),
+                limits.variables
+            ));
+        }
+        if self.crons.len() > limits.cron_triggers as usize {
+            refuse(format!(
+                "{} cron triggers, and the plan allows {}",
+                self.crons.len(),
+                limits.cron_triggers
+            ));
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::new(self.source.clone(), problems))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
