@@ -56,7 +56,9 @@ impl Platform429 {
     fn recognise(body: &[u8]) -> Option<Self> {
         // The page may be HTML; the code stands near its beginning.
         let text = String::from_utf8_lossy(&body[..body.len().min(4096)]).to_ascii_lowercase();
-        let says = |code: &str| text.contains(&format!("error code: {code}")) || text.contains(&format!("error {code}"));
+        let says = |code: &str| {
+            text.contains(&format!("error code: {code}")) || text.contains(&format!("error {code}"))
+        };
         if says("1027") {
             Some(Self::DailyLimit)
         } else if says("1015") {
@@ -70,7 +72,9 @@ impl Platform429 {
 impl fmt::Display for Platform429 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::DailyLimit => "error 1027: the plan's daily requests are used up, until midnight UTC",
+            Self::DailyLimit => {
+                "error 1027: the plan's daily requests are used up, until midnight UTC"
+            }
             Self::EdgeLimit => "error 1015: the platform limits this client at its edge",
         })
     }
@@ -107,7 +111,13 @@ impl Check {
     /// A check that the run itself decides.
     pub fn of_run(name: &'static str, held: bool, detail: String) -> Self {
         let verdict = if held { Outcome::Pass } else { Outcome::Fail };
-        Self { name, verdict, detail, passed: held.into(), failed: (!held).into() }
+        Self {
+            name,
+            verdict,
+            detail,
+            passed: held.into(),
+            failed: (!held).into(),
+        }
     }
 }
 
@@ -134,9 +144,18 @@ impl Count {
         let (verdict, detail) = match (self.failed, self.passed) {
             (0, 0) => (Outcome::Skipped, nothing.to_owned()),
             (0, _) => (Outcome::Pass, claim.to_owned()),
-            _ => (Outcome::Fail, self.first.expect("a failure leaves its detail")),
+            _ => (
+                Outcome::Fail,
+                self.first.expect("a failure leaves its detail"),
+            ),
         };
-        Check { name, verdict, detail, passed: self.passed, failed: self.failed }
+        Check {
+            name,
+            verdict,
+            detail,
+            passed: self.passed,
+            failed: self.failed,
+        }
     }
 }
 
@@ -218,7 +237,8 @@ impl Checks {
     /// quotas are learned from these very fields.
     #[must_use]
     pub fn require_fields(mut self) -> Self {
-        self.fields_required = matches!(self.charge, Charge::General | Charge::Write | Charge::Auth);
+        self.fields_required =
+            matches!(self.charge, Charge::General | Charge::Write | Charge::Auth);
         self
     }
 
@@ -253,11 +273,12 @@ impl Checks {
     pub fn observe(&mut self, plan: &Plan, request: &Planned, answer: &Answer) -> Class {
         let index = request.index;
         let status = answer.status;
-        self.statuses.judge(if status == 429 || EXPECTED_STATUSES.contains(&status) {
-            Ok(())
-        } else {
-            Err(|| format!("request {index}: status {status}"))
-        });
+        self.statuses
+            .judge(if status == 429 || EXPECTED_STATUSES.contains(&status) {
+                Ok(())
+            } else {
+                Err(|| format!("request {index}: status {status}"))
+            });
         match status {
             429 => self.denied(plan, request, answer),
             500.. => Class::ServerError,
@@ -281,7 +302,9 @@ impl Checks {
         if let Some(remaining) = self.observe_fields(index, answer, None) {
             let seen = &mut self.remainders[plan.identity(request)];
             match seen.last {
-                Some(last) if remaining + 1 != last && seen.broken.is_none() => seen.broken = Some((last, remaining)),
+                Some(last) if remaining + 1 != last && seen.broken.is_none() => {
+                    seen.broken = Some((last, remaining))
+                }
                 _ => {}
             }
             seen.count += 1;
@@ -298,7 +321,9 @@ impl Checks {
             let platform = Platform429::recognise(&answer.body);
             self.own.judge(Err(|| match platform {
                 Some(platform) => format!("request {index}: {platform}"),
-                None => format!("request {index}: a 429 without the Worker's problem type and X-Request-Id"),
+                None => format!(
+                    "request {index}: a 429 without the Worker's problem type and X-Request-Id"
+                ),
             }));
             return Class::Foreign(platform);
         };
@@ -310,36 +335,59 @@ impl Checks {
             .headers
             .get(RETRY_AFTER)
             .map(|value| value.as_bytes())
-            .filter(|digits| !digits.is_empty() && digits.len() < 10 && digits.iter().all(u8::is_ascii_digit))
-            .map(|digits| digits.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')));
+            .filter(|digits| {
+                !digits.is_empty() && digits.len() < 10 && digits.iter().all(u8::is_ascii_digit)
+            })
+            .map(|digits| {
+                digits
+                    .iter()
+                    .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'))
+            });
         // The policy of this very answer is read first: it may be the first to tell the window.
         self.observe_fields(index, answer, Some(retry_after));
         let window_seconds = self.quota().map(|quota| quota.window_seconds);
         self.retry_after.judge(match retry_after {
-            Some(seconds) if seconds >= 1 && window_seconds.is_none_or(|window| seconds <= window) => Ok(()),
+            Some(seconds)
+                if seconds >= 1 && window_seconds.is_none_or(|window| seconds <= window) =>
+            {
+                Ok(())
+            }
             _ => Err(|| {
-                let bound = window_seconds.map_or("1 or more".to_owned(), |window| format!("1 to {window}"));
+                let bound = window_seconds
+                    .map_or("1 or more".to_owned(), |window| format!("1 to {window}"));
                 match answer.headers.get(RETRY_AFTER) {
                     None => format!("request {index}: no Retry-After"),
-                    Some(value) => format!("request {index}: Retry-After {value:?} is not whole seconds from {bound}"),
+                    Some(value) => format!(
+                        "request {index}: Retry-After {value:?} is not whole seconds from {bound}"
+                    ),
                 }
             }),
         });
         let names_policy = self.policy_name.is_empty()
-            || problem.violated.as_ref().is_some_and(|names| names.iter().any(|name| *name == self.policy_name));
-        self.problem.judge(if problem.status != Some(429) {
-            Err("status is not 429")
-        } else if !names_policy {
-            Err("violated-policies does not name the policy")
-        } else {
-            Ok(())
-        }
-        .map_err(|what| move || format!("request {index}: {what}")));
+            || problem
+                .violated
+                .as_ref()
+                .is_some_and(|names| names.iter().any(|name| *name == self.policy_name));
+        self.problem.judge(
+            if problem.status != Some(429) {
+                Err("status is not 429")
+            } else if !names_policy {
+                Err("violated-policies does not name the policy")
+            } else {
+                Ok(())
+            }
+            .map_err(|what| move || format!("request {index}: {what}")),
+        );
         Class::Denied
     }
 
     /// `RateLimit-Policy` and `RateLimit`; gives what remains. `denied`: the `Retry-After` of a denial.
-    fn observe_fields(&mut self, index: u64, answer: &Answer, denied: Option<Option<u64>>) -> Option<u64> {
+    fn observe_fields(
+        &mut self,
+        index: u64,
+        answer: &Answer,
+        denied: Option<Option<u64>>,
+    ) -> Option<u64> {
         let policy = answer.headers.get(RATELIMIT_POLICY);
         let limit = answer.headers.get(RATELIMIT);
         if policy.is_none() && limit.is_none() && !self.fields_required {
@@ -350,7 +398,8 @@ impl Checks {
             Some(value) if value.as_bytes() == self.policy_raw => Ok(()),
             Some(value) => self.learn(value.as_bytes()),
         };
-        self.policy.judge(policy_result.map_err(|what| move || format!("request {index}: {what}")));
+        self.policy
+            .judge(policy_result.map_err(|what| move || format!("request {index}: {what}")));
         let quota = self.quota();
         let item = limit.map(|value| fields::limit(value.as_bytes(), &self.policy_name));
         let result = match item {
@@ -360,17 +409,22 @@ impl Checks {
                 _ if !self.policy_name.is_empty() && item.name != self.policy_name => {
                     Err("RateLimit names a policy that RateLimit-Policy does not".to_owned())
                 }
-                Some(_) if item.remaining != 0 => Err(format!("RateLimit: r={} on a denial", item.remaining)),
-                Some(retry_after) if item.reset_seconds.is_none() || item.reset_seconds != retry_after => {
+                Some(_) if item.remaining != 0 => {
+                    Err(format!("RateLimit: r={} on a denial", item.remaining))
+                }
+                Some(retry_after)
+                    if item.reset_seconds.is_none() || item.reset_seconds != retry_after =>
+                {
                     Err("RateLimit: t is not the Retry-After of the same answer".to_owned())
                 }
-                None if quota.is_some_and(|quota| item.remaining >= quota.requests) => {
-                    Err(format!("RateLimit: r={} is not below the quota", item.remaining))
-                }
+                None if quota.is_some_and(|quota| item.remaining >= quota.requests) => Err(
+                    format!("RateLimit: r={} is not below the quota", item.remaining),
+                ),
                 _ => Ok(()),
             },
         };
-        self.limit.judge(result.map_err(|what| move || format!("request {index}: {what}")));
+        self.limit
+            .judge(result.map_err(|what| move || format!("request {index}: {what}")));
         item?.ok().map(|item| item.remaining)
     }
 
@@ -379,10 +433,19 @@ impl Checks {
         let items = fields::policies(raw).map_err(|error| format!("RateLimit-Policy: {error}"))?;
         // The charged policy is the configured one, found by its quota; unknown, it is the tightest.
         let item = match self.configured {
-            Some(quota) => items.into_iter().find(|item| item.quota == quota.requests).ok_or_else(|| {
-                format!("RateLimit-Policy: none with q={}, the configured quota", quota.requests)
-            })?,
-            None => items.into_iter().min_by_key(|item| item.quota).ok_or("RateLimit-Policy: the list is empty")?,
+            Some(quota) => items
+                .into_iter()
+                .find(|item| item.quota == quota.requests)
+                .ok_or_else(|| {
+                    format!(
+                        "RateLimit-Policy: none with q={}, the configured quota",
+                        quota.requests
+                    )
+                })?,
+            None => items
+                .into_iter()
+                .min_by_key(|item| item.quota)
+                .ok_or("RateLimit-Policy: the list is empty")?,
         };
         let Some(window_seconds) = item.window_seconds.filter(|window| *window > 0) else {
             return Err("RateLimit-Policy: no window (w)".into());
@@ -390,7 +453,10 @@ impl Checks {
         if item.quota == 0 {
             return Err("RateLimit-Policy: q=0 admits nothing".into());
         }
-        let quota = Quota { requests: item.quota, window_seconds };
+        let quota = Quota {
+            requests: item.quota,
+            window_seconds,
+        };
         match self.configured.or(self.learned) {
             Some(known) if known != quota => Err(format!(
                 "RateLimit-Policy says q={};w={}, where it is q={};w={}",
@@ -413,14 +479,42 @@ impl Checks {
         let none_denied = "no request was denied";
         let no_fields = "no answer carried the field";
         vec![
-            self.statuses.finish("status", "every answer has a status of the contract", "no answer"),
-            self.uniform.finish("uniform", "all admitted requests were answered alike", "no request was admitted"),
-            self.own.finish("own-429", "every 429 carries the Worker's own mark", none_denied),
-            self.retry_after.finish("retry-after", "whole seconds within the window on every denial", none_denied),
-            self.policy.finish("ratelimit-policy", "valid, and the same quota and window on every answer", no_fields),
-            self.limit.finish("ratelimit", "valid on every answer; r=0 and t=Retry-After on every denial", no_fields),
+            self.statuses.finish(
+                "status",
+                "every answer has a status of the contract",
+                "no answer",
+            ),
+            self.uniform.finish(
+                "uniform",
+                "all admitted requests were answered alike",
+                "no request was admitted",
+            ),
+            self.own.finish(
+                "own-429",
+                "every 429 carries the Worker's own mark",
+                none_denied,
+            ),
+            self.retry_after.finish(
+                "retry-after",
+                "whole seconds within the window on every denial",
+                none_denied,
+            ),
+            self.policy.finish(
+                "ratelimit-policy",
+                "valid, and the same quota and window on every answer",
+                no_fields,
+            ),
+            self.limit.finish(
+                "ratelimit",
+                "valid on every answer; r=0 and t=Retry-After on every denial",
+                no_fields,
+            ),
             remaining,
-            self.problem.finish("problem-details", "every denial names its status and policy", none_denied),
+            self.problem.finish(
+                "problem-details",
+                "every denial names its status and policy",
+                none_denied,
+            ),
         ]
     }
 }
@@ -444,7 +538,9 @@ fn remaining(
         passed: 0,
         failed: 0,
     };
-    let Some(quota) = quota else { return skipped("no quota is known") };
+    let Some(quota) = quota else {
+        return skipped("no quota is known");
+    };
     if seen.iter().all(|seen| seen.count == 0) {
         return skipped("no admitted answer carried a remainder");
     }
@@ -459,26 +555,40 @@ fn remaining(
         // 128 bits: a server may claim any remainder.
         let (k, q) = (u128::from(seen.count), u128::from(quota.requests));
         let right_sum = u128::from(seen.sum) + k * (k + 1) / 2 == k * q;
-        count.judge(match seen.broken {
-            Some((last, next)) if one_client => {
-                Err(format!("identity {}: r went from {last} to {next}", identity + 1))
+        count.judge(
+            match seen.broken {
+                Some((last, next)) if one_client => Err(format!(
+                    "identity {}: r went from {last} to {next}",
+                    identity + 1
+                )),
+                _ if !right_sum => Err(format!(
+                    "identity {}: the remainders of {k} admitted requests are not q-1, q-2, …",
+                    identity + 1
+                )),
+                _ => Ok(()),
             }
-            _ if !right_sum => {
-                Err(format!("identity {}: the remainders of {k} admitted requests are not q-1, q-2, …", identity + 1))
-            }
-            _ => Ok(()),
-        }
-        .map_err(|what| move || what));
+            .map_err(|what| move || what),
+        );
     }
-    let claim = if one_client { "r fell by one with every admitted request" } else { "each remainder was handed out once" };
+    let claim = if one_client {
+        "r fell by one with every admitted request"
+    } else {
+        "each remainder was handed out once"
+    };
     count.finish(name, claim, "")
 }
 
 /// The problem document of the Worker's own 429, if this is one.
 fn own_problem(answer: &Answer) -> Option<Problem<'_>> {
     let media = answer.headers.get(CONTENT_TYPE)?.as_bytes();
-    let media = media.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    if !media.eq_ignore_ascii_case(b"application/problem+json") || !answer.headers.contains_key(X_REQUEST_ID) {
+    let media = media
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
+    if !media.eq_ignore_ascii_case(b"application/problem+json")
+        || !answer.headers.contains_key(X_REQUEST_ID)
+    {
         return None;
     }
     let problem: Problem<'_> = serde_json::from_slice(&answer.body).ok()?;
@@ -490,22 +600,37 @@ mod tests {
     use super::*;
     use crate::plan::tests::plan;
 
-    const QUOTA: Quota = Quota { requests: 3, window_seconds: 60 };
+    const QUOTA: Quota = Quota {
+        requests: 3,
+        window_seconds: 60,
+    };
 
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
         Answer {
             status,
-            headers: headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("valid"))).collect(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("valid")))
+                .collect(),
             body: body.to_owned().into(),
         }
     }
 
     fn admitted(remaining: u64) -> Answer {
-        answer(201, &[("ratelimit-policy", "\"write\";q=3;w=60"), ("ratelimit", &format!("\"write\";r={remaining};t=60"))], "{}")
+        answer(
+            201,
+            &[
+                ("ratelimit-policy", "\"write\";q=3;w=60"),
+                ("ratelimit", &format!("\"write\";r={remaining};t=60")),
+            ],
+            "{}",
+        )
     }
 
     fn problem() -> String {
-        format!("{{\"type\":\"{QUOTA_EXCEEDED}\",\"status\":429,\"violated-policies\":[\"write\"]}}")
+        format!(
+            "{{\"type\":\"{QUOTA_EXCEEDED}\",\"status\":429,\"violated-policies\":[\"write\"]}}"
+        )
     }
 
     /// A correct denial, with one header or the body replaced (`None` removes the header).
@@ -521,8 +646,10 @@ mod tests {
             headers.retain(|(known, _)| *known != name);
             headers.push((name, value));
         }
-        let headers: Vec<(&'static str, &str)> =
-            headers.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
+        let headers: Vec<(&'static str, &str)> = headers
+            .into_iter()
+            .filter_map(|(name, value)| value.map(|value| (name, value)))
+            .collect();
         answer(429, &headers, body.unwrap_or(&problem()))
     }
 
@@ -530,21 +657,36 @@ mod tests {
         let mut plan = plan(answers.len() as u64, 1);
         plan.clients = clients;
         let mut checks = Checks::new(&plan, Charge::Write, Some(QUOTA));
-        let classes =
-            (0..).zip(answers).map(|(index, answer)| checks.observe(&plan, &plan.request(index, 0), answer)).collect();
+        let classes = (0..)
+            .zip(answers)
+            .map(|(index, answer)| checks.observe(&plan, &plan.request(index, 0), answer))
+            .collect();
         (classes, checks.finish(Duration::from_secs(seconds), true))
     }
 
     fn failed(checks: &[Check]) -> Vec<&'static str> {
-        checks.iter().filter(|check| check.verdict == Outcome::Fail).map(|check| check.name).collect()
+        checks
+            .iter()
+            .filter(|check| check.verdict == Outcome::Fail)
+            .map(|check| check.name)
+            .collect()
     }
 
     #[test]
     fn a_correct_run_passes_every_check() {
-        let answers = [admitted(2), admitted(1), admitted(0), denied(None, None), denied(None, None)];
+        let answers = [
+            admitted(2),
+            admitted(1),
+            admitted(0),
+            denied(None, None),
+            denied(None, None),
+        ];
         let (classes, checks) = run(&answers, 1, 1);
         assert_eq!(classes[2..4], [Class::Admitted, Class::Denied]);
-        assert!(checks.iter().all(|check| check.verdict == Outcome::Pass), "{checks:#?}");
+        assert!(
+            checks.iter().all(|check| check.verdict == Outcome::Pass),
+            "{checks:#?}"
+        );
     }
 
     #[test]
@@ -553,26 +695,74 @@ mod tests {
         let no_policy = problem().replace("[\"write\"]", "[\"general\"]");
         let wrong_status = problem().replace("429", "428");
         for (broken, checks_that_fail) in [
-            (denied(Some(("retry-after", None)), None), vec!["retry-after", "ratelimit"]),
-            (denied(Some(("retry-after", Some("0"))), None), vec!["retry-after", "ratelimit"]),
-            (denied(Some(("retry-after", Some("61"))), None), vec!["retry-after", "ratelimit"]),
-            (denied(Some(("retry-after", Some("1.5"))), None), vec!["retry-after", "ratelimit"]),
-            (denied(Some(("retry-after", Some("Fri, 31 Dec 1999 23:59:59 GMT"))), None), vec!["retry-after", "ratelimit"]),
+            (
+                denied(Some(("retry-after", None)), None),
+                vec!["retry-after", "ratelimit"],
+            ),
+            (
+                denied(Some(("retry-after", Some("0"))), None),
+                vec!["retry-after", "ratelimit"],
+            ),
+            (
+                denied(Some(("retry-after", Some("61"))), None),
+                vec!["retry-after", "ratelimit"],
+            ),
+            (
+                denied(Some(("retry-after", Some("1.5"))), None),
+                vec!["retry-after", "ratelimit"],
+            ),
+            (
+                denied(
+                    Some(("retry-after", Some("Fri, 31 Dec 1999 23:59:59 GMT"))),
+                    None,
+                ),
+                vec!["retry-after", "ratelimit"],
+            ),
             (denied(Some(("ratelimit", None)), None), vec!["ratelimit"]),
-            (denied(Some(("ratelimit", Some("\"write\";r=1;t=12"))), None), vec!["ratelimit"]),
-            (denied(Some(("ratelimit", Some("\"write\";r=0;t=11"))), None), vec!["ratelimit"]),
-            (denied(Some(("ratelimit", Some("\"write\";r=0"))), None), vec!["ratelimit"]),
-            (denied(Some(("ratelimit", Some("write;r=0;t=12"))), None), vec!["ratelimit"]),
-            (denied(Some(("ratelimit", Some("\"other\";r=0;t=12"))), None), vec!["ratelimit"]),
-            (denied(Some(("ratelimit-policy", None)), None), vec!["ratelimit-policy"]),
-            (denied(Some(("ratelimit-policy", Some("\"write\";q=4;w=60"))), None), vec!["ratelimit-policy"]),
-            (denied(Some(("ratelimit-policy", Some("\"write\";q=3;w=30"))), None), vec!["ratelimit-policy"]),
-            (denied(Some(("ratelimit-policy", Some("\"write\";q=3"))), None), vec!["ratelimit-policy"]),
+            (
+                denied(Some(("ratelimit", Some("\"write\";r=1;t=12"))), None),
+                vec!["ratelimit"],
+            ),
+            (
+                denied(Some(("ratelimit", Some("\"write\";r=0;t=11"))), None),
+                vec!["ratelimit"],
+            ),
+            (
+                denied(Some(("ratelimit", Some("\"write\";r=0"))), None),
+                vec!["ratelimit"],
+            ),
+            (
+                denied(Some(("ratelimit", Some("write;r=0;t=12"))), None),
+                vec!["ratelimit"],
+            ),
+            (
+                denied(Some(("ratelimit", Some("\"other\";r=0;t=12"))), None),
+                vec!["ratelimit"],
+            ),
+            (
+                denied(Some(("ratelimit-policy", None)), None),
+                vec!["ratelimit-policy"],
+            ),
+            (
+                denied(Some(("ratelimit-policy", Some("\"write\";q=4;w=60"))), None),
+                vec!["ratelimit-policy"],
+            ),
+            (
+                denied(Some(("ratelimit-policy", Some("\"write\";q=3;w=30"))), None),
+                vec!["ratelimit-policy"],
+            ),
+            (
+                denied(Some(("ratelimit-policy", Some("\"write\";q=3"))), None),
+                vec!["ratelimit-policy"],
+            ),
             (denied(None, Some(&no_policy)), vec!["problem-details"]),
             (denied(None, Some(&wrong_status)), vec!["problem-details"]),
             (denied(None, Some(&other_type)), vec!["own-429"]),
             (denied(Some(("x-request-id", None)), None), vec!["own-429"]),
-            (denied(Some(("content-type", Some("application/json"))), None), vec!["own-429"]),
+            (
+                denied(Some(("content-type", Some("application/json"))), None),
+                vec!["own-429"],
+            ),
             (denied(None, Some("not json")), vec!["own-429"]),
         ] {
             let (classes, checks) = run(&[admitted(2), broken.clone()], 1, 1);
@@ -584,14 +774,45 @@ mod tests {
 
     #[test]
     fn each_broken_admission_is_rejected_by_its_check() {
-        let with = |policy, limit| answer(201, &[("ratelimit-policy", policy), ("ratelimit", limit)], "{}");
+        let with = |policy, limit| {
+            answer(
+                201,
+                &[("ratelimit-policy", policy), ("ratelimit", limit)],
+                "{}",
+            )
+        };
         for (broken, checks_that_fail) in [
-            (answer(201, &[], "{}"), vec!["ratelimit-policy", "ratelimit"]),
-            (with("\"write\";q=3;w=60", "\"write\";r=3"), vec!["ratelimit", "remaining"]),
-            (with("\"write\";q=3;w=60", "\"write\";r=2"), vec!["remaining"]),
-            (with("\"write\";q=3;w=60", "\"write\";r=0"), vec!["remaining"]),
-            (with("write;q=3;w=60", "\"write\";r=1"), vec!["ratelimit-policy"]),
-            (answer(200, &[("ratelimit-policy", "\"write\";q=3;w=60"), ("ratelimit", "\"write\";r=1")], "{}"), vec!["uniform"]),
+            (
+                answer(201, &[], "{}"),
+                vec!["ratelimit-policy", "ratelimit"],
+            ),
+            (
+                with("\"write\";q=3;w=60", "\"write\";r=3"),
+                vec!["ratelimit", "remaining"],
+            ),
+            (
+                with("\"write\";q=3;w=60", "\"write\";r=2"),
+                vec!["remaining"],
+            ),
+            (
+                with("\"write\";q=3;w=60", "\"write\";r=0"),
+                vec!["remaining"],
+            ),
+            (
+                with("write;q=3;w=60", "\"write\";r=1"),
+                vec!["ratelimit-policy"],
+            ),
+            (
+                answer(
+                    200,
+                    &[
+                        ("ratelimit-policy", "\"write\";q=3;w=60"),
+                        ("ratelimit", "\"write\";r=1"),
+                    ],
+                    "{}",
+                ),
+                vec!["uniform"],
+            ),
         ] {
             let (_, checks) = run(&[admitted(2), broken.clone()], 1, 1);
             assert_eq!(failed(&checks), checks_that_fail, "{broken:?}");
@@ -600,11 +821,20 @@ mod tests {
 
     #[test]
     fn an_unexpected_status_is_rejected_and_counted_apart() {
-        for (status, class) in [(500, Class::ServerError), (503, Class::ServerError), (302, Class::Redirect), (418, Class::Admitted)] {
+        for (status, class) in [
+            (500, Class::ServerError),
+            (503, Class::ServerError),
+            (302, Class::Redirect),
+            (418, Class::Admitted),
+        ] {
             let mut odd = admitted(2);
             odd.status = status;
             let (classes, checks) = run(&[odd], 1, 1);
-            assert_eq!((classes[0], failed(&checks)), (class, vec!["status"]), "{status}");
+            assert_eq!(
+                (classes[0], failed(&checks)),
+                (class, vec!["status"]),
+                "{status}"
+            );
         }
     }
 
@@ -613,10 +843,17 @@ mod tests {
         for (body, platform) in [
             ("error code: 1027", Some(Platform429::DailyLimit)),
             ("error code: 1015", Some(Platform429::EdgeLimit)),
-            ("<html><title>Error 1027</title>", Some(Platform429::DailyLimit)),
+            (
+                "<html><title>Error 1027</title>",
+                Some(Platform429::DailyLimit),
+            ),
             ("Too many requests", None),
         ] {
-            assert_eq!(run(&[answer(429, &[], body)], 1, 1).0, [Class::Foreign(platform)], "{body}");
+            assert_eq!(
+                run(&[answer(429, &[], body)], 1, 1).0,
+                [Class::Foreign(platform)],
+                "{body}"
+            );
         }
     }
 
@@ -633,7 +870,10 @@ mod tests {
     #[test]
     fn remainders_are_not_judged_beyond_the_window() {
         let (_, checks) = run(&[admitted(2), admitted(2)], 1, 60);
-        let check = checks.iter().find(|check| check.name == "remaining").expect("listed");
+        let check = checks
+            .iter()
+            .find(|check| check.name == "remaining")
+            .expect("listed");
         assert_eq!(check.verdict, Outcome::Skipped);
     }
 
@@ -643,11 +883,20 @@ mod tests {
         let mut checks = Checks::new(&plan, Charge::Write, None).require_fields();
         let two = answer(
             201,
-            &[("ratelimit-policy", "\"general\";q=100;w=60, \"write\";q=50;w=30"), ("ratelimit", "\"general\";r=99, \"write\";r=40")],
+            &[
+                (
+                    "ratelimit-policy",
+                    "\"general\";q=100;w=60, \"write\";q=50;w=30",
+                ),
+                ("ratelimit", "\"general\";r=99, \"write\";r=40"),
+            ],
             "{}",
         );
         checks.observe(&plan, &plan.request(0, 0), &two);
-        let quota = Quota { requests: 50, window_seconds: 30 };
+        let quota = Quota {
+            requests: 50,
+            window_seconds: 30,
+        };
         assert_eq!(checks.quota(), Some(quota));
         assert_eq!(checks.used_before(quota), Some(9));
     }

@@ -10,13 +10,19 @@ pub struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts now.
-    #[allow(clippy::disallowed_methods, reason = "a load generator measures real time, outside every world")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a load generator measures real time, outside every world"
+    )]
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
     /// Time since the start.
-    #[allow(clippy::disallowed_methods, reason = "a load generator measures real time, outside every world")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a load generator measures real time, outside every world"
+    )]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

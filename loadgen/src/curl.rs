@@ -1,13 +1,14 @@
 //! A pasted `curl` command, read the way a shell and curl would read it.
 //!
 //! [`words`] splits a line as a POSIX shell does (with the `$'…'` strings of Chrome's "Copy as cURL"); [`command`] reads
-//! the words as curl's options. Both are strict: what is not understood is an error that points at the place, never
+//! the words as curl's options, whose table is `options`. Both are strict: what is not understood is an error that points at the place, never
 //! skipped, because a burst that silently left out a header measures something else than what was asked.
 //!
 //! What an error shows of the command is rebuilt from the parsed words with every credential blanked, so that a typing
 //! mistake does not print a token.
 
 pub mod command;
+mod options;
 pub mod words;
 
 use std::ffi::OsString;
@@ -94,7 +95,13 @@ pub fn parse_line(
             shown.push_str(&error.shown);
             let span = (start, shown.len());
             shown.push_str(" …");
-            Err(CurlError::new(shown, span, error.fault.to_string(), error.fault.label(), error.fault.help()))
+            Err(CurlError::new(
+                shown,
+                span,
+                error.fault.to_string(),
+                error.fault.label(),
+                error.fault.help(),
+            ))
         }
     }
 }

@@ -85,7 +85,10 @@ impl Charge {
             Self::Write => quotas.write,
             Self::Auth => quotas.auth,
         };
-        Some(Quota { requests, window_seconds: quotas.window_seconds })
+        Some(Quota {
+            requests,
+            window_seconds: quotas.window_seconds,
+        })
     }
 }
 
@@ -109,12 +112,17 @@ impl Expectation {
                 .sum(),
             None => plan.requests,
         };
-        Self { admitted: Some(admitted), denied: Some(plan.requests - admitted), basis: basis.into() }
+        Self {
+            admitted: Some(admitted),
+            denied: Some(plan.requests - admitted),
+            basis: basis.into(),
+        }
     }
 
     /// Whether the counts are the expected ones.
     pub fn holds(&self, admitted: u64, denied: u64) -> bool {
-        self.admitted.is_none_or(|expected| expected == admitted) && self.denied.is_none_or(|expected| expected == denied)
+        self.admitted.is_none_or(|expected| expected == admitted)
+            && self.denied.is_none_or(|expected| expected == denied)
     }
 }
 
@@ -137,9 +145,15 @@ impl FromStr for Expectation {
 
     /// `admitted=50,denied=100`, or one of the two.
     fn from_str(text: &str) -> Result<Self, ExpectError> {
-        let mut expectation = Self { admitted: None, denied: None, basis: "--expect".into() };
+        let mut expectation = Self {
+            admitted: None,
+            denied: None,
+            basis: "--expect".into(),
+        };
         for part in text.split(',') {
-            let (name, number) = part.split_once('=').ok_or_else(|| ExpectError::Form(part.trim().into()))?;
+            let (name, number) = part
+                .split_once('=')
+                .ok_or_else(|| ExpectError::Form(part.trim().into()))?;
             let (slot, name) = match name.trim() {
                 "admitted" => (&mut expectation.admitted, "admitted"),
                 "denied" => (&mut expectation.denied, "denied"),
@@ -147,8 +161,11 @@ impl FromStr for Expectation {
             };
             // `u64::from_str` would take a leading `+`.
             let number = number.trim();
-            let value = Some(number).filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
-            let value = value.and_then(|number| number.parse().ok()).ok_or_else(|| ExpectError::Number(number.into()))?;
+            let value =
+                Some(number).filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+            let value = value
+                .and_then(|number| number.parse().ok())
+                .ok_or_else(|| ExpectError::Number(number.into()))?;
             if slot.replace(value).is_some() {
                 return Err(ExpectError::Twice(name));
             }
@@ -162,11 +179,20 @@ mod tests {
     use super::*;
     use crate::plan::tests::plan;
 
-    const QUOTAS: Quotas = Quotas { general: 100, write: 50, auth: 5, window_seconds: 60, enabled: true };
+    const QUOTAS: Quotas = Quotas {
+        general: 100,
+        write: 50,
+        auth: 5,
+        window_seconds: 60,
+        enabled: true,
+    };
 
     fn expected(plan: &Plan, quotas: &Quotas) -> (u64, u64) {
         let expectation = Expectation::computed(plan, Charge::of(plan).quota(quotas), "test");
-        (expectation.admitted.expect("computed"), expectation.denied.expect("computed"))
+        (
+            expectation.admitted.expect("computed"),
+            expectation.denied.expect("computed"),
+        )
     }
 
     #[test]
@@ -175,7 +201,16 @@ mod tests {
         assert_eq!(expected(&plan(150, 4), &QUOTAS), (150, 0));
         assert_eq!(expected(&plan(110, 2), &QUOTAS), (100, 10));
         assert_eq!(expected(&plan(101, 2), &QUOTAS), (100, 1));
-        assert_eq!(expected(&plan(150, 1), &Quotas { enabled: false, ..QUOTAS }), (150, 0));
+        assert_eq!(
+            expected(
+                &plan(150, 1),
+                &Quotas {
+                    enabled: false,
+                    ..QUOTAS
+                }
+            ),
+            (150, 0)
+        );
     }
 
     #[test]
@@ -187,13 +222,31 @@ mod tests {
             plan.auth = auth;
             Charge::of(&plan)
         };
-        assert_eq!(charge(Method::GET, "/api/transactions?limit=3", Auth::PerUser), Charge::General);
-        assert_eq!(charge(Method::POST, "/api/transactions", Auth::None), Charge::General);
-        assert_eq!(charge(Method::POST, "/api/auth/login", Auth::None), Charge::Auth);
-        assert_eq!(charge(Method::POST, "/api/auth/login", Auth::Given), Charge::Auth);
+        assert_eq!(
+            charge(Method::GET, "/api/transactions?limit=3", Auth::PerUser),
+            Charge::General
+        );
+        assert_eq!(
+            charge(Method::POST, "/api/transactions", Auth::None),
+            Charge::General
+        );
+        assert_eq!(
+            charge(Method::POST, "/api/auth/login", Auth::None),
+            Charge::Auth
+        );
+        assert_eq!(
+            charge(Method::POST, "/api/auth/login", Auth::Given),
+            Charge::Auth
+        );
         assert_eq!(charge(Method::GET, "/api/health", Auth::None), Charge::Free);
-        assert_eq!(charge(Method::DELETE, "/api/transactions", Auth::PerUser), Charge::Unknown);
-        assert_eq!(charge(Method::GET, "/elsewhere", Auth::Given), Charge::Unknown);
+        assert_eq!(
+            charge(Method::DELETE, "/api/transactions", Auth::PerUser),
+            Charge::Unknown
+        );
+        assert_eq!(
+            charge(Method::GET, "/elsewhere", Auth::Given),
+            Charge::Unknown
+        );
     }
 
     #[test]
@@ -202,7 +255,16 @@ mod tests {
         assert!(both.holds(50, 100) && !both.holds(100, 50) && !both.holds(50, 99));
         let one: Expectation = "denied=0".parse().expect("valid");
         assert!(one.holds(7, 0) && !one.holds(7, 1));
-        for text in ["", "admitted", "admitted=", "admitted=+5", "admitted=-1", "allowed=5", "admitted=1,admitted=1", "admitted=1,"] {
+        for text in [
+            "",
+            "admitted",
+            "admitted=",
+            "admitted=+5",
+            "admitted=-1",
+            "allowed=5",
+            "admitted=1,admitted=1",
+            "admitted=1,",
+        ] {
             assert!(text.parse::<Expectation>().is_err(), "{text}");
         }
     }

@@ -62,7 +62,11 @@ pub fn policies(field: &[u8]) -> Result<Vec<PolicyItem>, FieldError> {
     items
         .into_iter()
         .map(|(name, quota, window_seconds)| {
-            Ok(PolicyItem { name, quota: quota.ok_or(FieldError::Parameter('q'))?, window_seconds })
+            Ok(PolicyItem {
+                name,
+                quota: quota.ok_or(FieldError::Parameter('q'))?,
+                window_seconds,
+            })
         })
         .collect()
 }
@@ -72,7 +76,11 @@ pub fn limit<'a>(field: &'a [u8], name: &str) -> Result<LimitItem<'a>, FieldErro
     type Open<'a> = (&'a str, Option<u64>, Option<u64>);
     fn close(open: Open<'_>) -> Result<LimitItem<'_>, FieldError> {
         let (name, remaining, reset_seconds) = open;
-        Ok(LimitItem { name, remaining: remaining.ok_or(FieldError::Parameter('r'))?, reset_seconds })
+        Ok(LimitItem {
+            name,
+            remaining: remaining.ok_or(FieldError::Parameter('r'))?,
+            reset_seconds,
+        })
     }
     fn keep<'a>(chosen: &mut Option<LimitItem<'a>>, item: LimitItem<'a>, name: &str) {
         if chosen.is_none_or(|chosen| chosen.name != name && item.name == name) {
@@ -142,7 +150,9 @@ fn members<'a>(
         while let Some(after) = rest.strip_prefix(';') {
             let after = after.trim_start_matches(' ');
             let end = after
-                .find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.*".contains(c)))
+                .find(|c: char| {
+                    !(c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.*".contains(c))
+                })
                 .unwrap_or(after.len());
             let key = &after[..end];
             if !key.starts_with(|c: char| c.is_ascii_lowercase() || c == '*') {
@@ -161,7 +171,10 @@ fn members<'a>(
             return Ok(());
         }
         // A comma must be followed by another member.
-        rest = rest.strip_prefix(',').ok_or(FieldError::Grammar)?.trim_start_matches([' ', '\t']);
+        rest = rest
+            .strip_prefix(',')
+            .ok_or(FieldError::Grammar)?
+            .trim_start_matches([' ', '\t']);
     }
 }
 
@@ -186,7 +199,10 @@ fn string(text: &str) -> Result<(&str, &str), FieldError> {
 fn bare(text: &str) -> Result<(Value, &str), FieldError> {
     let first = text.bytes().next().ok_or(FieldError::Grammar)?;
     let take = |allowed: fn(u8) -> bool| {
-        let end = text.bytes().position(|byte| !allowed(byte)).unwrap_or(text.len());
+        let end = text
+            .bytes()
+            .position(|byte| !allowed(byte))
+            .unwrap_or(text.len());
         text.split_at(end)
     };
     match first {
@@ -197,12 +213,20 @@ fn bare(text: &str) -> Result<(Value, &str), FieldError> {
                 Some((whole, part))
                     if (1..=12).contains(&whole.len())
                         && (1..=3).contains(&part.len())
-                        && whole.bytes().chain(part.bytes()).all(|byte| byte.is_ascii_digit()) =>
+                        && whole
+                            .bytes()
+                            .chain(part.bytes())
+                            .all(|byte| byte.is_ascii_digit()) =>
                 {
                     Ok((Value::Other, rest))
                 }
-                None if (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                    Ok((Value::Integer(number.parse().map_err(|_| FieldError::Grammar)?), rest))
+                None if (1..=15).contains(&digits.len())
+                    && digits.bytes().all(|byte| byte.is_ascii_digit()) =>
+                {
+                    Ok((
+                        Value::Integer(number.parse().map_err(|_| FieldError::Grammar)?),
+                        rest,
+                    ))
                 }
                 _ => Err(FieldError::Grammar),
             }
@@ -211,7 +235,8 @@ fn bare(text: &str) -> Result<(Value, &str), FieldError> {
         b':' => {
             let end = text[1..].find(':').ok_or(FieldError::Grammar)? + 1;
             let inner = &text[1..end];
-            let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+            let base64 =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
             if !inner.bytes().all(base64) {
                 return Err(FieldError::Grammar);
             }
@@ -222,7 +247,8 @@ fn bare(text: &str) -> Result<(Value, &str), FieldError> {
             _ => Err(FieldError::Grammar),
         },
         b'*' | b'A'..=b'Z' | b'a'..=b'z' => {
-            let (_, rest) = take(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte));
+            let (_, rest) =
+                take(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte));
             Ok((Value::Other, rest))
         }
         _ => Err(FieldError::Grammar),
@@ -236,33 +262,81 @@ mod tests {
     #[test]
     fn the_fields_of_the_draft_are_read() {
         let policy = policies(br#""write";q=50;w=60"#).expect("valid");
-        assert_eq!(policy, [PolicyItem { name: "write".into(), quota: 50, window_seconds: Some(60) }]);
+        assert_eq!(
+            policy,
+            [PolicyItem {
+                name: "write".into(),
+                quota: 50,
+                window_seconds: Some(60)
+            }]
+        );
         let item = limit(br#""write";r=0;t=12"#, "write").expect("valid");
-        assert_eq!((item.name, item.remaining, item.reset_seconds), ("write", 0, Some(12)));
+        assert_eq!(
+            (item.name, item.remaining, item.reset_seconds),
+            ("write", 0, Some(12))
+        );
     }
 
     #[test]
     fn several_members_and_foreign_parameters_are_read() {
         let policy = policies(br#""burst";q=100;w=60 , "daily"; q=1000;qu="content-bytes";pk=:cHsdsRa894==:;x;w=86400"#);
-        assert_eq!(policy.expect("valid").iter().map(|item| item.quota).collect::<Vec<_>>(), [100, 1000]);
+        assert_eq!(
+            policy
+                .expect("valid")
+                .iter()
+                .map(|item| item.quota)
+                .collect::<Vec<_>>(),
+            [100, 1000]
+        );
         let item = limit(br#""general";r=7, "write";r=3"#, "write").expect("valid");
         assert_eq!(item.remaining, 3);
-        assert_eq!(limit(br#""a";r=7, "b";r=3"#, "write").expect("valid").name, "a");
+        assert_eq!(
+            limit(br#""a";r=7, "b";r=3"#, "write").expect("valid").name,
+            "a"
+        );
     }
 
     #[test]
     fn what_breaks_the_grammar_is_refused() {
         for field in [
-            "write;r=0", "\"write\";r=0,", "\"write\";r=0 t=1", "\"write;r=0", "\"write\";R=0", "\"write\";r=",
-            "\"write\";r=1.2.3", "\"write\";r=1234567890123456", "50", "\"write\",;r=1", "\"write\" ;r=1",
+            "write;r=0",
+            "\"write\";r=0,",
+            "\"write\";r=0 t=1",
+            "\"write;r=0",
+            "\"write\";R=0",
+            "\"write\";r=",
+            "\"write\";r=1.2.3",
+            "\"write\";r=1234567890123456",
+            "50",
+            "\"write\",;r=1",
+            "\"write\" ;r=1",
         ] {
-            assert_eq!(limit(field.as_bytes(), "write"), Err(FieldError::Grammar), "{field}");
+            assert_eq!(
+                limit(field.as_bytes(), "write"),
+                Err(FieldError::Grammar),
+                "{field}"
+            );
         }
         assert_eq!(limit(b"", "write"), Err(FieldError::Empty));
-        assert_eq!(limit(br#""write""#, "write"), Err(FieldError::Parameter('r')));
-        assert_eq!(limit(br#""write";r=-1"#, "write"), Err(FieldError::Parameter('r')));
-        assert_eq!(limit(br#""write";r=1.5"#, "write"), Err(FieldError::Parameter('r')));
-        assert_eq!(limit(br#""write";r=1;t="x""#, "write"), Err(FieldError::Parameter('t')));
-        assert_eq!(policies(br#""write";w=60"#), Err(FieldError::Parameter('q')));
+        assert_eq!(
+            limit(br#""write""#, "write"),
+            Err(FieldError::Parameter('r'))
+        );
+        assert_eq!(
+            limit(br#""write";r=-1"#, "write"),
+            Err(FieldError::Parameter('r'))
+        );
+        assert_eq!(
+            limit(br#""write";r=1.5"#, "write"),
+            Err(FieldError::Parameter('r'))
+        );
+        assert_eq!(
+            limit(br#""write";r=1;t="x""#, "write"),
+            Err(FieldError::Parameter('t'))
+        );
+        assert_eq!(
+            policies(br#""write";w=60"#),
+            Err(FieldError::Parameter('q'))
+        );
     }
 }

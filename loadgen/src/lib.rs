@@ -1,1 +1,31 @@
-//! Being written.
+//! Bursts at a Worker, and whether it kept its contract.
+//!
+//! A burst's way through the files:
+//!
+//! 1. [`cli`] reads the command line; [`curl`] a pasted curl command after `--`.
+//! 2. [`plan`] says what is sent: one request, many times, by some clients in the name of some users.
+//! 3. [`target`] is where it goes: the embedded simulator in virtual time, or a server over HTTP.
+//! 4. [`run`] drives the plan as a closed loop and folds every answer into counters; [`check`] holds each answer against
+//!    the contract as it arrives ([`fields`] parses the rate-limit headers).
+//! 5. [`expect`] says what the counts should be, [`verdict`] what they mean, [`report`] prints it, and [`secret`] keeps
+//!    credentials out of what is printed.
+//!
+//! [`burst`] is the sequence of these steps. Nothing is ever sent twice, no redirect is followed, and a host that is not
+//! loopback is reached only when it is named and the number of requests is capped.
+
+pub mod burst;
+pub mod check;
+pub mod cli;
+pub mod clock;
+pub mod curl;
+pub mod expect;
+pub mod fields;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod secret;
+pub mod target;
+pub mod verdict;
+
+/// What the load generator calls itself in requests.
+pub const USER_AGENT: &str = concat!("edgeproof-loadgen/", env!("CARGO_PKG_VERSION"));

@@ -25,7 +25,10 @@ pub struct Template {
 impl Template {
     /// The path without its query.
     pub fn path(&self) -> &str {
-        self.path_and_query.split('?').next().expect("split yields at least one piece")
+        self.path_and_query
+            .split('?')
+            .next()
+            .expect("split yields at least one piece")
     }
 }
 
@@ -169,7 +172,9 @@ pub(crate) mod tests {
             for index in 0..requests {
                 seen[plan.identity(&plan.request(index, 0))] += 1;
             }
-            let planned: Vec<u64> = (0..plan.identity_count()).map(|identity| plan.requests_of(identity)).collect();
+            let planned: Vec<u64> = (0..plan.identity_count())
+                .map(|identity| plan.requests_of(identity))
+                .collect();
             assert_eq!(seen, planned);
         }
     }
@@ -178,15 +183,19 @@ pub(crate) mod tests {
     fn every_user_passes_every_pop() {
         let mut plan = plan(16, 2);
         plan.pops = vec!["MEX".into(), "LHR".into()];
-        let seen: std::collections::BTreeSet<_> =
-            (0..16).map(|index| plan.request(index, 0)).map(|request| (request.user, request.pop)).collect();
+        let seen: std::collections::BTreeSet<_> = (0..16)
+            .map(|index| plan.request(index, 0))
+            .map(|request| (request.user, request.pop))
+            .collect();
         assert_eq!(seen.len(), 4);
     }
 
     #[test]
     fn a_template_debugs_without_headers_and_body() {
         let mut plan = plan(1, 1);
-        plan.template.headers.insert("x-api-key", "planted".parse().expect("ascii"));
+        plan.template
+            .headers
+            .insert("x-api-key", "planted".parse().expect("ascii"));
         plan.template.body = Bytes::from_static(b"planted");
         plan.template.path_and_query = "/a?token=planted".into();
         assert!(!format!("{plan:?}").contains("planted"));

@@ -18,7 +18,10 @@ use crate::check::{Checks, Class, Platform429};
 use crate::plan::{Plan, Planned};
 
 /// Something that answers requests: the embedded simulator, or a server over HTTP.
-#[allow(async_fn_in_trait, reason = "everything runs on one thread; no future of ours has to be Send")]
+#[allow(
+    async_fn_in_trait,
+    reason = "everything runs on one thread; no future of ours has to be Send"
+)]
 pub trait Target {
     /// Sends one request and waits for its answer. Never tries twice.
     async fn send(&self, request: &Planned) -> Result<Answer, SendError>;
@@ -109,7 +112,8 @@ pub enum Stop {
 const LONGEST_LATENCY: Duration = Duration::from_secs(24 * 3600);
 
 fn histogram() -> Histogram<u64> {
-    Histogram::new_with_max(LONGEST_LATENCY.as_nanos() as u64, 3).expect("the bounds are valid: 1 < max, 3 digits")
+    Histogram::new_with_max(LONGEST_LATENCY.as_nanos() as u64, 3)
+        .expect("the bounds are valid: 1 < max, 3 digits")
 }
 
 impl Tally {
@@ -138,7 +142,11 @@ impl Tally {
 
     /// Answers by status, smallest first.
     pub fn by_status(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
-        self.by_status.iter().enumerate().filter(|(_, count)| **count > 0).map(|(status, count)| (status as u16, *count))
+        self.by_status
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .map(|(status, count)| (status as u16, *count))
     }
 
     /// Requests that were neither admitted nor denied: without an answer, or with one that says neither.
@@ -148,7 +156,8 @@ impl Tally {
 
     /// From the first request's start to the last answer.
     pub fn duration(&self) -> Duration {
-        self.span.map_or(Duration::ZERO, |(first, last)| last.saturating_sub(first))
+        self.span
+            .map_or(Duration::ZERO, |(first, last)| last.saturating_sub(first))
     }
 
     /// Folds one outcome in; `sent_at` and `answered_at` are the target's time.
@@ -227,7 +236,13 @@ const PROGRESS_STRIDE: u64 = 256;
 impl<'p, T: Target> Burst<'p, T> {
     /// Prepares a burst; nothing is sent yet. `progress` is told now and then how many requests were sent.
     pub fn new(plan: &'p Plan, target: T, checks: Checks, progress: &'p dyn Fn(u64)) -> Self {
-        Self { target, plan, next: Cell::new(0), tally: RefCell::new(Tally::new(checks)), progress }
+        Self {
+            target,
+            plan,
+            next: Cell::new(0),
+            tally: RefCell::new(Tally::new(checks)),
+            progress,
+        }
     }
 
     /// One client: takes the next request until none is left.
@@ -245,7 +260,9 @@ impl<'p, T: Target> Burst<'p, T> {
             let sent_at = self.target.now();
             let outcome = self.target.send(&request).await;
             let answered_at = self.target.now();
-            self.tally.borrow_mut().record(self.plan, &request, &outcome, sent_at, answered_at);
+            self.tally
+                .borrow_mut()
+                .record(self.plan, &request, &outcome, sent_at, answered_at);
         }
     }
 
@@ -254,7 +271,9 @@ impl<'p, T: Target> Burst<'p, T> {
         if self.plan.clients == 1 {
             return self.client(0).await;
         }
-        let mut clients: FuturesUnordered<_> = (0..self.plan.clients).map(|client| self.client(client)).collect();
+        let mut clients: FuturesUnordered<_> = (0..self.plan.clients)
+            .map(|client| self.client(client))
+            .collect();
         while clients.next().await.is_some() {}
     }
 
@@ -293,7 +312,8 @@ mod tests {
     impl Target for Virtual {
         async fn send(&self, request: &Planned) -> Result<Answer, SendError> {
             self.in_flight.set(self.in_flight.get() + 1);
-            self.most_in_flight.set(self.most_in_flight.get().max(self.in_flight.get()));
+            self.most_in_flight
+                .set(self.most_in_flight.get().max(self.in_flight.get()));
             self.seen.borrow_mut().push(request.index);
             let mut yielded = false;
             std::future::poll_fn(|context| {
@@ -309,7 +329,11 @@ mod tests {
             match request.index {
                 7 => Err(SendError::Reset),
                 9 => Err(SendError::TimedOut),
-                _ => Ok(Answer { status: 201, headers: HeaderMap::new(), body: Bytes::new() }),
+                _ => Ok(Answer {
+                    status: 201,
+                    headers: HeaderMap::new(),
+                    body: Bytes::new(),
+                }),
             }
         }
 
@@ -327,8 +351,16 @@ mod tests {
             most_in_flight: Cell::new(0),
             seen: RefCell::default(),
         };
-        let burst = Burst::new(&plan, target, Checks::new(&plan, Charge::Free, None), &|_| {});
-        tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(burst.run());
+        let burst = Burst::new(
+            &plan,
+            target,
+            Checks::new(&plan, Charge::Free, None),
+            &|_| {},
+        );
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime")
+            .block_on(burst.run());
         burst.finish()
     }
 

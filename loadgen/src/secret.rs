@@ -49,7 +49,8 @@ pub fn header_may_be_shown(name: &str) -> bool {
         "x-requested-with",
         "x-sim-pop",
     ];
-    SHOWN.iter().any(|shown| name.eq_ignore_ascii_case(shown)) || name.to_ascii_lowercase().starts_with("sec-fetch-")
+    SHOWN.iter().any(|shown| name.eq_ignore_ascii_case(shown))
+        || name.to_ascii_lowercase().starts_with("sec-fetch-")
 }
 
 /// Whether a body may be shown: not when anything in it looks like the name of a credential.
@@ -59,8 +60,13 @@ pub fn body_may_be_shown(body: &str) -> bool {
 
 /// A URL without user, password and fragment, and with secret-looking query values blanked.
 pub fn shown_url(url: &str) -> String {
-    let url = url.split('#').next().expect("split yields at least one piece");
-    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (&url[..scheme.len() + 3], rest));
+    let url = url
+        .split('#')
+        .next()
+        .expect("split yields at least one piece");
+    let (scheme, rest) = url
+        .split_once("://")
+        .map_or(("", url), |(scheme, rest)| (&url[..scheme.len() + 3], rest));
     let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(authority_end);
     let host = match authority.rsplit_once('@') {
@@ -82,7 +88,18 @@ pub fn shown_url(url: &str) -> String {
 
 fn looks_secret(text: &str) -> bool {
     const MARKS: [&str; 12] = [
-        "pass", "secret", "token", "key", "auth", "bearer", "session", "sig", "code", "credential", "jwt", "pin",
+        "pass",
+        "secret",
+        "token",
+        "key",
+        "auth",
+        "bearer",
+        "session",
+        "sig",
+        "code",
+        "credential",
+        "jwt",
+        "pin",
     ];
     let text = text.to_ascii_lowercase();
     MARKS.iter().any(|mark| text.contains(mark))
@@ -100,7 +117,8 @@ impl Redactor {
         if secret.len() > 2 && !self.secrets.iter().any(|known| known == secret) {
             self.secrets.push(secret.to_owned());
             // Longest first, so that a secret inside another does not leave the rest of it standing.
-            self.secrets.sort_by_key(|known| std::cmp::Reverse(known.len()));
+            self.secrets
+                .sort_by_key(|known| std::cmp::Reverse(known.len()));
         }
     }
 

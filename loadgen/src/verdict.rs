@@ -71,34 +71,54 @@ pub fn unmeasured(tally: &Tally, evidence: &Evidence<'_>) -> Vec<String> {
     match &tally.stopped {
         Some(Stop::Platform(platform)) => reasons.push(format!("the platform refused: {platform}")),
         Some(Stop::Unreachable) => {
-            reasons.push(tally.first_error.clone().unwrap_or_else(|| "the target cannot be reached".into()));
+            reasons.push(
+                tally
+                    .first_error
+                    .clone()
+                    .unwrap_or_else(|| "the target cannot be reached".into()),
+            );
         }
         Some(Stop::Interrupted) => reasons.push("interrupted".into()),
         None => {}
     }
     if tally.foreign > 0 {
-        reasons.push(format!("{} foreign 429s: somebody else than the Worker denied requests", tally.foreign));
+        reasons.push(format!(
+            "{} foreign 429s: somebody else than the Worker denied requests",
+            tally.foreign
+        ));
     }
     if tally.timeouts > 0 {
-        reasons.push(format!("{} requests timed out, so nobody knows whether they were admitted", tally.timeouts));
+        reasons.push(format!(
+            "{} requests timed out, so nobody knows whether they were admitted",
+            tally.timeouts
+        ));
     }
     if !reasons.is_empty() {
         return reasons;
     }
     if tally.sent < evidence.plan.requests {
-        reasons.push(format!("only {} of {} requests were sent", tally.sent, evidence.plan.requests));
+        reasons.push(format!(
+            "only {} of {} requests were sent",
+            tally.sent, evidence.plan.requests
+        ));
     }
     if evidence.expected.is_none() {
         reasons.push(match evidence.charge {
-            Charge::Unknown => "no quota is known for this method and path: state the counts with --expect".into(),
-            _ => "no answer told its quota (RateLimit-Policy): state the counts with --expect".into(),
+            Charge::Unknown => {
+                "no quota is known for this method and path: state the counts with --expect".into()
+            }
+            _ => {
+                "no answer told its quota (RateLimit-Policy): state the counts with --expect".into()
+            }
         });
     }
     if let Some(quota) = evidence.quota {
         // Within one window the first q are admitted, whenever they come. Beyond it quota comes back and the counts
         // depend on timing; except where no identity ever asks for more than q, because then nothing is denied anyway.
         let duration = tally.duration();
-        let most = (0..evidence.plan.identity_count()).map(|identity| evidence.plan.requests_of(identity)).max();
+        let most = (0..evidence.plan.identity_count())
+            .map(|identity| evidence.plan.requests_of(identity))
+            .max();
         let window = Duration::from_secs(quota.window_seconds);
         if duration >= window && most.is_some_and(|most| most > quota.requests) {
             reasons.push(format!(
@@ -120,7 +140,9 @@ pub fn unmeasured(tally: &Tally, evidence: &Evidence<'_>) -> Vec<String> {
     }
     let refused = tally.admitted > 0 && tally.checks.unauthorized() == tally.admitted;
     if refused && evidence.plan.auth != Auth::None && evidence.stated.is_none() {
-        reasons.push("every admitted request was answered 401: the credential is not valid here".into());
+        reasons.push(
+            "every admitted request was answered 401: the credential is not valid here".into(),
+        );
     }
     reasons
 }
@@ -140,7 +162,8 @@ pub fn verdict(unmeasured: &[String], checks: &[Check]) -> Verdict {
 pub fn run_checks(tally: &Tally, expected: Option<&Expectation>) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(expected) = expected {
-        let number = |number: Option<u64>| number.map_or("any".to_owned(), |number| number.to_string());
+        let number =
+            |number: Option<u64>| number.map_or("any".to_owned(), |number| number.to_string());
         checks.push(Check::of_run(
             "counts",
             expected.holds(tally.admitted, tally.denied),
@@ -156,16 +179,23 @@ pub fn run_checks(tally: &Tally, expected: Option<&Expectation>) -> Vec<Check> {
     }
     let dropped = tally.resets + tally.protocol_errors;
     let mut detail = match (tally.resets, tally.protocol_errors) {
+        _ if tally.sent == 0 => "nothing was sent".to_owned(),
         (0, 0) => "every answer came whole".to_owned(),
         (resets, 0) => format!("{resets} connections were reset before their answer"),
-        (resets, broken) => format!("{resets} connections were reset, {broken} answers could not be read"),
+        (resets, broken) => {
+            format!("{resets} connections were reset, {broken} answers could not be read")
+        }
     };
     if let (true, Some(error)) = (tally.protocol_errors > 0, &tally.first_error) {
         detail = format!("{detail}: {error}");
     }
     checks.push(Check {
         name: "connections",
-        verdict: if dropped == 0 { Outcome::Pass } else { Outcome::Fail },
+        verdict: match dropped {
+            _ if tally.sent == 0 => Outcome::Skipped,
+            0 => Outcome::Pass,
+            _ => Outcome::Fail,
+        },
         detail,
         passed: tally.sent - dropped,
         failed: dropped,
@@ -185,24 +215,41 @@ mod tests {
     fn tally(plan: &Plan, outcomes: Vec<Result<Answer, SendError>>, seconds: u64) -> Tally {
         let mut tally = Tally::new(Checks::new(plan, Charge::Free, None));
         for (index, outcome) in (0..).zip(&outcomes) {
-            tally.record(plan, &plan.request(index, 0), outcome, Duration::ZERO, Duration::from_secs(seconds));
+            tally.record(
+                plan,
+                &plan.request(index, 0),
+                outcome,
+                Duration::ZERO,
+                Duration::from_secs(seconds),
+            );
         }
         tally.sent = outcomes.len() as u64;
         tally
     }
 
     fn ok() -> Result<Answer, SendError> {
-        Ok(Answer { status: 201, headers: HeaderMap::new(), body: Bytes::new() })
+        Ok(Answer {
+            status: 201,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        })
     }
 
     fn reasons(plan: &Plan, tally: &Tally, quota: u64) -> Vec<String> {
-        let expected = Expectation { admitted: None, denied: None, basis: String::new() };
+        let expected = Expectation {
+            admitted: None,
+            denied: None,
+            basis: String::new(),
+        };
         unmeasured(
             tally,
             &Evidence {
                 plan,
                 charge: Charge::Write,
-                quota: Some(Quota { requests: quota, window_seconds: 60 }),
+                quota: Some(Quota {
+                    requests: quota,
+                    window_seconds: 60,
+                }),
                 stated: None,
                 expected: Some(&expected),
                 fresh: true,
@@ -217,7 +264,10 @@ mod tests {
         let at = |seconds| tally(&plan, vec![ok(), ok()], seconds);
         assert!(reasons(&plan, &at(59), 1).is_empty());
         assert_eq!(reasons(&plan, &at(60), 1).len(), 1);
-        assert!(reasons(&plan, &at(60), 2).is_empty(), "nobody asks for more than the quota");
+        assert!(
+            reasons(&plan, &at(60), 2).is_empty(),
+            "nobody asks for more than the quota"
+        );
     }
 
     #[test]
@@ -227,15 +277,24 @@ mod tests {
         assert!(reasons(&plan, &reset, 50).is_empty());
         assert_eq!(verdict(&[], &run_checks(&reset, None)), Verdict::Fail);
         for error in [SendError::TimedOut, SendError::Connect("refused".into())] {
-            assert_eq!(reasons(&plan, &tally(&plan, vec![Err(error)], 1), 50).len(), 1);
+            assert_eq!(
+                reasons(&plan, &tally(&plan, vec![Err(error)], 1), 50).len(),
+                1
+            );
         }
     }
 
     #[test]
     fn unmeasured_wins_over_a_failed_check() {
         let broken = Check::of_run("counts", false, String::new());
-        assert_eq!(verdict(&["reason".into()], std::slice::from_ref(&broken)), Verdict::Unmeasured);
+        assert_eq!(
+            verdict(&["reason".into()], std::slice::from_ref(&broken)),
+            Verdict::Unmeasured
+        );
         assert_eq!(verdict(&[], &[broken]), Verdict::Fail);
-        assert_eq!(verdict(&[], &[Check::of_run("counts", true, String::new())]), Verdict::Pass);
+        assert_eq!(
+            verdict(&[], &[Check::of_run("counts", true, String::new())]),
+            Verdict::Pass
+        );
     }
 }

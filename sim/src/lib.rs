@@ -1,6 +1,7 @@
 //! A deterministic Cloudflare in one process.
 
 pub mod bill;
+pub mod check;
 pub mod exception;
 pub mod fault;
 pub mod history;
@@ -8,7 +9,9 @@ pub mod http;
 pub mod kernel;
 pub mod limits;
 pub mod platform;
+pub mod report;
 pub mod script;
+pub mod serve;
 pub mod topology;
 pub mod world;
 pub mod wrangler;

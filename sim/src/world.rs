@@ -7,7 +7,7 @@
 //! - [`client`]: clients attached to PoPs; the way of a request from one to the Worker and back.
 //! - `invoke`: isolates, invocations of the Worker, `waitUntil`, cron.
 //! - `kv`, `object`, `d1`, `fetch`: the platform's calls as a Worker awaits them: send, arrive, act, answer.
-//! - `injection`: faults beginning.
+//! - `injection`: faults beginning; `persist`: state kept between runs of a server.
 //!
 //! A call of the platform is an [`Operation`]: straight-line `async` code that sleeps through its messages' travel and
 //! asks a state machine of [`platform`](crate::platform) at the moment of arrival. An operation that was begun goes on
@@ -22,6 +22,7 @@ mod invoke;
 mod kv;
 mod object;
 pub mod options;
+mod persist;
 
 pub use d1::D1Reply;
 pub use fetch::Gateway;
@@ -114,7 +115,7 @@ impl std::fmt::Debug for Secret {
 
 /// A simulated Cloudflare. Cheap to clone: all clones are the same world, and it ends with the last of them.
 #[derive(Clone)]
-pub struct World(Rc<Inner>, Option<Rc<Owner>>);
+pub struct World(Rc<Inner>, #[expect(dead_code, reason = "it is there to be dropped")] Option<Rc<Owner>>);
 
 /// Shared by the clones that a user holds. Tasks hold the world too, and the world holds the tasks; dropping them with
 /// the last user's clone breaks that circle.
@@ -205,7 +206,7 @@ impl World {
     }
 
     /// Enters the world for as long as the guard lives; [`drive`](Self::drive) then moves it by the wall clock.
-    pub(crate) fn enter(&self) -> Entered {
+    pub fn enter(&self) -> Entered {
         self.0.executor.enter();
         CURRENT.set(Some(self.handle()));
         Entered(self.handle())
@@ -213,7 +214,7 @@ impl World {
 
     /// Does everything that is due at `now` and says when the next thing is. For a world under the wall clock; `outer`
     /// is woken when something becomes ready in between.
-    pub(crate) fn drive(&self, now: Instant, outer: &Waker) -> Option<Instant> {
+    pub fn drive(&self, now: Instant, outer: &Waker) -> Option<Instant> {
         self.0.executor.set_outer_waker(outer);
         let no_driver = &mut |_: &Waker| false;
         self.turn(no_driver);
@@ -404,6 +405,16 @@ impl World {
         })
     }
 
+    /// A timer that stops when it is dropped, as `clearTimeout` does.
+    pub fn timer(&self, duration: Duration) -> crate::script::LocalBoxFuture<()> {
+        let world = self.handle();
+        let at = self.now() + duration;
+        Box::pin(async move {
+            world.sleep_until(at, "timeout", 0).await;
+            world.deliver().await;
+        })
+    }
+
     /// Adds a task that runs in the scope of whoever spawns it.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.spawn_in(Self::scope(), Box::pin(task));
@@ -499,7 +510,8 @@ impl std::fmt::Debug for World {
 }
 
 /// While it lives, the world is the one of this thread.
-pub(crate) struct Entered(World);
+#[derive(Debug)]
+pub struct Entered(World);
 
 impl Drop for Entered {
     fn drop(&mut self) {

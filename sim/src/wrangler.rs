@@ -11,9 +11,11 @@
 //!
 //! The JSON form (`wrangler.jsonc`) is not read. Secrets never stand in this file and have no place here.
 
+mod classes;
 mod error;
 mod keys;
 mod read;
+mod value;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,22 +1,23 @@
 //! Reads curl's options from words that a shell has already split.
 //!
-//! One table ([`OPTIONS`]) says of every option whether it shapes the request, has no meaning here (ignored, with a
-//! note in the report) or would be needed but is not offered (refused). An option that is not in the table is an error.
 //! The forms are those of curl 7.88: clustered short options (`-sSXPOST`), a value in the same or the next word for
-//! short options, only in the next word for long ones (`--request=POST` is unknown to curl, too).
+//! short options, only in the next word for long ones (`--request=POST` is unknown to curl, too). What an option means
+//! stands in the table of [`super::options`].
 //!
-//! The User-Agent is not curl's but ours: a server should see who is asking.
+//! While it reads, the parser writes the command down again in the form in which it may be shown: for the report, and for
+//! errors. The User-Agent is not curl's but ours: a server should see who is asking.
 
 use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::Method;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::CurlError;
+use super::options::{Act, Data, OPTIONS, Opt, PLAIN_BODIES};
 use super::words::quote;
 use crate::secret::{HIDDEN, Secret, body_may_be_shown, header_may_be_shown, shown_url};
 
@@ -54,200 +55,30 @@ pub enum Bearer {
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Command").field("shown", &self.shown).field("notes", &self.notes).finish_non_exhaustive()
+        f.debug_struct("Command")
+            .field("shown", &self.shown)
+            .field("notes", &self.notes)
+            .finish_non_exhaustive()
     }
 }
 
-/// How the value of a data option is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Data {
-    /// `-d`: `@FILE` without line ends.
-    Text,
-    /// `--data-raw`: `@` means nothing.
-    Raw,
-    /// `--data-binary`: `@FILE` as it is.
-    Binary,
-    /// `--data-urlencode`: the five forms of curl's manual.
-    Encoded,
-    /// `--json`: as binary, joined without `&`, with two headers.
-    Json,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Act {
-    Request,
-    Header,
-    Data(Data),
-    Get,
-    Head,
-    User,
-    Bearer,
-    Cookie,
-    UserAgent,
-    Referer,
-    Url,
-    /// Without meaning for a burst: the reason goes into the report.
-    Ignore(&'static str),
-    /// Would change what is measured, and is not offered: the reason goes into the error.
-    Refuse(&'static str),
-}
-
-struct Opt {
-    short: Option<u8>,
-    long: &'static str,
-    takes_value: bool,
-    act: Act,
-}
-
-const fn flag(short: Option<u8>, long: &'static str, act: Act) -> Opt {
-    Opt { short, long, takes_value: false, act }
-}
-
-const fn value(short: Option<u8>, long: &'static str, act: Act) -> Opt {
-    Opt { short, long, takes_value: true, act }
-}
-
-const OUTPUT: &str = "it only changes what curl prints or saves";
-const ALWAYS_VERIFIED: &str = "certificates are always verified";
-const NO_REDIRECTS: &str = "redirects are not followed, so that every answer is the target's own";
-const NEVER_RETRIES: &str = "nothing is retried: a second try would be charged to the quota";
-const OWN_TIMEOUT: &str = "--timeout of the load generator holds";
-const HTTP_1_1: &str = "HTTP/1.1 is spoken";
-const TLS: &str = "TLS 1.2 or 1.3 is spoken, whichever the server prefers";
-const PLAIN_BODIES: &str = "answers are asked for uncompressed, so that they can be checked";
-const CONNECTION: &str = "each client keeps one connection";
-const FORMS: &str = "multipart forms and uploads are not offered";
-const PROXIES: &str = "a proxy's answers would be mixed with the target's";
-const ADDRESSES: &str = "the address is the URL's; what may be reached is decided by --allow-host";
-const AUTH: &str = "only Basic and Bearer are offered";
-const CERTIFICATES: &str = "client certificates and own roots are not offered";
-const FILES: &str = "settings are taken from this command line alone";
-
-/// Every option known. Those of curl 7.88 that are missing here concern other protocols and are refused as unknown.
-const OPTIONS: &[Opt] = &[
-    value(Some(b'X'), "request", Act::Request),
-    value(Some(b'H'), "header", Act::Header),
-    value(Some(b'd'), "data", Act::Data(Data::Text)),
-    value(None, "data-ascii", Act::Data(Data::Text)),
-    value(None, "data-raw", Act::Data(Data::Raw)),
-    value(None, "data-binary", Act::Data(Data::Binary)),
-    value(None, "data-urlencode", Act::Data(Data::Encoded)),
-    value(None, "json", Act::Data(Data::Json)),
-    flag(Some(b'G'), "get", Act::Get),
-    flag(Some(b'I'), "head", Act::Head),
-    value(Some(b'u'), "user", Act::User),
-    value(None, "oauth2-bearer", Act::Bearer),
-    value(Some(b'b'), "cookie", Act::Cookie),
-    value(Some(b'A'), "user-agent", Act::UserAgent),
-    value(Some(b'e'), "referer", Act::Referer),
-    value(None, "url", Act::Url),
-    flag(Some(b's'), "silent", Act::Ignore(OUTPUT)),
-    flag(Some(b'S'), "show-error", Act::Ignore(OUTPUT)),
-    flag(Some(b'v'), "verbose", Act::Ignore(OUTPUT)),
-    flag(Some(b'i'), "include", Act::Ignore(OUTPUT)),
-    flag(Some(b'f'), "fail", Act::Ignore(OUTPUT)),
-    flag(None, "fail-with-body", Act::Ignore(OUTPUT)),
-    flag(None, "fail-early", Act::Ignore(OUTPUT)),
-    flag(Some(b'#'), "progress-bar", Act::Ignore(OUTPUT)),
-    flag(None, "no-progress-meter", Act::Ignore(OUTPUT)),
-    flag(Some(b'N'), "no-buffer", Act::Ignore(OUTPUT)),
-    flag(Some(b'O'), "remote-name", Act::Ignore(OUTPUT)),
-    flag(Some(b'J'), "remote-header-name", Act::Ignore(OUTPUT)),
-    flag(Some(b'R'), "remote-time", Act::Ignore(OUTPUT)),
-    flag(None, "create-dirs", Act::Ignore(OUTPUT)),
-    flag(None, "styled-output", Act::Ignore(OUTPUT)),
-    flag(None, "no-styled-output", Act::Ignore(OUTPUT)),
-    flag(None, "trace-time", Act::Ignore(OUTPUT)),
-    value(Some(b'o'), "output", Act::Ignore(OUTPUT)),
-    value(None, "output-dir", Act::Ignore(OUTPUT)),
-    value(Some(b'w'), "write-out", Act::Ignore(OUTPUT)),
-    value(Some(b'D'), "dump-header", Act::Ignore(OUTPUT)),
-    value(Some(b'c'), "cookie-jar", Act::Ignore(OUTPUT)),
-    value(None, "stderr", Act::Ignore(OUTPUT)),
-    value(None, "trace", Act::Ignore(OUTPUT)),
-    value(None, "trace-ascii", Act::Ignore(OUTPUT)),
-    flag(Some(b'k'), "insecure", Act::Ignore(ALWAYS_VERIFIED)),
-    flag(Some(b'L'), "location", Act::Ignore(NO_REDIRECTS)),
-    flag(None, "post301", Act::Ignore(NO_REDIRECTS)),
-    flag(None, "post302", Act::Ignore(NO_REDIRECTS)),
-    flag(None, "post303", Act::Ignore(NO_REDIRECTS)),
-    value(None, "max-redirs", Act::Ignore(NO_REDIRECTS)),
-    value(None, "retry", Act::Ignore(NEVER_RETRIES)),
-    value(None, "retry-delay", Act::Ignore(NEVER_RETRIES)),
-    value(None, "retry-max-time", Act::Ignore(NEVER_RETRIES)),
-    flag(None, "retry-all-errors", Act::Ignore(NEVER_RETRIES)),
-    flag(None, "retry-connrefused", Act::Ignore(NEVER_RETRIES)),
-    value(Some(b'm'), "max-time", Act::Ignore(OWN_TIMEOUT)),
-    value(None, "connect-timeout", Act::Ignore(OWN_TIMEOUT)),
-    flag(None, "http1.1", Act::Ignore(HTTP_1_1)),
-    flag(None, "http2", Act::Ignore(HTTP_1_1)),
-    flag(None, "tlsv1.2", Act::Ignore(TLS)),
-    flag(None, "tlsv1.3", Act::Ignore(TLS)),
-    flag(None, "ssl-reqd", Act::Ignore(TLS)),
-    flag(None, "compressed", Act::Ignore(PLAIN_BODIES)),
-    flag(None, "no-compressed", Act::Ignore(PLAIN_BODIES)),
-    flag(None, "no-keepalive", Act::Ignore(CONNECTION)),
-    value(None, "keepalive-time", Act::Ignore(CONNECTION)),
-    flag(None, "tcp-nodelay", Act::Ignore(CONNECTION)),
-    flag(Some(b'Z'), "parallel", Act::Ignore("--clients decides how much runs at once")),
-    flag(Some(b'g'), "globoff", Act::Ignore("URLs are never expanded")),
-    flag(Some(b'q'), "disable", Act::Ignore("no configuration file is read")),
-    flag(None, "basic", Act::Ignore("Basic is what -u means")),
-    flag(None, "path-as-is", Act::Refuse("`/../` in a path is always resolved")),
-    flag(Some(b'0'), "http1.0", Act::Refuse(HTTP_1_1)),
-    flag(None, "http2-prior-knowledge", Act::Refuse(HTTP_1_1)),
-    flag(None, "http3", Act::Refuse(HTTP_1_1)),
-    flag(Some(b'4'), "ipv4", Act::Refuse(ADDRESSES)),
-    flag(Some(b'6'), "ipv6", Act::Refuse(ADDRESSES)),
-    value(None, "resolve", Act::Refuse(ADDRESSES)),
-    value(None, "connect-to", Act::Refuse(ADDRESSES)),
-    value(None, "interface", Act::Refuse(ADDRESSES)),
-    value(None, "unix-socket", Act::Refuse(ADDRESSES)),
-    value(Some(b'F'), "form", Act::Refuse(FORMS)),
-    value(None, "form-string", Act::Refuse(FORMS)),
-    value(Some(b'T'), "upload-file", Act::Refuse(FORMS)),
-    value(None, "url-query", Act::Refuse("write the query into the URL")),
-    flag(Some(b':'), "next", Act::Refuse("one burst sends one request many times")),
-    value(Some(b'x'), "proxy", Act::Refuse(PROXIES)),
-    value(Some(b'U'), "proxy-user", Act::Refuse(PROXIES)),
-    value(None, "socks5", Act::Refuse(PROXIES)),
-    value(None, "socks5-hostname", Act::Refuse(PROXIES)),
-    flag(None, "digest", Act::Refuse(AUTH)),
-    flag(None, "ntlm", Act::Refuse(AUTH)),
-    flag(None, "negotiate", Act::Refuse(AUTH)),
-    flag(None, "anyauth", Act::Refuse(AUTH)),
-    value(None, "aws-sigv4", Act::Refuse(AUTH)),
-    value(Some(b'E'), "cert", Act::Refuse(CERTIFICATES)),
-    value(None, "key", Act::Refuse(CERTIFICATES)),
-    value(None, "cacert", Act::Refuse(CERTIFICATES)),
-    value(None, "capath", Act::Refuse(CERTIFICATES)),
-    value(Some(b'K'), "config", Act::Refuse(FILES)),
-    flag(Some(b'n'), "netrc", Act::Refuse(FILES)),
-    value(None, "netrc-file", Act::Refuse(FILES)),
-    value(Some(b'r'), "range", Act::Refuse("write it as a header: -H 'Range: …'")),
-    value(Some(b'z'), "time-cond", Act::Refuse("write it as a header: -H 'If-Modified-Since: …'")),
-    value(Some(b'C'), "continue-at", Act::Refuse("a part of a download is no burst")),
-    flag(None, "location-trusted", Act::Refuse(NO_REDIRECTS)),
-    value(None, "limit-rate", Act::Refuse("a burst is sent as fast as its answers come")),
-    flag(Some(b'h'), "help", Act::Refuse("it sends nothing")),
-    flag(Some(b'V'), "version", Act::Refuse("it sends nothing")),
-];
-
 /// Reads `words`, the first of which is `curl`. `read_file` gives the content of `@FILE`.
-pub fn parse(words: &[Vec<u8>], read_file: &dyn Fn(&str) -> io::Result<Vec<u8>>) -> Result<Command, CurlError> {
+pub fn parse(
+    words: &[Vec<u8>],
+    read_file: &dyn Fn(&str) -> io::Result<Vec<u8>>,
+) -> Result<Command, CurlError> {
     let mut parser = Parser::new(words, read_file);
     parser.read()?;
     parser.finish()
 }
 
-/// The words as they may be shown, as far as they can be understood; for errors that lie after them.
+/// The words as they may be shown, up to the first that cannot be understood; for errors that lie after them.
 pub(super) fn show(words: &[Vec<u8>]) -> String {
     let no_files = |_: &str| Ok(Vec::new());
     let mut parser = Parser::new(words, &no_files);
     match parser.read() {
         Ok(()) => parser.shown.join(" "),
-        // What follows an option that is not understood may be its value: nothing of it is shown.
-        Err(_) => format!("{} …", parser.shown.join(" ")),
+        Err(error) => error.shown,
     }
 }
 
@@ -256,7 +87,8 @@ struct Parser<'a> {
     at: usize,
     read_file: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
     shown: Vec<String>,
-    notes: Vec<String>,
+    /// Reasons, each with the options that are ignored for it.
+    ignored: Vec<(&'static str, Vec<String>)>,
     secrets: Vec<Secret>,
     method: Option<Method>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -280,7 +112,7 @@ impl<'a> Parser<'a> {
             at: 0,
             read_file,
             shown: Vec::new(),
-            notes: Vec::new(),
+            ignored: Vec::new(),
             secrets: Vec::new(),
             method: None,
             headers: Vec::new(),
@@ -299,7 +131,14 @@ impl<'a> Parser<'a> {
 
     /// An error at the end of what was read so far: `word` is the faulty word as it may be shown, `part` the piece of
     /// it to point at.
-    fn fault(&self, word: &str, part: &str, message: String, label: &str, help: Option<String>) -> CurlError {
+    fn fault(
+        &self,
+        word: &str,
+        part: &str,
+        message: String,
+        label: &str,
+        help: Option<String>,
+    ) -> CurlError {
         let mut shown = self.shown.join(" ");
         if !shown.is_empty() && !word.is_empty() {
             shown.push(' ');
@@ -314,12 +153,22 @@ impl<'a> Parser<'a> {
     }
 
     fn read(&mut self) -> Result<(), CurlError> {
-        let first = self.words.first().map(|word| String::from_utf8_lossy(word).into_owned()).unwrap_or_default();
+        let first = self
+            .words
+            .first()
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .unwrap_or_default();
         self.at = 1;
         if !matches!(first.rsplit(['/', '\\']).next(), Some("curl" | "curl.exe")) {
             let shown = if first.is_empty() { "(nothing)" } else { "…" };
             let help = "write `loadgen burst -- curl …`".to_owned();
-            return Err(self.fault(shown, shown, "this is not a curl command".into(), "expected `curl`", Some(help)));
+            return Err(self.fault(
+                shown,
+                shown,
+                "this is not a curl command".into(),
+                "expected `curl`",
+                Some(help),
+            ));
         }
         self.shown.push("curl".into());
         let mut options_ended = false;
@@ -347,9 +196,15 @@ impl<'a> Parser<'a> {
         };
         let written = format!("--{name}");
         let Some(option) = OPTIONS.iter().find(|option| option.long == name) else {
-            let near = OPTIONS.iter().find(|option| !name.is_empty() && option.long.starts_with(&name));
+            let near = OPTIONS
+                .iter()
+                .find(|option| !name.is_empty() && option.long.starts_with(&name));
             let help = near.map(|option| format!("did you mean --{}?", option.long));
-            let shown = if attached { format!("{written}=…") } else { written.clone() };
+            let shown = if attached {
+                format!("{written}=…")
+            } else {
+                written.clone()
+            };
             return Err(self.fault(
                 &shown,
                 &written,
@@ -360,9 +215,17 @@ impl<'a> Parser<'a> {
         };
         if attached {
             let shown = format!("{written}=…");
-            let help = option.takes_value.then(|| format!("write the value as the next word: {written} VALUE"));
+            let help = option
+                .takes_value
+                .then(|| format!("write the value as the next word: {written} VALUE"));
             let message = "curl does not take a value after `=`".to_owned();
-            return Err(self.fault(&shown, &shown, message, "unknown option to curl as well", help));
+            return Err(self.fault(
+                &shown,
+                &shown,
+                message,
+                "unknown option to curl as well",
+                help,
+            ));
         }
         if !option.takes_value {
             return self.apply(option, &written, &written, None);
@@ -381,12 +244,23 @@ impl<'a> Parser<'a> {
         let mut rest = &word[1..];
         while let Some((&letter, after)) = rest.split_first() {
             rest = after;
-            let shown_letter = if letter.is_ascii_graphic() { letter as char } else { '?' };
+            let shown_letter = if letter.is_ascii_graphic() {
+                letter as char
+            } else {
+                '?'
+            };
             let written = format!("-{shown_letter}");
             let Some(option) = OPTIONS.iter().find(|option| option.short == Some(letter)) else {
-                let shown = format!("{before}{shown_letter}{}", if rest.is_empty() { "" } else { "…" });
+                let shown = format!(
+                    "{before}{shown_letter}{}",
+                    if rest.is_empty() { "" } else { "…" }
+                );
                 let start = &shown[before.len()..before.len() + shown_letter.len_utf8()];
-                let start = if before == "-" { written.as_str() } else { start };
+                let start = if before == "-" {
+                    written.as_str()
+                } else {
+                    start
+                };
                 let message = format!("{written} is not an option that is understood here");
                 return Err(self.fault(&shown, start, message, "unknown option", None));
             };
@@ -411,11 +285,27 @@ impl<'a> Parser<'a> {
     }
 
     /// Applies one option. `before` is what stands before its value in the shown command.
-    fn apply(&mut self, option: &Opt, before: &str, written: &str, given: Option<&[u8]>) -> Result<(), CurlError> {
+    fn apply(
+        &mut self,
+        option: &Opt,
+        before: &str,
+        written: &str,
+        given: Option<&[u8]>,
+    ) -> Result<(), CurlError> {
         let shown_flag = before.trim_end().to_owned();
         if let Act::Refuse(reason) = option.act {
-            let shown = if shown_flag.is_empty() { written } else { &shown_flag };
-            return Err(self.fault(shown, shown, format!("{written} is not offered: {reason}"), "refused", None));
+            let shown = if shown_flag.is_empty() {
+                written
+            } else {
+                &shown_flag
+            };
+            return Err(self.fault(
+                shown,
+                shown,
+                format!("{written} is not offered: {reason}"),
+                "refused",
+                None,
+            ));
         }
         let Some(given) = given else {
             if !shown_flag.is_empty() {
@@ -441,12 +331,16 @@ impl<'a> Parser<'a> {
                 self.refuse_variable(before, &text, false)?;
                 if !text.contains(':') {
                     let message = format!("{written} needs USER:PASSWORD");
-                    let help = Some("curl would ask for the password; nobody is asked here".to_owned());
+                    let help =
+                        Some("curl would ask for the password; nobody is asked here".to_owned());
                     let shown = format!("{before}{HIDDEN}");
                     return Err(self.fault(&shown, HIDDEN, message, "no password", help));
                 }
                 self.secrets.push(Secret::new(&text));
-                self.secrets.extend(text.split_once(':').map(|(_, password)| Secret::new(password)));
+                self.secrets.extend(
+                    text.split_once(':')
+                        .map(|(_, password)| Secret::new(password)),
+                );
                 self.basic = Some(text);
                 self.push_shown(before, HIDDEN);
                 Ok(())
@@ -454,7 +348,11 @@ impl<'a> Parser<'a> {
             Act::Bearer => {
                 let text = self.text(before, given)?;
                 self.refuse_variable(before, &text, true)?;
-                let shown = if is_placeholder(&text) { text.clone() } else { HIDDEN.into() };
+                let shown = if is_placeholder(&text) {
+                    text.clone()
+                } else {
+                    HIDDEN.into()
+                };
                 self.bearer_token = Some(text);
                 self.push_shown(before, &shown);
                 Ok(())
@@ -469,7 +367,11 @@ impl<'a> Parser<'a> {
                 }
                 self.refuse_variable(before, &text, false)?;
                 for cookie in text.split(';') {
-                    self.secrets.extend(cookie.split_once('=').map(|(_, value)| Secret::new(value.trim())));
+                    self.secrets.extend(
+                        cookie
+                            .split_once('=')
+                            .map(|(_, value)| Secret::new(value.trim())),
+                    );
                 }
                 self.cookies.push(text.into_bytes());
                 self.push_shown(before, HIDDEN);
@@ -483,18 +385,32 @@ impl<'a> Parser<'a> {
                 self.push_shown(before, &String::from_utf8_lossy(given));
                 Ok(())
             }
-            Act::Get | Act::Head | Act::Refuse(_) => unreachable!("the table gives these acts no value"),
+            Act::Get | Act::Head | Act::Refuse(_) => {
+                unreachable!("the table gives these acts no value")
+            }
         }
     }
 
     fn push_shown(&mut self, before: &str, value: &str) {
-        self.shown.push(format!("{before}{}", if value == HIDDEN { HIDDEN.into() } else { quote(value) }));
+        self.shown.push(format!(
+            "{before}{}",
+            if value == HIDDEN {
+                HIDDEN.into()
+            } else {
+                quote(value)
+            }
+        ));
     }
 
-    fn note_ignored(&mut self, written: &str, reason: &str) {
-        let note = format!("curl's {written} is ignored: {reason}");
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
+    fn note_ignored(&mut self, written: &str, reason: &'static str) {
+        let at = self.ignored.iter().position(|(known, _)| *known == reason);
+        let at = at.unwrap_or_else(|| {
+            self.ignored.push((reason, Vec::new()));
+            self.ignored.len() - 1
+        });
+        let options = &mut self.ignored[at].1;
+        if !options.iter().any(|known| known == written) {
+            options.push(written.to_owned());
         }
     }
 
@@ -507,8 +423,13 @@ impl<'a> Parser<'a> {
 
     /// A `$NAME` or `${…}` that no shell replaced. `any_case`: where a dollar has no other use, also `$name`.
     fn refuse_variable(&self, before: &str, text: &str, any_case: bool) -> Result<(), CurlError> {
-        let Some(variable) = find_variable(text, any_case) else { return Ok(()) };
-        let name = text.split_once(':').map(|(name, _)| name).filter(|name| header_name(name).is_some());
+        let Some(variable) = find_variable(text, any_case) else {
+            return Ok(());
+        };
+        let name = text
+            .split_once(':')
+            .map(|(name, _)| name)
+            .filter(|name| header_name(name).is_some());
         let shown = match name {
             Some(name) if before.trim_end().ends_with('H') || before.trim_end() == "--header" => {
                 format!("{before}'{name}: …{variable}…'")
@@ -516,7 +437,13 @@ impl<'a> Parser<'a> {
             _ => format!("{before}'…{variable}…'"),
         };
         let fault = super::words::Fault::Substitution(variable.to_owned());
-        Err(self.fault(&shown, variable, fault.to_string(), fault.label(), fault.help()))
+        Err(self.fault(
+            &shown,
+            variable,
+            fault.to_string(),
+            fault.label(),
+            fault.help(),
+        ))
     }
 
     fn take_method(&mut self, before: &str, given: &[u8]) -> Result<(), CurlError> {
@@ -529,19 +456,34 @@ impl<'a> Parser<'a> {
             }
             Err(_) => {
                 let shown = format!("{before}{}", quote(&text));
-                Err(self.fault(&shown, &quote(&text), "this is not a method".into(), "here", None))
+                Err(self.fault(
+                    &shown,
+                    &quote(&text),
+                    "this is not a method".into(),
+                    "here",
+                    None,
+                ))
             }
         }
     }
 
-    fn take_simple(&mut self, before: &str, name: HeaderName, given: &[u8]) -> Result<(), CurlError> {
+    fn take_simple(
+        &mut self,
+        before: &str,
+        name: HeaderName,
+        given: &[u8],
+    ) -> Result<(), CurlError> {
         let text = self.text(before, given)?;
         self.refuse_variable(before, &text, false)?;
         if text.is_empty() {
             self.removed.push(name);
         } else {
             let value = self.header_value(before, &text)?;
-            let shown = if header_may_be_shown(name.as_str()) { text } else { HIDDEN.into() };
+            let shown = if header_may_be_shown(name.as_str()) {
+                text
+            } else {
+                HIDDEN.into()
+            };
             self.set_default(name, value);
             self.push_shown(before, &shown);
             return Ok(());
@@ -553,7 +495,13 @@ impl<'a> Parser<'a> {
     fn header_value(&self, before: &str, text: &str) -> Result<HeaderValue, CurlError> {
         HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
             let shown = format!("{before}…");
-            self.fault(&shown, "…", "this header value holds a control character".into(), "here", None)
+            self.fault(
+                &shown,
+                "…",
+                "this header value holds a control character".into(),
+                "here",
+                None,
+            )
         })
     }
 
@@ -562,7 +510,13 @@ impl<'a> Parser<'a> {
         let text = self.text(before, given)?;
         if text.starts_with('@') {
             let shown = format!("{before}@…");
-            return Err(self.fault(&shown, "@…", "headers from a file are not offered".into(), "here", None));
+            return Err(self.fault(
+                &shown,
+                "@…",
+                "headers from a file are not offered".into(),
+                "here",
+                None,
+            ));
         }
         let (name, value, emptied) = match (text.split_once(':'), text.strip_suffix(';')) {
             (Some((name, value)), _) => (name, value.trim(), false),
@@ -570,17 +524,32 @@ impl<'a> Parser<'a> {
             (None, None) => {
                 let shown = format!("{before}…");
                 let help = Some("curl would leave it out without a word".to_owned());
-                return Err(self.fault(&shown, "…", "a header is `Name: value`".into(), "no colon", help));
+                return Err(self.fault(
+                    &shown,
+                    "…",
+                    "a header is `Name: value`".into(),
+                    "no colon",
+                    help,
+                ));
             }
         };
         let Some(header) = header_name(name) else {
             let shown = format!("{before}…");
-            return Err(self.fault(&shown, "…", "this is not a header name".into(), "here", None));
+            return Err(self.fault(
+                &shown,
+                "…",
+                "this is not a header name".into(),
+                "here",
+                None,
+            ));
         };
         let any_case = header == header::AUTHORIZATION;
         self.refuse_variable(before, &text, any_case)?;
-        let token = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let placeholder = header == header::AUTHORIZATION && token.is_some_and(|(_, token)| is_placeholder(token));
+        let token = value
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let placeholder = header == header::AUTHORIZATION
+            && token.is_some_and(|(_, token)| is_placeholder(token));
         let shown = if placeholder || header_may_be_shown(name) || value.is_empty() {
             text.clone()
         } else {
@@ -598,7 +567,11 @@ impl<'a> Parser<'a> {
             }
             if header == header::COOKIE {
                 for cookie in value.split(';') {
-                    self.secrets.extend(cookie.split_once('=').map(|(_, value)| Secret::new(value.trim())));
+                    self.secrets.extend(
+                        cookie
+                            .split_once('=')
+                            .map(|(_, value)| Secret::new(value.trim())),
+                    );
                 }
             }
         }
@@ -607,7 +580,10 @@ impl<'a> Parser<'a> {
         self.push_shown(before, &shown);
         match header.as_str() {
             "content-length" | "transfer-encoding" | "connection" => {
-                self.note_ignored(&format!("-H '{name}'"), "the framing of the request is computed");
+                self.note_ignored(
+                    &format!("-H '{name}'"),
+                    "the framing of the request is computed",
+                );
             }
             "accept-encoding" => self.note_ignored(&format!("-H '{name}'"), PLAIN_BODIES),
             "expect" => self.note_ignored(&format!("-H '{name}'"), "the body is sent at once"),
@@ -616,11 +592,20 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn take_data(&mut self, before: &str, written: &str, kind: Data, given: &[u8]) -> Result<(), CurlError> {
+    fn take_data(
+        &mut self,
+        before: &str,
+        written: &str,
+        kind: Data,
+        given: &[u8],
+    ) -> Result<(), CurlError> {
         let (mut piece, shown) = match kind {
             Data::Raw => (given.to_vec(), shown_data(given)),
             Data::Text | Data::Binary | Data::Json => match given.strip_prefix(b"@") {
-                Some(file) => (self.file(before, written, file)?, String::from_utf8_lossy(given).into_owned()),
+                Some(file) => (
+                    self.file(before, written, file)?,
+                    String::from_utf8_lossy(given).into_owned(),
+                ),
                 None => (given.to_vec(), shown_data(given)),
             },
             Data::Encoded => self.url_encoded(before, written, given)?,
@@ -630,7 +615,8 @@ impl<'a> Parser<'a> {
         }
         self.json |= kind == Data::Json;
         if shown == HIDDEN {
-            self.secrets.extend(std::str::from_utf8(given).ok().map(Secret::new));
+            self.secrets
+                .extend(std::str::from_utf8(given).ok().map(Secret::new));
         }
         match &mut self.data {
             None => self.data = Some(piece),
@@ -659,13 +645,21 @@ impl<'a> Parser<'a> {
     }
 
     /// curl's manual, `--data-urlencode`: `content`, `=content`, `name=content`, `@file`, `name@file`.
-    fn url_encoded(&self, before: &str, written: &str, given: &[u8]) -> Result<(Vec<u8>, String), CurlError> {
+    fn url_encoded(
+        &self,
+        before: &str,
+        written: &str,
+        given: &[u8],
+    ) -> Result<(Vec<u8>, String), CurlError> {
         let Some(at) = given.iter().position(|byte| matches!(byte, b'=' | b'@')) else {
             return Ok((form_encode(given), shown_data(given)));
         };
         let (name, content) = (&given[..at], &given[at + 1..]);
         let (content, shown) = match given[at] {
-            b'@' => (self.file(before, written, content)?, String::from_utf8_lossy(given).into_owned()),
+            b'@' => (
+                self.file(before, written, content)?,
+                String::from_utf8_lossy(given).into_owned(),
+            ),
             _ => (content.to_vec(), shown_data(given)),
         };
         let mut piece = name.to_vec();
@@ -680,41 +674,72 @@ impl<'a> Parser<'a> {
         let text = self.text(before, word)?;
         let shown_text = shown_url(&text);
         let shown = format!("{before}{}", quote(&shown_text));
-        let at = if shown.contains(&shown_text) { shown_text.clone() } else { shown.clone() };
+        let at = if shown.contains(&shown_text) {
+            shown_text.clone()
+        } else {
+            shown.clone()
+        };
         if self.url.is_some() {
-            let help = Some("one burst sends one request; is a quote missing around a value with spaces?".to_owned());
-            return Err(self.fault(&shown, &at, "a second URL".into(), "the first one stands before", help));
+            let help = Some(
+                "one burst sends one request; is a quote missing around a value with spaces?"
+                    .to_owned(),
+            );
+            return Err(self.fault(
+                &shown,
+                &at,
+                "a second URL".into(),
+                "the first one stands before",
+                help,
+            ));
         }
         self.refuse_variable(before, &text, false)?;
         if text.starts_with("-") {
             return Err(self.fault(&shown, &at, "this is not a URL".into(), "here", None));
         }
         // curl guesses the scheme of a bare host; `localhost:8787` must not be read as the scheme `localhost`.
-        let absolute = if text.contains("://") { text.clone() } else { format!("http://{text}") };
+        let absolute = if text.contains("://") {
+            text.clone()
+        } else {
+            format!("http://{text}")
+        };
         let bad = |message: String| self.fault(&shown, &at, message, "this URL", None);
-        if text.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
+        if text
+            .bytes()
+            .any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control())
+        {
             return Err(bad("a URL holds no blanks (write %20)".into()));
         }
         let path_and_query = absolute.split_once("://").map_or("", |(_, rest)| rest);
-        let path_and_query = path_and_query.find(['/', '?']).map_or("", |at| &path_and_query[at..]);
+        let path_and_query = path_and_query
+            .find(['/', '?'])
+            .map_or("", |at| &path_and_query[at..]);
         if path_and_query.contains(['{', '}', '[', ']']) {
-            return Err(bad("curl would expand the brackets into several URLs (write them as %7B %7D %5B %5D)".into()));
+            return Err(bad(
+                "curl would expand the brackets into several URLs (write them as %7B %7D %5B %5D)"
+                    .into(),
+            ));
         }
         let mut url = Url::parse(&absolute).map_err(|error| bad(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(bad(format!("{}: only http and https are spoken", url.scheme())));
+            return Err(bad(format!(
+                "{}: only http and https are spoken",
+                url.scheme()
+            )));
         }
         url.set_fragment(None);
         if !url.username().is_empty() || url.password().is_some() {
             let decode = |text: &str| {
-                percent_decode(text.as_bytes()).map_err(|()| bad("the user information of the URL is not UTF-8".into()))
+                percent_decode(text.as_bytes())
+                    .map_err(|()| bad("the user information of the URL is not UTF-8".into()))
             };
             let user = decode(url.username())?;
             let password = decode(url.password().unwrap_or_default())?;
             self.secrets.push(Secret::new(&password));
             // An explicit -u wins over the URL, as in curl.
             self.basic.get_or_insert(format!("{user}:{password}"));
-            url.set_username("").and_then(|()| url.set_password(None)).expect("an http URL with a host takes both");
+            url.set_username("")
+                .and_then(|()| url.set_password(None))
+                .expect("an http URL with a host takes both");
         }
         for (name, value) in url.query_pairs() {
             if shown_url(&format!("?{name}=x")).contains(HIDDEN) {
@@ -748,10 +773,19 @@ impl<'a> Parser<'a> {
         };
         if self.head && self.data.is_some() && !self.get {
             let shown = self.shown.join(" ");
-            let start = self.shown[..self.head_shown.saturating_sub(1)].join(" ").len() + 1;
+            let start = self.shown[..self.head_shown.saturating_sub(1)]
+                .join(" ")
+                .len()
+                + 1;
             let end = self.shown[..self.head_shown].join(" ").len();
             let message = "-I and data contradict each other, in curl as well";
-            return Err(CurlError::new(shown, (start, end), message, "asks for HEAD", Some("drop one".into())));
+            return Err(CurlError::new(
+                shown,
+                (start, end),
+                message,
+                "asks for HEAD",
+                Some("drop one".into()),
+            ));
         }
         let default = match (self.head, self.get, &self.data) {
             (true, _, _) => Method::HEAD,
@@ -763,43 +797,82 @@ impl<'a> Parser<'a> {
         if let Some(data) = self.data.take() {
             if self.get {
                 let data = String::from_utf8_lossy(&data).into_owned();
-                let query = url.query().map_or(data.clone(), |query| format!("{query}&{data}"));
+                let query = url
+                    .query()
+                    .map_or(data.clone(), |query| format!("{query}&{data}"));
                 url.set_query(Some(&query));
             } else {
                 body = data;
             }
         }
         if self.json {
-            self.set_default(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            self.set_default(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
             self.set_default(header::ACCEPT, HeaderValue::from_static("application/json"));
         } else if has_body {
-            self.set_default(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+            self.set_default(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/x-www-form-urlencoded"),
+            );
         }
         self.set_default(header::ACCEPT, HeaderValue::from_static("*/*"));
-        self.set_default(header::USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
+        self.set_default(
+            header::USER_AGENT,
+            HeaderValue::from_static(crate::USER_AGENT),
+        );
         self.finish_authorization();
         if !self.cookies.is_empty() {
-            let mut value = HeaderValue::from_bytes(&self.cookies.join(&b';'))
-                .map_err(|_| self.fault("", "", "a cookie holds a control character".into(), "in this command", None))?;
+            let mut value = HeaderValue::from_bytes(&self.cookies.join(&b';')).map_err(|_| {
+                self.fault(
+                    "",
+                    "",
+                    "a cookie holds a control character".into(),
+                    "in this command",
+                    None,
+                )
+            })?;
             value.set_sensitive(true);
             self.set_default(header::COOKIE, value);
         }
-        let authorization = self.headers.iter().find(|(name, _)| *name == header::AUTHORIZATION);
+        let authorization = self
+            .headers
+            .iter()
+            .find(|(name, _)| *name == header::AUTHORIZATION);
         let bearer = match authorization.and_then(|(_, value)| value.to_str().ok()) {
             None if authorization.is_none() => Bearer::Absent,
-            Some(value) if value.split_once(' ').is_some_and(|(_, token)| is_placeholder(token)) => Bearer::Placeholder,
+            Some(value)
+                if value
+                    .split_once(' ')
+                    .is_some_and(|(_, token)| is_placeholder(token)) =>
+            {
+                Bearer::Placeholder
+            }
             _ => Bearer::Given,
         };
         Ok(Command {
             method: self.method.unwrap_or(default),
             url,
-            headers: self.headers.into_iter().fold(HeaderMap::new(), |mut map, (name, value)| {
-                map.append(name, value);
-                map
-            }),
+            headers: self
+                .headers
+                .into_iter()
+                .fold(HeaderMap::new(), |mut map, (name, value)| {
+                    map.append(name, value);
+                    map
+                }),
             body: Bytes::from(body),
             bearer,
-            notes: self.notes,
+            notes: self
+                .ignored
+                .iter()
+                .map(|(reason, options)| {
+                    format!(
+                        "ignored of the curl command: {} ({reason})",
+                        options.join(", ")
+                    )
+                })
+                .collect(),
             shown: self.shown.join(" "),
             secrets: self.secrets,
         })
@@ -836,7 +909,12 @@ fn is_placeholder(token: &str) -> bool {
     let token = token.to_ascii_uppercase().replace(['-', ' '], "_");
     matches!(
         token.as_str(),
-        "YOUR_TOKEN" | "YOUR_JWT" | "YOUR_JWT_TOKEN" | "YOUR_ACCESS_TOKEN" | "YOUR_API_TOKEN" | "TOKEN"
+        "YOUR_TOKEN"
+            | "YOUR_JWT"
+            | "YOUR_JWT_TOKEN"
+            | "YOUR_ACCESS_TOKEN"
+            | "YOUR_API_TOKEN"
+            | "TOKEN"
     )
 }
 
@@ -849,7 +927,9 @@ fn find_variable(text: &str, any_case: bool) -> Option<&str> {
         {
             return Some(&text[at..at + end + 3]);
         }
-        let name = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(rest, |end| &rest[..end]);
+        let name = rest
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .map_or(rest, |end| &rest[..end]);
         let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         if begins && (any_case || !name.contains(|c: char| c.is_ascii_lowercase())) {
             return Some(&text[at..at + 1 + name.len()]);
@@ -871,7 +951,9 @@ fn form_encode(bytes: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::with_capacity(bytes.len());
     for &byte in bytes {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(byte)
+            }
             b' ' => encoded.push(b'+'),
             _ => encoded.extend(format!("%{byte:02X}").into_bytes()),
         }
@@ -883,7 +965,11 @@ fn percent_decode(text: &[u8]) -> Result<String, ()> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
-        let hex = |at: usize| after.get(at).and_then(|&digit| (digit as char).to_digit(16));
+        let hex = |at: usize| {
+            after
+                .get(at)
+                .and_then(|&digit| (digit as char).to_digit(16))
+        };
         match (byte, hex(0), hex(1)) {
             (b'%', Some(high), Some(low)) => {
                 decoded.push((high * 16 + low) as u8);
@@ -919,7 +1005,10 @@ mod tests {
     }
 
     fn header<'a>(command: &'a Command, name: &str) -> Option<&'a str> {
-        command.headers.get(name).map(|value| value.to_str().expect("ascii"))
+        command
+            .headers
+            .get(name)
+            .map(|value| value.to_str().expect("ascii"))
     }
 
     #[test]
@@ -948,35 +1037,94 @@ mod tests {
         assert_eq!(header(&command, "cookie"), Some("sid=1234567"));
         assert_eq!(command.bearer, Bearer::Given);
         assert_eq!(command.notes.len(), 1, "{:?}", command.notes);
-        assert!(!command.shown.contains("abc.def.ghi") && !command.shown.contains("1234567"), "{}", command.shown);
+        assert!(
+            !command.shown.contains("abc.def.ghi") && !command.shown.contains("1234567"),
+            "{}",
+            command.shown
+        );
     }
 
     // What curl 7.88.1 sent to a server that printed it.
     #[test]
     fn bodies_are_those_that_curl_sends() {
         for (options, method, body, content_type) in [
-            ("-d a=1 -d b=2", "POST", "a=1&b=2", Some("application/x-www-form-urlencoded")),
-            ("-d @body.txt -d q=1", "POST", "a bc&q=1", Some("application/x-www-form-urlencoded")),
-            ("--data-binary @body.txt", "POST", "a b\r\nc\n", Some("application/x-www-form-urlencoded")),
-            ("--data-raw @body.txt", "POST", "@body.txt", Some("application/x-www-form-urlencoded")),
-            ("--json '{\"a\":' --json '1}'", "POST", "{\"a\":1}", Some("application/json")),
-            ("-d a=1 --json '{}'", "POST", "a=1{}", Some("application/json")),
-            ("--json '{}' -d a=1", "POST", "{}&a=1", Some("application/json")),
+            (
+                "-d a=1 -d b=2",
+                "POST",
+                "a=1&b=2",
+                Some("application/x-www-form-urlencoded"),
+            ),
+            (
+                "-d @body.txt -d q=1",
+                "POST",
+                "a bc&q=1",
+                Some("application/x-www-form-urlencoded"),
+            ),
+            (
+                "--data-binary @body.txt",
+                "POST",
+                "a b\r\nc\n",
+                Some("application/x-www-form-urlencoded"),
+            ),
+            (
+                "--data-raw @body.txt",
+                "POST",
+                "@body.txt",
+                Some("application/x-www-form-urlencoded"),
+            ),
+            (
+                "--json '{\"a\":' --json '1}'",
+                "POST",
+                "{\"a\":1}",
+                Some("application/json"),
+            ),
+            (
+                "-d a=1 --json '{}'",
+                "POST",
+                "a=1{}",
+                Some("application/json"),
+            ),
+            (
+                "--json '{}' -d a=1",
+                "POST",
+                "{}&a=1",
+                Some("application/json"),
+            ),
             (
                 "--data-urlencode 'a b&c' --data-urlencode 'n=v w/+' --data-urlencode '=x y' --data-urlencode n@body.txt",
                 "POST",
                 "a+b%26c&n=v+w%2F%2B&x+y&n=a+b%0D%0Ac%0A",
                 Some("application/x-www-form-urlencoded"),
             ),
-            ("-XPUT -d@body.txt", "PUT", "a bc", Some("application/x-www-form-urlencoded")),
+            (
+                "-XPUT -d@body.txt",
+                "PUT",
+                "a bc",
+                Some("application/x-www-form-urlencoded"),
+            ),
             ("-sSXPOST", "POST", "", None),
             ("-X DELETE", "DELETE", "", None),
             ("-I", "HEAD", "", None),
             ("", "GET", "", None),
-            ("-d ''", "POST", "", Some("application/x-www-form-urlencoded")),
-            ("-H 'Content-Type: text/plain' -d x", "POST", "x", Some("text/plain")),
+            (
+                "-d ''",
+                "POST",
+                "",
+                Some("application/x-www-form-urlencoded"),
+            ),
+            (
+                "-H 'Content-Type: text/plain' -d x",
+                "POST",
+                "x",
+                Some("text/plain"),
+            ),
             ("-H 'Content-Type:' -d x", "POST", "x", None),
-            ("-sSid x=1", "POST", "x=1", Some("application/x-www-form-urlencoded")),
+            (
+                "-sSid x=1",
+                "POST",
+                "x=1",
+                Some("application/x-www-form-urlencoded"),
+            ),
         ] {
             let command = curl(&format!("curl http://h/p {options}"));
             assert_eq!(command.method.as_str(), method, "{options}");
@@ -988,7 +1136,10 @@ mod tests {
     #[test]
     fn get_moves_the_data_into_the_query() {
         let command = curl("curl 'http://h/p?z=1' -G -d a=1 --data-urlencode 'b=2 3'");
-        assert_eq!((command.method.as_str(), command.url.query()), ("GET", Some("z=1&a=1&b=2+3")));
+        assert_eq!(
+            (command.method.as_str(), command.url.query()),
+            ("GET", Some("z=1&a=1&b=2+3"))
+        );
         assert!(command.body.is_empty());
         assert_eq!(curl("curl http://h/p -I -G -d a=1").method, Method::HEAD);
     }
@@ -1002,7 +1153,10 @@ mod tests {
         assert_eq!(header(&command, "authorization"), Some("Basic dTpwdw=="));
         let command = curl("curl http://u:p%40@h/x#frag -H 'Accept:' -H 'X-Empty;'");
         assert_eq!(header(&command, "authorization"), Some("Basic dTpwQA=="));
-        assert_eq!((header(&command, "accept"), header(&command, "x-empty")), (None, Some("")));
+        assert_eq!(
+            (header(&command, "accept"), header(&command, "x-empty")),
+            (None, Some(""))
+        );
         assert_eq!(command.url.as_str(), "http://h/x");
         let both = curl("curl http://h --oauth2-bearer tok -u u:pw");
         assert_eq!(header(&both, "authorization"), Some("Bearer tok"));
@@ -1010,26 +1164,53 @@ mod tests {
 
     #[test]
     fn a_bare_host_with_a_port_is_http() {
-        assert_eq!(curl("curl localhost:8787/api").url.as_str(), "http://localhost:8787/api");
+        assert_eq!(
+            curl("curl localhost:8787/api").url.as_str(),
+            "http://localhost:8787/api"
+        );
     }
 
     #[test]
     fn an_error_points_at_the_place() {
         for (line, pointed_at, message) in [
-            ("curl http://h --frobnicate x", "--frobnicate", "not an option"),
+            (
+                "curl http://h --frobnicate x",
+                "--frobnicate",
+                "not an option",
+            ),
             ("curl -sQs3cret http://h", "Q", "not an option"),
             ("curl -Qs3cret http://h", "-Q", "not an option"),
             ("curl --request=POST http://h", "--request=…", "after `=`"),
             ("curl -F a=b http://h", "-F", "not offered"),
-            ("curl http://h http://other/x", "http://other/x", "second URL"),
+            (
+                "curl http://h http://other/x",
+                "http://other/x",
+                "second URL",
+            ),
             ("curl -X POST", "URL?", "no URL"),
             ("curl http://h -d @absent", "@absent", "cannot read"),
             ("curl http://h -H", "-H", "needs a value"),
-            ("curl http://h -H 'Authorization: Bearer $TOKEN'", "$TOKEN", "not replaced"),
-            ("curl http://h -H \"Authorization: Bearer $TOKEN\"", "$TOKEN", "not replaced"),
-            ("curl http://h -H 'Authorization: Bearer ${token}'", "${token}", "not replaced"),
+            (
+                "curl http://h -H 'Authorization: Bearer $TOKEN'",
+                "$TOKEN",
+                "not replaced",
+            ),
+            (
+                "curl http://h -H \"Authorization: Bearer $TOKEN\"",
+                "$TOKEN",
+                "not replaced",
+            ),
+            (
+                "curl http://h -H 'Authorization: Bearer ${token}'",
+                "${token}",
+                "not replaced",
+            ),
             ("curl 'http://$HOST/x'", "$HOST", "not replaced"),
-            ("curl http://h -H 'Authorization: Bearer s3cret", "'", "never closed"),
+            (
+                "curl http://h -H 'Authorization: Bearer s3cret",
+                "'",
+                "never closed",
+            ),
             ("curl http://h?a=1&b=2", "&", "outside quotes"),
             ("curl http://h -I -d a", "-I", "contradict"),
             ("curl http://h -H NoColon", "…", "Name: value"),
@@ -1054,8 +1235,9 @@ mod tests {
 
     #[test]
     fn ignored_options_leave_a_note_and_change_nothing() {
-        let command = curl("curl -sSkL -o /dev/null -w '%{http_code}' --retry 3 --http2 -m 5 http://h");
-        assert_eq!(command.notes.len(), 8, "{:?}", command.notes);
+        let command =
+            curl("curl -sSkL -o /dev/null -w '%{http_code}' --retry 3 --http2 -m 5 http://h");
+        assert_eq!(command.notes.len(), 6, "{:?}", command.notes);
         assert_eq!(command.method, Method::GET);
     }
 
@@ -1063,7 +1245,10 @@ mod tests {
     fn the_shown_command_is_read_back_as_the_same_request() {
         let line = "curl -sSXPUT 'http://h/p?a=1&b=2' -H 'Content-Type: text/plain' --data-raw 'it'\\''s' -A 'a b'";
         let (first, second) = (curl(line), curl(&curl(line).shown));
-        assert_eq!((first.method, first.url, first.headers, first.body), (second.method, second.url, second.headers, second.body));
+        assert_eq!(
+            (first.method, first.url, first.headers, first.body),
+            (second.method, second.url, second.headers, second.body)
+        );
     }
 
     #[test]
@@ -1073,10 +1258,19 @@ mod tests {
              -H 'Cookie: b=s3cret5' -H 'Authorization: Bearer s3cret6' -d '{\"password\":\"s3cret7\"}'",
         );
         assert!(!command.shown.contains("s3cret"), "{}", command.shown);
-        assert!(!format!("{command:?} {:?}", command.headers).contains("s3cret"), "{command:?}");
+        assert!(
+            !format!("{command:?} {:?}", command.headers).contains("s3cret"),
+            "{command:?}"
+        );
         for number in 1..=7 {
             let planted = format!("s3cret{number}");
-            assert!(command.secrets.iter().any(|secret| secret.expose().contains(&planted)), "{planted}");
+            assert!(
+                command
+                    .secrets
+                    .iter()
+                    .any(|secret| secret.expose().contains(&planted)),
+                "{planted}"
+            );
         }
     }
 }

@@ -79,10 +79,19 @@ pub struct SplitError {
 
 /// Splits `line` into words.
 pub fn split(line: &str) -> Result<Vec<Vec<u8>>, SplitError> {
-    let mut splitter = Splitter { rest: line.as_bytes(), words: Vec::new(), word: None, braces: Braces::default() };
+    let mut splitter = Splitter {
+        rest: line.as_bytes(),
+        words: Vec::new(),
+        word: None,
+        braces: Braces::default(),
+    };
     match splitter.run() {
         Ok(()) => Ok(splitter.words),
-        Err((fault, shown)) => Err(SplitError { before: splitter.words, fault, shown }),
+        Err((fault, shown)) => Err(SplitError {
+            before: splitter.words,
+            fault,
+            shown,
+        }),
     }
 }
 
@@ -180,10 +189,17 @@ impl Splitter<'_> {
 
     fn watch_braces(&mut self, byte: u8) -> Step {
         match byte {
-            b'{' => self.braces = Braces { open: true, ..Braces::default() },
+            b'{' => {
+                self.braces = Braces {
+                    open: true,
+                    ..Braces::default()
+                }
+            }
             b',' => self.braces.separated |= self.braces.open,
             b'.' if self.braces.dot => self.braces.separated |= self.braces.open,
-            b'}' if self.braces.open && self.braces.separated => return Err((Fault::Braces, "{…}".into())),
+            b'}' if self.braces.open && self.braces.separated => {
+                return Err((Fault::Braces, "{…}".into()));
+            }
             _ => {}
         }
         self.braces.dot = byte == b'.';
@@ -227,21 +243,33 @@ impl Splitter<'_> {
 
     /// After a `$` that opens no quotation: a substitution is a fault, any other dollar is itself.
     fn dollar(&mut self) -> Step {
-        let name_length = self.rest.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let name_length = self
+            .rest
+            .iter()
+            .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+            .count();
         let substituted = match self.rest.first() {
             Some(b'(') => Some("$(…)".to_owned()),
             Some(b'{') => {
                 let inner = &self.rest[1..];
-                let length = inner.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+                let length = inner
+                    .iter()
+                    .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+                    .count();
                 Some(match inner.get(length) {
                     Some(b'}') => format!("${{{}}}", String::from_utf8_lossy(&inner[..length])),
                     _ => "${…}".to_owned(),
                 })
             }
             Some(first) if first.is_ascii_digit() => Some(format!("${}", *first as char)),
-            Some(first @ (b'@' | b'*' | b'#' | b'?' | b'-' | b'!' | b'$')) => Some(format!("${}", *first as char)),
+            Some(first @ (b'@' | b'*' | b'#' | b'?' | b'-' | b'!' | b'$')) => {
+                Some(format!("${}", *first as char))
+            }
             Some(b'[') => Some("$[…]".to_owned()),
-            _ if name_length > 0 => Some(format!("${}", String::from_utf8_lossy(&self.rest[..name_length]))),
+            _ if name_length > 0 => Some(format!(
+                "${}",
+                String::from_utf8_lossy(&self.rest[..name_length])
+            )),
             _ => None,
         };
         match substituted {
@@ -272,7 +300,9 @@ impl Splitter<'_> {
                     byte @ (b'\\' | b'\'' | b'"' | b'?') => byte,
                     first @ b'0'..=b'7' => {
                         let more = self.digits(8, 2);
-                        more.iter().fold(u32::from(first - b'0'), |sum, digit| sum * 8 + digit) as u8
+                        more.iter()
+                            .fold(u32::from(first - b'0'), |sum, digit| sum * 8 + digit)
+                            as u8
                     }
                     b'x' => match self.number(16, 2) {
                         Some(value) => value as u8,
@@ -288,7 +318,9 @@ impl Splitter<'_> {
                                 let mut buffer = [0; 4];
                                 // Not a scalar value (half a surrogate pair): the replacement character, since a body
                                 // of broken UTF-8 is never what a browser meant to copy.
-                                let text = char::from_u32(value).unwrap_or('\u{fffd}').encode_utf8(&mut buffer);
+                                let text = char::from_u32(value)
+                                    .unwrap_or('\u{fffd}')
+                                    .encode_utf8(&mut buffer);
                                 text.bytes().for_each(|byte| self.push(byte));
                             }
                             None => {
@@ -304,7 +336,11 @@ impl Splitter<'_> {
                         if byte == b'\\' && self.rest.first() == Some(&b'\\') {
                             self.next();
                         }
-                        if byte == b'?' { 0x7f } else { byte.to_ascii_uppercase() & 0x1f }
+                        if byte == b'?' {
+                            0x7f
+                        } else {
+                            byte.to_ascii_uppercase() & 0x1f
+                        }
                     }
                     other => {
                         self.push(b'\\');
@@ -324,7 +360,10 @@ impl Splitter<'_> {
     fn digits(&mut self, radix: u32, most: usize) -> Vec<u32> {
         let mut digits = Vec::new();
         while digits.len() < most
-            && let Some(digit) = self.rest.first().and_then(|&byte| (byte as char).to_digit(radix))
+            && let Some(digit) = self
+                .rest
+                .first()
+                .and_then(|&byte| (byte as char).to_digit(radix))
         {
             self.next();
             digits.push(digit);
@@ -370,12 +409,18 @@ mod tests {
 
     #[test]
     fn a_backslash_newline_disappears_and_an_empty_quotation_is_a_word() {
-        assert_eq!(words("curl \\\n  '' -d \"\" x\\\ny"), ["curl", "", "-d", "", "xy"]);
+        assert_eq!(
+            words("curl \\\n  '' -d \"\" x\\\ny"),
+            ["curl", "", "-d", "", "xy"]
+        );
     }
 
     #[test]
     fn chromes_ansi_c_strings_become_utf8() {
-        assert_eq!(words(r"$'{\"a\":\"it\'s caf\u00e9\u0021\"}'"), [r#"{"a":"it's café!"}"#]);
+        assert_eq!(
+            words(r#"$'{\"a\":\"it\'s caf\u00e9\u0021\"}'"#),
+            [r#"{"a":"it's café!"}"#]
+        );
     }
 
     #[test]
@@ -383,8 +428,14 @@ mod tests {
         assert_eq!(fault("curl 'abc"), Fault::OpenQuote("'"));
         assert_eq!(fault("curl \"abc"), Fault::OpenQuote("\""));
         assert_eq!(fault(r"curl $'abc\'"), Fault::OpenQuote("$'"));
-        assert_eq!(fault("curl -H \"A: $TOKEN\""), Fault::Substitution("$TOKEN".into()));
-        assert_eq!(fault("curl ${TOKEN}"), Fault::Substitution("${TOKEN}".into()));
+        assert_eq!(
+            fault("curl -H \"A: $TOKEN\""),
+            Fault::Substitution("$TOKEN".into())
+        );
+        assert_eq!(
+            fault("curl ${TOKEN}"),
+            Fault::Substitution("${TOKEN}".into())
+        );
         assert_eq!(fault("curl $(cat t)"), Fault::Substitution("$(…)".into()));
         assert_eq!(fault("curl `cat t`"), Fault::Substitution("`…`".into()));
         assert_eq!(fault("curl http://h/?a=1&b=2"), Fault::Operator('&'));
@@ -398,7 +449,10 @@ mod tests {
 
     #[test]
     fn a_dollar_that_names_nothing_stays() {
-        assert_eq!(words("'$TOKEN' a$ \"$ \" \\$x"), ["$TOKEN", "a$", "$ ", "$x"]);
+        assert_eq!(
+            words("'$TOKEN' a$ \"$ \" \\$x"),
+            ["$TOKEN", "a$", "$ ", "$x"]
+        );
     }
 
     #[test]

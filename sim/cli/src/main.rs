@@ -1,1 +1,30 @@
-fn main() {}
+//! The `sim` command: the production Worker on the simulated platform.
+//!
+//! Exit codes: 0 done, 1 the Worker or its configuration cannot be simulated, 2 usage.
+
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+// Nothing here names the Worker; without this its handlers would not be linked.
+extern crate edgeproof_worker as _;
+
+/// The production Worker on a simulated Cloudflare.
+#[derive(Debug, Parser)]
+#[command(name = "sim", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the Worker over HTTP, under the wall clock, until Ctrl-C.
+    Serve(serve::Arguments),
+}
+
+fn main() -> miette::Result<()> {
+    match Cli::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+    }
+}

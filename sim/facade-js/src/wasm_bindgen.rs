@@ -132,7 +132,8 @@ impl JsValue {
 
     /// `Array.isArray(v)`.
     pub fn is_array(&self) -> bool {
-        self.object().is_some_and(|o| matches!(o.kind, Kind::Array(_)))
+        self.object()
+            .is_some_and(|o| matches!(o.kind, Kind::Array(_)))
     }
 
     /// Always false: there are no functions here.
@@ -160,7 +161,8 @@ impl JsValue {
 
     /// `key in obj`; false where JavaScript throws because `obj` is no object.
     pub fn js_in(&self, obj: &Self) -> bool {
-        obj.object().is_some_and(|o| o.get(&self.to_text()).is_some())
+        obj.object()
+            .is_some_and(|o| o.get(&self.to_text()).is_some())
     }
 
     /// `!!v`.
@@ -228,7 +230,11 @@ impl JsValue {
             Repr::String(text) => string_to_number(text),
             Repr::BigInt(n) => {
                 let magnitude = n.magnitude() as f64;
-                if n.is_negative() { -magnitude } else { magnitude }
+                if n.is_negative() {
+                    -magnitude
+                } else {
+                    magnitude
+                }
             }
             Repr::Object(object) => match &object.kind {
                 Kind::Date(time) => time.get(),

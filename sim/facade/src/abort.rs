@@ -115,8 +115,10 @@ fn given_or_own(reason: JsValue) -> JsValue {
 mod tests {
     use super::*;
     use crate::Error;
-    use futures_util::FutureExt;
-    use futures_util::future::{join, ready};
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Context;
 
     #[test]
     fn an_abort_reaches_every_clone_with_the_platforms_reason() {
@@ -143,11 +145,25 @@ mod tests {
 
     #[test]
     fn waiting_ends_with_the_abort_and_not_before() {
+        struct Woken(AtomicUsize);
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let woken = Arc::new(Woken(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
         let controller = AbortController::default();
         let signal = controller.signal();
-        assert!(signal.wait_for_abort().now_or_never().is_none());
-        let abort = async { controller.abort_with_reason("now") };
-        let (reason, ()) = join(signal.wait_for_abort(), ready(()).then(|()| abort)).now_or_never().unwrap();
+        let mut waiting = pin!(signal.wait_for_abort());
+        for _ in 0..2 {
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        controller.abort_with_reason("now");
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        let Poll::Ready(reason) = waiting.as_mut().poll(&mut context) else { panic!("still waiting") };
         assert_eq!(reason.as_string().as_deref(), Some("now"));
     }
 }

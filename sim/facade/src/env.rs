@@ -1,31 +1,120 @@
-//! [`Env`]: the bindings of a Worker.
+//! [`Env`]: the bindings of a Worker, by name.
 
+#[cfg(feature = "d1")]
+use crate::d1::D1Database;
+use crate::durable::ObjectNamespace;
+use crate::kv::{KvError, KvStore};
 use crate::wasm_bindgen::JsValue;
-use crate::{Error, Result};
+use crate::{Error, Result, js_sys};
+use edgeproof_sim::World;
+use edgeproof_sim::world::Binding;
+use serde::de::DeserializeOwned;
 use std::fmt;
+use worker_native_js::serde_wasm_bindgen;
 
-/// The bindings of a Worker.
+/// The bindings of a Worker: those that its configuration gives it in the world that runs.
 #[derive(Debug, Clone)]
 pub struct Env {
     _private: (),
 }
 
 impl Env {
+    pub(crate) fn new() -> Self {
+        Self { _private: () }
+    }
+
     /// A secret.
     ///
     /// # Errors
-    /// When there is no such binding.
+    /// No such binding, or one that is no string.
     pub fn secret(&self, binding: &str) -> Result<Secret> {
-        Err(Error::BindingError(binding.to_owned()))
+        text(binding)
     }
 
-    /// A variable.
+    /// A plain-text variable.
     ///
     /// # Errors
-    /// When there is no such binding.
+    /// No such binding, or one that is no string.
     pub fn var(&self, binding: &str) -> Result<Var> {
-        Err(Error::BindingError(binding.to_owned()))
+        text(binding)
     }
+
+    /// A JSON variable.
+    ///
+    /// # Errors
+    /// No such binding, one that is no JSON value, or one of another shape.
+    pub fn object_var<T: DeserializeOwned>(&self, binding: &str) -> Result<T> {
+        lookup(binding, |found| match found {
+            Binding::Json(json) if json.is_object() => {
+                let value = js_sys::JSON::parse(&json.to_string())?;
+                Ok(serde_wasm_bindgen::from_value(value)?)
+            }
+            other => Err(miscast("Object", other)),
+        })
+    }
+
+    /// A KV namespace.
+    ///
+    /// # Errors
+    /// No such binding.
+    pub fn kv(&self, binding: &str) -> Result<KvStore> {
+        match World::current().binding(binding) {
+            Some(Binding::Kv(namespace)) => Ok(KvStore::new(*namespace)),
+            _ => Err(KvError::InvalidKvStore(binding.to_owned()).into()),
+        }
+    }
+
+    /// A Durable Object namespace.
+    ///
+    /// # Errors
+    /// No such binding, or one that is no namespace.
+    pub fn durable_object(&self, binding: &str) -> Result<ObjectNamespace> {
+        lookup(binding, |found| match found {
+            Binding::Objects(class) => Ok(ObjectNamespace::new(*class)),
+            other => Err(miscast("DurableObjectNamespace", other)),
+        })
+    }
+
+    /// A D1 database.
+    ///
+    /// # Errors
+    /// No such binding, or one that is no database.
+    #[cfg(feature = "d1")]
+    pub fn d1(&self, binding: &str) -> Result<D1Database> {
+        lookup(binding, |found| match found {
+            Binding::D1(database) => Ok(D1Database::new(*database)),
+            other => Err(miscast("D1Database", other)),
+        })
+    }
+}
+
+fn lookup<T>(name: &str, convert: impl FnOnce(&Binding) -> Result<T>) -> Result<T> {
+    match World::current().binding(name) {
+        Some(binding) => convert(binding),
+        None => Err(Error::from(format!("Binding `{name}` is undefined."))),
+    }
+}
+
+fn text(name: &str) -> Result<StringBinding> {
+    lookup(name, |found| match found {
+        Binding::Var(text) => Ok(StringBinding(JsValue::from_str(text))),
+        Binding::Secret(secret) => Ok(StringBinding(JsValue::from_str(&secret.0))),
+        other => Err(miscast("String", other)),
+    })
+}
+
+fn miscast(wanted: &str, found: &Binding) -> Error {
+    let found = match found {
+        Binding::Var(_) | Binding::Secret(_) => "String",
+        Binding::Json(json) if json.is_number() => "Number",
+        Binding::Json(json) if json.is_boolean() => "Boolean",
+        Binding::Json(json) if json.is_array() => "Array",
+        Binding::Json(_) => "Object",
+        Binding::Kv(_) => "KvNamespace",
+        Binding::Objects(_) => "DurableObjectNamespace",
+        Binding::D1(_) => "D1Database",
+    };
+    Error::from(format!("Binding cannot be cast to the type {wanted} from {found}"))
 }
 
 /// A binding that is a string.

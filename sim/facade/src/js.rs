@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::js_sys::{self, ArrayBuffer, Uint8Array};
 use crate::wasm_bindgen::{JsCast, JsValue};
 use bytes::Bytes;
+use edgeproof_sim::exception::Exception;
 
 /// A `TypeError` as the platform throws it.
 pub(crate) fn type_error(message: &str) -> Error {
@@ -45,7 +46,55 @@ impl Body {
         } else if let Some(text) = value.as_string() {
             Self::Text(text.into())
         } else {
-            Self::Text(String::from(js_sys::JsString::from(value.clone())).into())
+            // `concat` converts as `String(value)` does.
+            Self::Text(String::from(js_sys::JsString::from("").concat(value)).into())
         }
     }
+}
+
+/// What the platform threw, as the Worker meets it: an error object with the platform's own properties.
+pub(crate) fn thrown(exception: Exception) -> JsValue {
+    let error: js_sys::Error = match exception.name.as_str() {
+        "TypeError" => JsValue::from(js_sys::TypeError::new(&exception.message)).unchecked_into(),
+        "RangeError" => JsValue::from(js_sys::RangeError::new(&exception.message)).unchecked_into(),
+        name => {
+            let error = js_sys::Error::new(&exception.message);
+            if name != "Error" {
+                error.set_name(name);
+            }
+            error
+        }
+    };
+    if let Some(cause) = &exception.cause {
+        error.set_cause(&js_sys::Error::new(cause));
+    }
+    let flags = exception.flags;
+    let properties = [
+        ("remote", flags.remote),
+        ("retryable", flags.retryable),
+        ("overloaded", flags.overloaded),
+        ("durableObjectReset", flags.durable_object_reset),
+    ];
+    for (property, _) in properties.into_iter().filter(|(_, set)| *set) {
+        let set = js_sys::Reflect::set(&error, &JsValue::from_str(property), &JsValue::TRUE);
+        set.expect("a property of a new object can be set");
+    }
+    error.into()
+}
+
+/// What a handler returned as its error, as the platform sees it thrown.
+pub(crate) fn exception(error: &Error) -> Exception {
+    let value = error.to_js_value();
+    let mut exception = match value.dyn_ref::<js_sys::Error>() {
+        Some(object) => {
+            let mut exception = Exception::error(String::from(object.message()));
+            exception.name = String::from(object.name());
+            exception
+        }
+        None => Exception::error(error.to_string()),
+    };
+    let flag = |name: &str| js_sys::Reflect::get(&value, &JsValue::from_str(name)).is_ok_and(|flag| flag.is_truthy());
+    exception.flags.retryable = flag("retryable");
+    exception.flags.overloaded = flag("overloaded");
+    exception
 }

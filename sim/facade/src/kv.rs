@@ -1,7 +1,121 @@
-//! Workers KV.
+//! Workers KV: handles, option builders, and values as JavaScript sees them.
 
-use crate::wasm_bindgen::JsValue;
+mod builder;
+
+pub use builder::*;
+
+use crate::js::thrown;
+use crate::js_sys::{self, ArrayBuffer, Uint8Array};
+use crate::wasm_bindgen::{JsCast, JsValue};
+use bytes::Bytes;
+use edgeproof_sim::World;
+use edgeproof_sim::world::Binding;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fmt;
+use worker_native_js::serde_wasm_bindgen;
+
+/// A KV namespace.
+#[derive(Debug, Clone)]
+pub struct KvStore {
+    namespace: u32,
+}
+
+impl KvStore {
+    pub(crate) fn new(namespace: u32) -> Self {
+        Self { namespace }
+    }
+
+    /// The namespace bound as `binding`.
+    ///
+    /// # Errors
+    /// No such binding.
+    pub fn create(binding: &str) -> Result<Self, KvError> {
+        match World::current().binding(binding) {
+            Some(Binding::Kv(namespace)) => Ok(Self::new(*namespace)),
+            _ => Err(KvError::InvalidKvStore(binding.to_owned())),
+        }
+    }
+
+    /// Reads a key; the builder says as what.
+    pub fn get(&self, name: &str) -> GetOptionsBuilder {
+        GetOptionsBuilder { namespace: self.namespace, key: name.into(), cache_ttl: None }
+    }
+
+    /// Reads up to 100 keys in one call.
+    pub fn get_bulk(&self, keys: &[impl AsRef<str>]) -> GetBulkOptionsBuilder {
+        let keys = keys.iter().map(|key| key.as_ref().into()).collect();
+        GetBulkOptionsBuilder { namespace: self.namespace, keys, cache_ttl: None }
+    }
+
+    /// Writes a key; the builder's `execute` does it.
+    ///
+    /// # Errors
+    /// A value that cannot be written as JSON.
+    pub fn put<T: ToRawKvValue>(&self, name: &str, value: T) -> Result<PutOptionsBuilder, KvError> {
+        let value = value.raw_kv_value()?;
+        let bytes = if let Some(text) = value.as_string() {
+            Bytes::from(text)
+        } else if let Some(array) = value.dyn_ref::<Uint8Array>() {
+            array.to_vec().into()
+        } else if let Some(buffer) = value.dyn_ref::<ArrayBuffer>() {
+            Uint8Array::new(buffer).to_vec().into()
+        } else {
+            // Workerd, api/kv.c++.
+            let text = "KV put() accepts only strings, ArrayBuffers, ArrayBufferViews, and ReadableStreams as values.";
+            return Err(KvError::JavaScript(js_sys::TypeError::new(text).into()));
+        };
+        Ok(self.put_builder(name, bytes))
+    }
+
+    /// Writes a key as bytes; the builder's `execute` does it.
+    ///
+    /// # Errors
+    /// Never; upstream's signature.
+    pub fn put_bytes(&self, name: &str, value: &[u8]) -> Result<PutOptionsBuilder, KvError> {
+        Ok(self.put_builder(name, Bytes::copy_from_slice(value)))
+    }
+
+    fn put_builder(&self, name: &str, value: Bytes) -> PutOptionsBuilder {
+        let namespace = self.namespace;
+        PutOptionsBuilder { namespace, key: name.into(), value, expiration: None, expiration_ttl: None, metadata: None }
+    }
+
+    /// Lists keys; the builder's `execute` does it.
+    pub fn list(&self) -> ListOptionsBuilder {
+        ListOptionsBuilder { namespace: self.namespace, limit: None, cursor: None, prefix: None }
+    }
+
+    /// Deletes a key.
+    ///
+    /// # Errors
+    /// The platform's: a bad key, a second write within a second, a failing store.
+    pub async fn delete(&self, name: &str) -> Result<(), KvError> {
+        World::current().kv_delete(self.namespace, name.into()).await.map_err(|failure| thrown(failure).into())
+    }
+}
+
+/// One page of keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListResponse {
+    /// The keys, in order of their bytes.
+    pub keys: Vec<Key>,
+    /// Whether this is the last page.
+    pub list_complete: bool,
+    /// Where the next page begins.
+    pub cursor: Option<String>,
+}
+
+/// A key of a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Key {
+    /// The key.
+    pub name: String,
+    /// When it expires, in seconds since the Unix epoch.
+    pub expiration: Option<u64>,
+    /// What was stored with it.
+    pub metadata: Option<Value>,
+}
 
 /// What a KV call may answer instead of a value.
 #[derive(Debug)]
@@ -45,5 +159,35 @@ impl From<JsValue> for KvError {
 impl From<serde_json::Error> for KvError {
     fn from(error: serde_json::Error) -> Self {
         Self::Serialization(error)
+    }
+}
+
+/// A value that KV can store.
+pub trait ToRawKvValue {
+    /// The value as `put` takes it: a string or bytes.
+    ///
+    /// # Errors
+    /// A value that cannot be written as JSON.
+    fn raw_kv_value(&self) -> Result<JsValue, KvError>;
+}
+
+impl ToRawKvValue for str {
+    fn raw_kv_value(&self) -> Result<JsValue, KvError> {
+        Ok(JsValue::from_str(self))
+    }
+}
+
+impl<T: Serialize> ToRawKvValue for T {
+    fn raw_kv_value(&self) -> Result<JsValue, KvError> {
+        let value = serde_wasm_bindgen::to_value(self).map_err(JsValue::from)?;
+        if value.as_string().is_some() {
+            Ok(value)
+        } else if let Some(number) = value.as_f64() {
+            Ok(number.to_string().into())
+        } else if let Some(truth) = value.as_bool() {
+            Ok(truth.to_string().into())
+        } else {
+            js_sys::JSON::stringify(&value).map(JsValue::from).map_err(KvError::from)
+        }
     }
 }

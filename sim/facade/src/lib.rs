@@ -19,39 +19,59 @@ pub use worker_native_js::{js_sys, wasm_bindgen};
 
 pub use crate::abort::*;
 pub use crate::cf::Cf;
+pub use crate::context::Context;
 pub use crate::cors::Cors;
 #[cfg(feature = "d1")]
 pub use crate::d1::*;
+pub use crate::date::{Date, DateInit};
+pub use crate::delay::Delay;
+pub use crate::durable::*;
 pub use crate::env::{Env, Secret, Var};
 pub use crate::error::Error;
 pub use crate::formdata::*;
+pub use crate::global::Fetch;
 pub use crate::headers::Headers;
-pub use crate::kv::KvError;
+pub use crate::kv::{KvError, KvStore};
 pub use crate::method::Method;
 pub use crate::request::{FromRequest, Request};
 pub use crate::request_init::*;
 pub use crate::response::{EncodeBody, IntoResponse, Response, ResponseBody, ResponseBuilder};
 pub use crate::router::{RouteContext, RouteParams, Router};
+pub use crate::schedule::*;
+pub use crate::sql::*;
 pub use crate::streams::*;
+pub use worker_native_macros::{durable_object, event, send};
+
+#[doc(hidden)]
+pub use crate::native as __native;
 
 mod abort;
 mod cf;
+mod console;
+mod context;
 mod cors;
 #[cfg(feature = "d1")]
 pub mod d1;
+mod date;
+mod delay;
+pub mod durable;
 mod env;
 mod error;
 mod formdata;
+mod global;
 mod headers;
 mod js;
 pub mod kv;
 mod method;
+pub mod native;
 mod request;
 mod request_init;
 mod response;
 mod router;
+mod schedule;
 pub mod send;
 pub mod signal;
+mod sql;
 mod streams;
 
 /// A `Result` whose error is [`Error`] unless another is named.

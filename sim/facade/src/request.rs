@@ -26,8 +26,7 @@ use url::Url;
 use worker_native_js::serde_wasm_bindgen;
 
 /// A request as it crosses the border of the Worker.
-#[doc(hidden)]
-pub type RawRequest = edgeproof_sim::http::Request;
+pub(crate) type RawRequest = edgeproof_sim::http::Request;
 
 /// An HTTP request.
 #[derive(Debug)]

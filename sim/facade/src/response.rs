@@ -22,8 +22,7 @@ use serde::de::DeserializeOwned;
 use worker_native_js::serde_wasm_bindgen;
 
 /// A response as it crosses the border of the Worker.
-#[doc(hidden)]
-pub type RawResponse = Response;
+pub(crate) type RawResponse = Response;
 
 /// The body of a response.
 #[derive(Debug, Clone)]

@@ -4,9 +4,12 @@
 //! 405 (without `Allow`), an unknown one 404. Handlers that are not `async` are function pointers, as upstream, so that a closure
 //! which captures something compiles on neither side.
 //!
+//! `RouteContext` has no `service`, `bucket` and `rate_limiter`: those bindings are not simulated.
+//!
 //! A router is usually built for every request, so it is cheap to build: a table with one place per method, allocated where used.
 
-use crate::{Env, Method, Request, Response, Result, Secret, Var};
+use crate::durable::ObjectNamespace;
+use crate::{Env, KvStore, Method, Request, Response, Result, Secret, Var};
 use futures_util::future::LocalBoxFuture;
 use matchit::{Match, Params};
 use std::fmt;
@@ -87,6 +90,31 @@ impl<D> RouteContext<D> {
     /// As [`Env::var`].
     pub fn var(&self, binding: &str) -> Result<Var> {
         self.env.var(binding)
+    }
+
+    /// A KV namespace.
+    ///
+    /// # Errors
+    /// As [`Env::kv`].
+    pub fn kv(&self, binding: &str) -> Result<KvStore> {
+        self.env.kv(binding)
+    }
+
+    /// A namespace of Durable Objects.
+    ///
+    /// # Errors
+    /// As [`Env::durable_object`].
+    pub fn durable_object(&self, binding: &str) -> Result<ObjectNamespace> {
+        self.env.durable_object(binding)
+    }
+
+    /// A D1 database.
+    ///
+    /// # Errors
+    /// As [`Env::d1`].
+    #[cfg(feature = "d1")]
+    pub fn d1(&self, binding: &str) -> Result<crate::d1::D1Database> {
+        self.env.d1(binding)
     }
 }
 
@@ -246,5 +274,68 @@ impl<'a, D: 'a> Router<'a, D> {
             panic!("failed to register route for {pattern} pattern: {error}");
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ResponseBody;
+    use bytes::Bytes;
+    use futures_util::FutureExt;
+    use http::HeaderMap;
+    use url::Url;
+
+    /// Status and body of the answer of `router`.
+    fn ask<D>(router: Router<'_, D>, method: http::Method, path: &str) -> (u16, String) {
+        let url = Url::parse("https://a.example").unwrap().join(path).unwrap();
+        let request = Request::from_parts(method, url, HeaderMap::new(), Bytes::new(), None);
+        let response = router.run(request, Env::new()).now_or_never().unwrap().unwrap();
+        let ResponseBody::Body(body) = response.body() else { panic!("no bytes: {response:?}") };
+        (response.status_code(), String::from_utf8(body.clone()).unwrap())
+    }
+
+    fn id<D>(_: Request, context: RouteContext<D>) -> Result<Response> {
+        Response::ok(format!("id {:?}, none {:?}", context.param("id"), context.param("x")))
+    }
+
+    fn method_of(request: Request, _: RouteContext<()>) -> Result<Response> {
+        Response::ok(request.method().to_string())
+    }
+
+    #[test]
+    fn a_route_is_chosen_by_method_and_path() {
+        let router = || Router::new().get("/user/:id", id).post("/user/:id", method_of);
+        assert_eq!(ask(router(), http::Method::GET, "/user/7?a=b"), (200, "id Some(\"7\"), none None".into()));
+        assert_eq!(ask(router(), http::Method::POST, "/user/7"), (200, "POST".into()));
+        assert_eq!(ask(router(), http::Method::PUT, "/user/7"), (405, "Method Not Allowed".into()));
+        assert_eq!(ask(router(), http::Method::GET, "/user"), (404, "Not Found".into()));
+    }
+
+    #[test]
+    fn async_handlers_may_borrow_and_get_the_data() {
+        let greeting = String::from("hello");
+        let router = Router::with_data(5_u8).get_async("/*path", |_, context| {
+            let greeting = &greeting;
+            async move { Response::ok(format!("{greeting} {} {}", context.data, context.param("path").unwrap())) }
+        });
+        assert_eq!(ask(router, http::Method::GET, "/a/b"), (200, "hello 5 a/b".into()));
+    }
+
+    #[test]
+    fn on_answers_every_method_and_the_fallback_only_unknown_paths() {
+        let router = || Router::new().on("/all", method_of).head("/head", method_of).or_else_any_method("/*any", method_of);
+        assert_eq!(ask(router(), http::Method::TRACE, "/all"), (200, "TRACE".into()));
+        assert_eq!(ask(router(), http::Method::PUT, "/other"), (200, "PUT".into()));
+        // Upstream does not count HEAD, OPTIONS and TRACE as knowing a path.
+        assert_eq!(ask(router(), http::Method::GET, "/head"), (200, "GET".into()));
+        let known = Router::new().get("/known", method_of).or_else_any_method("/*any", method_of);
+        assert_eq!(ask(known, http::Method::PUT, "/known").0, 405);
+    }
+
+    #[test]
+    #[should_panic(expected = "failed to register Get route for /a pattern")]
+    fn a_route_is_registered_once() {
+        let _ = Router::new().get("/a", method_of).get("/a", method_of);
     }
 }

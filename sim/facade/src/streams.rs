@@ -202,7 +202,7 @@ mod tests {
     fn a_body_comes_in_pieces_and_only_once() {
         let stream = ReadableStream::from_bytes(vec![7; PIECE_BYTES + 1].into());
         assert_eq!(read(stream.clone()), [PIECE_BYTES, 1]);
-        assert_eq!(read(stream.clone()), []);
+        assert!(read(stream.clone()).is_empty());
         let error = stream.collect().now_or_never().unwrap().unwrap_err();
         assert!(error.to_string().starts_with("TypeError: This ReadableStream is disturbed"), "{error}");
     }

@@ -54,15 +54,20 @@ mod ask {
     pub(crate) fn is<T>(_: T) {}
 }
 
-// One module per file of the façade. Those of the bindings (env, kv, durable, d1, sql, fetch, date, delay, context) stand beside
-// them under the same names.
+// One module per file of the façade.
 mod abort;
 mod cf;
+mod console;
+mod context;
 mod cors;
 mod d1;
+mod date;
+mod delay;
+mod durable;
 mod env;
 mod error;
 mod formdata;
+mod global;
 mod headers;
 mod kv;
 mod method;
@@ -71,6 +76,8 @@ mod request_init;
 mod response;
 mod root;
 mod router;
+mod schedule;
 mod send;
 mod signal;
+mod sql;
 mod streams;

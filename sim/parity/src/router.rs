@@ -1,6 +1,7 @@
 //! `Router`, `RouteContext`, `RouteParams`.
 
 both! {
+    use worker::{D1Database, KvStore, ObjectNamespace};
     use worker::{Env, Request, Response, Result, RouteContext, RouteParams, Router, Secret, Var};
 
     type Plain<D> = fn(Request, RouteContext<D>) -> Result<Response>;
@@ -50,6 +51,9 @@ both! {
         let _: Is<Option<&String>> = of(context.param(""));
         let _: Is<Result<Secret>> = of(context.secret(""));
         let _: Is<Result<Var>> = of(context.var(""));
+        let _: Is<Result<KvStore>> = of(context.kv(""));
+        let _: Is<Result<ObjectNamespace>> = of(context.durable_object(""));
+        let _: Is<Result<D1Database>> = of(context.d1(""));
         (context.data, context.env)
     }
 

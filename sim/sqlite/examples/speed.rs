@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use edgeproof_sqlite::{Database, Dialect, Value};
+use edgeproof_sqlite::{Database, Dialect, SqlError, Value};
 
 const SCHEMA: &str = "CREATE TABLE events (id INTEGER PRIMARY KEY, key TEXT NOT NULL, at INTEGER NOT NULL, note TEXT);
     CREATE INDEX events_key ON events (key);
@@ -15,7 +15,7 @@ const ROUNDS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
     insert()?;
-    request()?;
+    requests()?;
     measure("point select by key (index)", 100_000, filled, |db, n| {
         db.query("SELECT id, at FROM events WHERE key = ?1", &[key(n)])
             .map(drop)
@@ -59,13 +59,13 @@ fn key(n: i64) -> Value {
     Value::Text(format!("key-{:05}", n * 7919 % 10_000))
 }
 
-fn empty() -> Result<Database, edgeproof_sqlite::SqlError> {
+fn empty() -> Result<Database, SqlError> {
     let mut db = Database::in_memory(Dialect::D1)?;
     db.execute_script(SCHEMA, &[])?;
     Ok(db)
 }
 
-fn filled() -> Result<Database, edgeproof_sqlite::SqlError> {
+fn filled() -> Result<Database, SqlError> {
     let mut db = empty()?;
     db.begin()?;
     for n in 0..10_000 {
@@ -99,35 +99,57 @@ fn insert() -> Result<(), Box<dyn Error>> {
     )
 }
 
-fn request() -> Result<(), Box<dyn Error>> {
-    measure(
-        "request: 2 inserts in a transaction, 3 selects",
-        30_000,
-        empty,
-        |db, n| {
-            db.begin()?;
-            db.query(INSERT, &[key(n), Value::Integer(n), "a note".into()])?;
-            db.query(INSERT, &[key(n + 1), Value::Integer(n), Value::Null])?;
-            db.commit()?;
-            db.query(
-                "SELECT id, at FROM events WHERE id = ?1",
-                &[Value::Integer(n)],
-            )?;
-            db.query(
-                "SELECT id, at FROM events WHERE key = ?1 LIMIT 1",
-                &[key(n)],
-            )?;
-            db.query("SELECT max(at) FROM events", &[]).map(drop)
-        },
-    )
+/// What a rate limiter and its ledger might do for one request.
+fn request(db: &mut Database, n: i64) -> Result<(), SqlError> {
+    db.begin()?;
+    db.query(INSERT, &[key(n), Value::Integer(n), "a note".into()])?;
+    db.query(INSERT, &[key(n + 1), Value::Integer(n), Value::Null])?;
+    db.commit()?;
+    db.query(
+        "SELECT id, at FROM events WHERE id = ?1",
+        &[Value::Integer(n)],
+    )?;
+    db.query(
+        "SELECT id, at FROM events WHERE key = ?1 LIMIT 1",
+        &[key(n)],
+    )?;
+    db.query("SELECT max(at) FROM events", &[]).map(drop)
+}
+
+fn requests() -> Result<(), Box<dyn Error>> {
+    let name = "request: 2 inserts in a transaction, 3 selects";
+    measure(name, 30_000, empty, request)?;
+    // Two simulations side by side share nothing but SQLite's page cache lock.
+    std::thread::scope(|scope| {
+        let other = scope
+            .spawn(|| measure_quietly(60_000, empty, request).map_err(|error| error.to_string()));
+        measure(
+            "  the same while another thread does so too",
+            30_000,
+            empty,
+            request,
+        )?;
+        other.join().map_err(|_| "the other thread panicked")??;
+        Ok(())
+    })
 }
 
 fn measure(
     name: &str,
     times: i64,
-    prepare: impl Fn() -> Result<Database, edgeproof_sqlite::SqlError>,
-    run: impl Fn(&mut Database, i64) -> Result<(), edgeproof_sqlite::SqlError>,
+    prepare: impl Fn() -> Result<Database, SqlError>,
+    run: impl Fn(&mut Database, i64) -> Result<(), SqlError>,
 ) -> Result<(), Box<dyn Error>> {
+    let best_us = measure_quietly(times, prepare, run)?;
+    println!("{name:<48} {best_us:8.3} µs");
+    Ok(())
+}
+
+fn measure_quietly(
+    times: i64,
+    prepare: impl Fn() -> Result<Database, SqlError>,
+    run: impl Fn(&mut Database, i64) -> Result<(), SqlError>,
+) -> Result<f64, SqlError> {
     let mut best = f64::INFINITY;
     for _ in 0..ROUNDS {
         let mut db = prepare()?;
@@ -137,6 +159,5 @@ fn measure(
         }
         best = best.min(start.elapsed().as_secs_f64());
     }
-    println!("{name:<48} {:8.3} µs", best * 1e6 / times as f64);
-    Ok(())
+    Ok(best * 1e6 / times as f64)
 }

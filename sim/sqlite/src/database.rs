@@ -186,6 +186,18 @@ impl Connection {
         }
     }
 
+    /// Does something with the limit on the length of SQL text lifted.
+    pub(crate) fn with_any_sql_length<T>(&self, f: impl FnOnce() -> T) -> T {
+        let limit = |value| {
+            // SAFETY: an open connection; a value beyond the compiled-in maximum is clamped.
+            unsafe { ffi::sqlite3_limit(self.raw.as_ptr(), ffi::SQLITE_LIMIT_SQL_LENGTH, value) }
+        };
+        let before = limit(c_int::MAX);
+        let result = f();
+        limit(before);
+        result
+    }
+
     fn check(&self, code: c_int) -> Result<(), SqlError> {
         if code == ffi::SQLITE_OK {
             Ok(())
@@ -691,4 +703,41 @@ impl Database {
 
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hidden_table_that_exists_cannot_be_used() {
+        let mut db = Database::in_memory(Dialect::DurableObject).unwrap();
+        let create = db
+            .connection
+            .prepare_own("CREATE TABLE _cf_KV (key TEXT PRIMARY KEY, value BLOB)")
+            .unwrap();
+        db.connection.run_own(&create).unwrap();
+        drop(create);
+        let words = |db: &mut Database, sql: &str| db.query(sql, &[]).unwrap_err().message;
+        assert_eq!(
+            words(&mut db, "SELECT * FROM _cf_KV"),
+            "access to _cf_KV.key is prohibited: SQLITE_AUTH"
+        );
+        for sql in [
+            "INSERT INTO _cf_KV VALUES (1, 2)",
+            "DELETE FROM _cf_KV",
+            "DROP TABLE _cf_KV",
+            "ALTER TABLE _cf_KV RENAME TO mine",
+        ] {
+            assert_eq!(words(&mut db, sql), "not authorized: SQLITE_AUTH", "{sql}");
+        }
+        assert!(
+            words(
+                &mut db,
+                "CREATE TRIGGER x AFTER INSERT ON _cf_KV BEGIN SELECT 1; END"
+            )
+            .contains("not authorized")
+        );
+        assert_eq!(db.query("PRAGMA optimize(-1)", &[]).unwrap().rows.len(), 0);
+    }
 }

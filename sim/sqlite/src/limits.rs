@@ -58,7 +58,7 @@ impl Limits {
         variables: 100,
         trigger_depth: 10,
         executed_ops: 2_000_000_000,
-        result_bytes: 128 * 1024 * 1024,
+        result_bytes: 128_000_000,
     };
 
     /// Applies the limits SQLite itself enforces.

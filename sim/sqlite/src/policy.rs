@@ -3,7 +3,7 @@
 //! SQLite asks before it compiles each part of a statement. The answers are those of the platform (WORKERD 2026-08-22, `util/sqlite.c++` and
 //! `api/sql.c++`): known functions and pragmas only, no other databases, no temporary objects, no virtual tables but
 //! full text search and R*Trees, nothing named `_cf_…`, and no transactions in SQL. A refusal reads `not authorized: SQLITE_AUTH`,
-//! `not authorized to use function: f: SQLITE_ERROR` or, for a hidden table that exists, `access to _cf_X.c is prohibited: SQLITE_AUTH`.
+//! `not authorized to use function: f at offset N: SQLITE_ERROR` or, for a hidden table that exists, `access to _cf_X.c is prohibited: SQLITE_AUTH`.
 
 use libsql_ffi as ffi;
 

@@ -312,7 +312,10 @@ fn count_difference(twin: &Statement, connection: &Connection) -> Result<i64, Sq
 /// A twin for every `Count` instruction of a statement.
 fn count_twins(connection: &Connection, sql: &str) -> Result<Vec<Statement>, SqlError> {
     let _trusted = connection.trust();
-    let (Some(explain), _) = connection.prepare(&format!("EXPLAIN {sql}"), false)? else {
+    // The word in front may push a text over the limit on its length that the statement itself respects.
+    let explain =
+        connection.with_any_sql_length(|| connection.prepare(&format!("EXPLAIN {sql}"), false));
+    let (Some(explain), _) = explain? else {
         return Ok(Vec::new());
     };
     // The columns of EXPLAIN: addr, opcode, p1, p2, p3, …

@@ -112,11 +112,12 @@ fn count_star_costs_the_rows_in_each_of_its_forms() {
         ("SELECT count(id) FROM t", 1003),
         ("SELECT count(k) FROM t", 1003),
         ("SELECT count(*) FROM t NOT INDEXED", 1003),
-        ("SELECT COUNT(*) FROM t, (SELECT 1)", 1004),
         ("EXPLAIN SELECT count(*) FROM t", 0),
     ] {
         assert_eq!(counts(&mut db, sql), (read, 0), "{sql}");
     }
+    let longest = format!("SELECT count(*) FROM t{}", " ".repeat(100_000 - 22));
+    assert_eq!(counts(&mut db, &longest), (1003, 0));
     db.execute_script(
         "CREATE TABLE \"odd \"\"name\" (a); INSERT INTO \"odd \"\"name\" VALUES (1), (2);
          CREATE TABLE flat (a PRIMARY KEY) WITHOUT ROWID; INSERT INTO flat VALUES (1), (2), (3);
@@ -144,7 +145,7 @@ fn count_star_costs_the_rows_in_each_of_its_forms() {
         counts(&mut db, "INSERT INTO log SELECT count(*) FROM t"),
         (1003, 1)
     );
-    assert_eq!(counts(&mut db, "SELECT count(*) FROM sqlite_master").0, 9);
+    assert_eq!(counts(&mut db, "SELECT count(*) FROM sqlite_master").0, 8);
 }
 
 #[test]
@@ -232,7 +233,7 @@ fn durable_object_counts_are_those_workerd_reported() {
         ("replace", "REPLACE INTO t (id, a) VALUES (2, 'a')", 0, 1, 2),
         (
             "returning",
-            "INSERT INTO t (id, a) VALUES (4, 'r') RETURNING id",
+            "INSERT INTO t (a) VALUES ('r') RETURNING id",
             1,
             1,
             2,

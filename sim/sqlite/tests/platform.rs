@@ -81,11 +81,11 @@ fn errors_have_the_platforms_words() {
         ),
         (
             "SELECT sqlite_version()",
-            "not authorized to use function: sqlite_version: SQLITE_ERROR",
+            "not authorized to use function: sqlite_version at offset 7: SQLITE_ERROR",
         ),
         (
             "SELECT ceiling(1.5)",
-            "not authorized to use function: ceiling: SQLITE_ERROR",
+            "not authorized to use function: ceiling at offset 7: SQLITE_ERROR",
         ),
     ];
     for dialect in BOTH {
@@ -358,8 +358,8 @@ fn limits_are_the_documented_ones_and_hold_at_the_edge() {
                 "LIKE or GLOB pattern too complex: SQLITE_ERROR",
             ),
             (
-                vec!["SELECT 1"; 5].join(" UNION ALL "),
-                vec!["SELECT 1"; 6].join(" UNION ALL "),
+                ["SELECT 1"; 5].join(" UNION ALL "),
+                ["SELECT 1"; 6].join(" UNION ALL "),
                 "too many terms in compound SELECT: SQLITE_ERROR",
             ),
             (
@@ -369,7 +369,7 @@ fn limits_are_the_documented_ones_and_hold_at_the_edge() {
             ),
             (
                 format!("SELECT {}1{}", "(".repeat(40), ")".repeat(40)),
-                format!("SELECT {}", vec!["1"; 102].join("+")),
+                format!("SELECT {}", ["1"; 102].join("+")),
                 "Expression tree is too large (maximum depth 100): SQLITE_ERROR",
             ),
         ];

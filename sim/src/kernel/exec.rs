@@ -54,12 +54,16 @@ impl Wake for TaskWaker {
             return;
         }
         READY.with_borrow_mut(|ready| ready.push_back(self.task));
-        OUTER.with_borrow(|outer| {
-            if let Some(outer) = outer {
-                outer.wake_by_ref();
-            }
-        });
+        wake_outer();
     }
+}
+
+fn wake_outer() {
+    OUTER.with_borrow(|outer| {
+        if let Some(outer) = outer {
+            outer.wake_by_ref();
+        }
+    });
 }
 
 /// The slot of the driver: the future that the caller of the executor polls itself, so that it may borrow.
@@ -135,6 +139,7 @@ impl<S: Clone> Executor<S> {
         // A waker of the slot's last task may still be about: a spurious poll is harmless.
         slot.waker.queued.store(true, Ordering::Relaxed);
         READY.with_borrow_mut(|ready| ready.push_back(task));
+        wake_outer();
     }
 
     /// Queues a poll of the driver.

@@ -50,6 +50,9 @@ pub fn alarm_retry_delay(retry: u32) -> Duration {
 
 /// A full database: writes fail, reads and DELETE work. DOLIM 2026-06-01.
 pub const DATABASE_FULL: &str = "database or disk is full: SQLITE_FULL";
+/// A row, string or BLOB beyond the bound. WD 2026-08-22, as observed; whether production words a key-value pair of more
+/// than [`KEY_AND_VALUE_BYTES`] the same is not published.
+pub const VALUE_TOO_LARGE: &str = "string or blob too big: SQLITE_TOOBIG";
 /// Too many queued requests. DOTRBL 2026-05-15; `overloaded` is set. Thresholds are not published.
 pub const OVERLOADED_QUEUE: &str = "Durable Object is overloaded. Too many requests queued.";
 /// Too much queued data. DOTRBL 2026-05-15; `overloaded` is set.

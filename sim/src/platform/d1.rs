@@ -210,7 +210,7 @@ impl D1 {
         place: &str,
     ) -> (Duration, Result<Vec<QueryResult>, Exception>) {
         let mut results = Vec::with_capacity(statements.size_hint().0);
-        let mut attempt = || {
+        let attempt = || {
             self.database.begin()?;
             for (sql, parameters) in statements {
                 results.push(self.statement(sql, parameters)?);

@@ -14,6 +14,7 @@ use crate::topology::Pop;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::task::Waker;
 use storage::Storage;
@@ -191,6 +192,8 @@ pub struct Class {
     pub name: Rc<str>,
     /// Tells this namespace's ids from others'.
     tag: [u8; 8],
+    /// Where its objects' databases live; in memory if nowhere.
+    sql_folder: Option<PathBuf>,
     objects: Vec<Object>,
     by_id: FxHashMap<ObjectId, u32>,
 }
@@ -200,7 +203,13 @@ impl Class {
     pub fn new(name: &str) -> Self {
         let mut hash = Hash::new(0x0b1e_c7c1_a55e_5000);
         hash.write(name.as_bytes());
-        Self { name: name.into(), tag: hash.finish().to_le_bytes(), objects: Vec::new(), by_id: FxHashMap::default() }
+        let tag = hash.finish().to_le_bytes();
+        Self { name: name.into(), tag, sql_folder: None, objects: Vec::new(), by_id: FxHashMap::default() }
+    }
+
+    /// Keeps the SQL databases of objects in files of this folder.
+    pub fn keep_sql_in(&mut self, folder: &Path) {
+        self.sql_folder = Some(folder.to_owned());
     }
 
     /// The id that always goes with `name`. (Production derives it by a keyed hash; only the property counts here.)
@@ -236,13 +245,17 @@ impl Class {
             return (index, false);
         }
         let index = u32::try_from(self.objects.len()).expect("fewer than 2^32 objects");
+        let mut storage = Storage::default();
+        if let Some(folder) = &self.sql_folder {
+            storage.keep_sql_in(folder.join(format!("object-{}-{}.sqlite", self.name, id.to_hex())));
+        }
         self.objects.push(Object {
             id,
             name: name.cloned(),
             home,
             generation: 0,
             last_reset: None,
-            storage: Storage::default(),
+            storage,
             live: None,
         });
         self.by_id.insert(id, index);

@@ -254,6 +254,12 @@ impl Namespace {
         Page { keys, cursor: None }
     }
 
+    /// What the central store holds at `now`, in order of the keys' bytes.
+    pub fn live_entries(&self, now: Instant) -> impl Iterator<Item = (&Rc<str>, &Rc<Version>)> {
+        let newest = self.central.iter().filter_map(|(key, entry)| Some((key, entry.versions.back()?)));
+        newest.filter(move |(_, version)| version.live(now).is_some())
+    }
+
     /// Forgets what can no longer be asked for, so that memory follows what is alive and not how long a run is.
     fn forget(&mut self, now: Instant) {
         while let Some((keep_until, pop, key)) = self.cache_order.front() {

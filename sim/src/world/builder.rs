@@ -209,7 +209,7 @@ impl Builder {
         self
     }
 
-    /// Keeps D1 in files of this folder.
+    /// Keeps SQL in files of this folder, and takes up what [`World::save`] left there.
     pub fn persist(mut self, folder: impl Into<PathBuf>) -> Self {
         self.persist = Some(folder.into());
         self
@@ -333,7 +333,7 @@ impl Builder {
             class_code,
             databases: RefCell::new(databases),
             outbound: RefCell::new(outbound),
-            gateway: self.gateway,
+            gateway: self.gateway.clone(),
             isolates: RefCell::new(isolates),
             object_hosts: RefCell::new(vec![None; Pop::COUNT]),
             usage: RefCell::new(Usage::default()),
@@ -349,6 +349,9 @@ impl Builder {
             console: self.console,
         });
         let world = World(Rc::clone(&inner), Some(Rc::new(Owner(inner))));
+        if let Some(folder) = &self.persist {
+            world.restore(folder)?;
+        }
         world.plan_faults(self.faults);
         Ok(world)
     }

@@ -672,7 +672,7 @@ impl World {
     // --- alarms --------------------------------------------------------------------------------------------------
 
     /// Starts a timer for an object's alarm as it stands now.
-    fn arm_alarm(&self, class: u16, index: u32) {
+    pub(super) fn arm_alarm(&self, class: u16, index: u32) {
         let (alarm, epoch) = self.with(class, index, |object| (object.storage.alarm_ms(), object.storage.alarm_epoch()));
         let Some(alarm_ms) = alarm else { return };
         let world = self.handle();

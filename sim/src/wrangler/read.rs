@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use toml_span::ErrorKind;
 use toml_span::value::{Key, Table, Value, ValueInner};
-use toml_span::{ErrorKind, Span};
 
+use super::classes::Storage;
 use super::error::{ConfigError, Problem, Source};
 use super::keys::{self, Scope, Treatment};
-use super::{ConfiguredLimits, D1Database, DurableObject, KvNamespace, Note, Var, WorkerConfig};
+use super::value::{Item, is_empty, json, names};
+use super::{ConfiguredLimits, D1Database, KvNamespace, Note, Var, WorkerConfig};
 use crate::limits::workers;
 
 /// Reads the file for one environment.
@@ -50,21 +52,21 @@ fn not_toml(source: Source, error: &toml_span::Error) -> ConfigError {
 
 /// The tables that count: the top level, and the chosen environment with its name and the key that opens it.
 #[derive(Clone, Copy)]
-struct Layers<'a, 't> {
+pub(super) struct Layers<'a, 't> {
     top: &'a Table<'t>,
     environment: Option<(&'a Key<'t>, &'a Table<'t>)>,
 }
 
 /// A value that applies, with its full name (`env.production.vars`).
-struct Found<'a, 't> {
-    name: String,
-    key: &'a Key<'t>,
-    value: &'a Value<'t>,
+pub(super) struct Found<'a, 't> {
+    pub(super) name: String,
+    pub(super) key: &'a Key<'t>,
+    pub(super) value: &'a Value<'t>,
 }
 
 impl<'a, 't> Layers<'a, 't> {
     /// What applies for a key of [`keys::KEYS`]: the environment's value, or the top level's if that is inherited.
-    fn find(&self, name: &str) -> Option<Found<'a, 't>> {
+    pub(super) fn find(&self, name: &str) -> Option<Found<'a, 't>> {
         let scope = keys::find(name).map_or(Scope::NotInherited, |key| key.scope);
         if let Some((environment, table)) = self.environment {
             if let Some((key, value)) = table.get_key_value(name) {
@@ -95,18 +97,11 @@ impl<'a, 't> Layers<'a, 't> {
     }
 }
 
-/// How a class keeps its data.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Storage {
-    Sqlite,
-    LegacyKv,
-}
-
-struct Reader {
-    source: Source,
-    problems: Vec<Problem>,
+pub(super) struct Reader {
+    pub(super) source: Source,
+    pub(super) problems: Vec<Problem>,
     /// Line of every name in the Worker's `env`.
-    binding_lines: BTreeMap<String, usize>,
+    pub(super) binding_lines: BTreeMap<String, usize>,
 }
 
 impl Reader {
@@ -403,243 +398,6 @@ impl Reader {
         databases
     }
 
-    /// The classes that the file declares, from `[[migrations]]` or `[exports]`.
-    fn classes(&mut self, layers: &Layers<'_, '_>) -> BTreeMap<String, Storage> {
-        match (layers.find("migrations"), layers.find("exports")) {
-            (Some(_), Some(exports)) => {
-                let help = "move every class of [[migrations]] into [exports]".to_owned();
-                let message = format!("`{}` and `migrations` exclude each other", exports.name);
-                self.refuse(exports.key.span, message, Some(help));
-                BTreeMap::new()
-            }
-            (Some(_), None) => self.classes_of_migrations(layers),
-            (None, Some(exports)) => self.classes_of_exports(&exports),
-            (None, None) => BTreeMap::new(),
-        }
-    }
-
-    fn classes_of_migrations(&mut self, layers: &Layers<'_, '_>) -> BTreeMap<String, Storage> {
-        const KNOWN: [&str; 6] = [
-            "deleted_classes",
-            "new_classes",
-            "new_sqlite_classes",
-            "renamed_classes",
-            "tag",
-            "transferred_classes",
-        ];
-        let mut classes = BTreeMap::new();
-        let mut tags = BTreeMap::new();
-        for item in self.items(layers, "migrations") {
-            self.only_keys(&item, &KNOWN);
-            if let Some(tag) = self.required_string(&item, "tag") {
-                let line = self.source.line_and_column(item.span.start).0;
-                if let Some(first) = tags.insert(tag.clone(), line) {
-                    self.refuse(
-                        item.span,
-                        format!("the tag \"{tag}\" is already that of line {first}"),
-                        None,
-                    );
-                }
-            }
-            for (key, storage) in [
-                ("new_classes", Storage::LegacyKv),
-                ("new_sqlite_classes", Storage::Sqlite),
-            ] {
-                for (class, span) in self.strings(&item, key) {
-                    if classes.insert(class.clone(), storage).is_some() {
-                        self.refuse(
-                            span,
-                            format!("the class `{class}` is already declared"),
-                            None,
-                        );
-                    }
-                }
-            }
-            if let Some(renamed) = item.table.get("renamed_classes") {
-                for renaming in self.tables(renamed, &format!("{}.renamed_classes", item.name)) {
-                    self.only_keys(&renaming, &["from", "to"]);
-                    let from = self.required_string(&renaming, "from");
-                    let to = self.required_string(&renaming, "to");
-                    let (Some(from), Some(to)) = (from, to) else {
-                        continue;
-                    };
-                    match classes.remove(&from) {
-                        Some(storage) => drop(classes.insert(to, storage)),
-                        None => self.refuse(
-                            renaming.span,
-                            format!("no migration above declares `{from}`"),
-                            None,
-                        ),
-                    }
-                }
-            }
-            for (class, span) in self.strings(&item, "deleted_classes") {
-                if classes.remove(&class).is_none() {
-                    self.refuse(span, format!("no migration above declares `{class}`"), None);
-                }
-            }
-            if let Some((key, _)) = item.table.get_key_value("transferred_classes") {
-                let message =
-                    "`transferred_classes` is not supported: the class comes from another Worker"
-                        .to_owned();
-                self.refuse(key.span, message, None);
-            }
-        }
-        classes
-    }
-
-    fn classes_of_exports(&mut self, exports: &Found<'_, '_>) -> BTreeMap<String, Storage> {
-        let mut classes = BTreeMap::new();
-        let Some(table) = self.table(exports.value, &exports.name) else {
-            return classes;
-        };
-        for (class, value) in table {
-            let name = format!("{}.{class}", exports.name);
-            let Some(table) = self.table(value, &name) else {
-                continue;
-            };
-            let item = Item {
-                name,
-                table,
-                span: class.span,
-            };
-            self.only_keys(
-                &item,
-                &[
-                    "renamed_to",
-                    "state",
-                    "storage",
-                    "transfer_from",
-                    "transferred_to",
-                    "type",
-                ],
-            );
-            let kind = self.required_string(&item, "type");
-            if kind.as_deref().is_some_and(|kind| kind != "durable-object") {
-                let message = format!(
-                    "`{}`: only exports of the type \"durable-object\" are simulated",
-                    item.name
-                );
-                self.refuse(item.span, message, None);
-                continue;
-            }
-            match self
-                .optional_string(&item, "state")
-                .as_deref()
-                .unwrap_or("created")
-            {
-                "created" => {}
-                "deleted" | "renamed" => continue,
-                "transferred" | "expecting-transfer" => {
-                    let message = format!(
-                        "`{}`: a class shared with another Worker is not simulated",
-                        item.name
-                    );
-                    self.refuse(item.span, message, None);
-                    continue;
-                }
-                other => {
-                    let help = "one of created, deleted, renamed, transferred, expecting-transfer"
-                        .to_owned();
-                    self.refuse(
-                        item.span,
-                        format!("`{}.state`: no state is called \"{other}\"", item.name),
-                        Some(help),
-                    );
-                    continue;
-                }
-            }
-            match self.required_string(&item, "storage").as_deref() {
-                Some("sqlite") => drop(classes.insert(class.to_string(), Storage::Sqlite)),
-                Some("legacy-kv") => drop(classes.insert(class.to_string(), Storage::LegacyKv)),
-                Some(other) => {
-                    let help = Some("write \"sqlite\"".to_owned());
-                    self.refuse(
-                        item.span,
-                        format!("`{}.storage`: \"{other}\" is unknown", item.name),
-                        help,
-                    );
-                }
-                None => {}
-            }
-        }
-        classes
-    }
-
-    fn durable_objects(
-        &mut self,
-        layers: &Layers<'_, '_>,
-        classes: &BTreeMap<String, Storage>,
-        own_name: Option<&str>,
-    ) -> Vec<DurableObject> {
-        let mut objects = Vec::new();
-        let Some(found) = layers.find("durable_objects") else {
-            return objects;
-        };
-        let Some(table) = self.table(found.value, &found.name) else {
-            return objects;
-        };
-        let outer = Item {
-            name: found.name.clone(),
-            table,
-            span: found.key.span,
-        };
-        self.only_keys(&outer, &["bindings"]);
-        let Some(bindings) = table.get("bindings") else {
-            return objects;
-        };
-        for item in self.tables(bindings, &format!("{}.bindings", found.name)) {
-            self.only_keys(&item, &["class_name", "environment", "name", "script_name"]);
-            if let Some(script) = self.optional_string(&item, "script_name")
-                && Some(script.as_str()) != own_name
-            {
-                let span = item
-                    .table
-                    .get_key_value("script_name")
-                    .map_or(item.span, |(key, _)| key.span);
-                let message = format!(
-                    "the class belongs to the Worker `{script}`: the world runs one Worker"
-                );
-                self.refuse(span, message, None);
-                continue;
-            }
-            let binding = self.binding_of(&item, "name");
-            let Some(class) = self.required_string(&item, "class_name") else {
-                continue;
-            };
-            let class_span = item
-                .table
-                .get("class_name")
-                .map_or(item.span, |value| value.span);
-            match classes.get(&class) {
-                Some(Storage::Sqlite) => {}
-                Some(Storage::LegacyKv) => {
-                    let message = format!(
-                        "the class `{class}` is declared with key-value storage, which is not simulated and which new accounts cannot create"
-                    );
-                    let help = format!(
-                        "write new_sqlite_classes = [\"{class}\"] (or storage = \"sqlite\" in [exports])"
-                    );
-                    self.refuse(class_span, message, Some(help));
-                }
-                None => {
-                    let message = format!("the class `{class}` is bound but not declared");
-                    let help = match keys::nearest(&class, classes.keys().map(String::as_str)) {
-                        Some(nearest) => format!("did you mean `{nearest}`?"),
-                        None => format!(
-                            "add:\n[[migrations]]\ntag = \"v1\"\nnew_sqlite_classes = [\"{class}\"]"
-                        ),
-                    };
-                    self.refuse(class_span, message, Some(help));
-                }
-            }
-            if let Some(binding) = binding {
-                objects.push(DurableObject { binding, class });
-            }
-        }
-        objects
-    }
-
     fn crons(&mut self, layers: &Layers<'_, '_>) -> Vec<String> {
         let Some(found) = layers.find("triggers") else {
             return Vec::new();
@@ -691,253 +449,4 @@ impl Reader {
             subrequests: subrequests.and_then(|subrequests| u32::try_from(subrequests).ok()),
         }
     }
-
-    // ---- values --------------------------------------------------------------------------------------------------
-
-    fn refuse(&mut self, span: Span, message: String, help: Option<String>) {
-        self.problems
-            .push(Problem::at(&self.source, span, message, help));
-    }
-
-    fn note(&self, span: Span, message: String) -> Note {
-        let (line, column) = self.source.line_and_column(span.start);
-        Note {
-            line,
-            column,
-            message,
-        }
-    }
-
-    fn unknown_key<'k>(
-        &mut self,
-        key: &Key<'_>,
-        name: &str,
-        known: impl IntoIterator<Item = &'k str>,
-    ) {
-        let help = match keys::nearest(&key.name, known) {
-            Some(nearest) => Some(format!("did you mean `{nearest}`?")),
-            // The commonest slip with TOML: a key below a [table] belongs to that table.
-            None if name != key.name && keys::find(&key.name).is_some() => Some(format!(
-                "`{}` is a key of the top level: move it above the first [table]",
-                key.name
-            )),
-            None => None,
-        };
-        self.refuse(key.span, format!("unknown key `{name}`"), help);
-    }
-
-    fn only_keys(&mut self, item: &Item<'_, '_>, known: &[&str]) {
-        for key in item.table.keys() {
-            if !known.contains(&&*key.name) {
-                self.unknown_key(key, &format!("{}.{key}", item.name), known.iter().copied());
-            }
-        }
-    }
-
-    /// Notes a name of the Worker's `env`, and refuses it if another binding has it.
-    fn binding(&mut self, span: Span, name: &str) {
-        let line = self.source.line_and_column(span.start).0;
-        if let Some(first) = self.binding_lines.get(name) {
-            self.refuse(
-                span,
-                format!("the name `{name}` is already that of line {first}"),
-                None,
-            );
-        } else {
-            self.binding_lines.insert(name.to_owned(), line);
-        }
-    }
-
-    fn binding_of(&mut self, item: &Item<'_, '_>, key: &str) -> Option<String> {
-        let name = self.required_string(item, key)?;
-        let span = item.table.get(key).map_or(item.span, |value| value.span);
-        self.binding(span, &name);
-        Some(name)
-    }
-
-    fn not_remote(&mut self, item: &Item<'_, '_>) {
-        if let Some((key, value)) = item.table.get_key_value("remote")
-            && value.as_bool() != Some(false)
-        {
-            let message = format!(
-                "`{}.remote` is not supported: a world reaches nothing outside it",
-                item.name
-            );
-            self.refuse(key.span, message, None);
-        }
-    }
-
-    fn wrong_type(&mut self, value: &Value<'_>, name: &str, wanted: &str) {
-        self.refuse(
-            value.span,
-            format!(
-                "`{name}` must be {wanted}, not {}",
-                article(value.as_ref().type_str())
-            ),
-            None,
-        );
-    }
-
-    fn table<'a, 't>(&mut self, value: &'a Value<'t>, name: &str) -> Option<&'a Table<'t>> {
-        let table = value.as_table();
-        if table.is_none() {
-            self.wrong_type(value, name, "a table");
-        }
-        table
-    }
-
-    /// The tables of an array of tables that applies, or none.
-    fn items<'a, 't>(&mut self, layers: &Layers<'a, 't>, key: &str) -> Vec<Item<'a, 't>> {
-        match layers.find(key) {
-            Some(found) => self.tables(found.value, &found.name),
-            None => Vec::new(),
-        }
-    }
-
-    fn tables<'a, 't>(&mut self, value: &'a Value<'t>, name: &str) -> Vec<Item<'a, 't>> {
-        let Some(array) = value.as_array() else {
-            self.wrong_type(value, name, &format!("an array of tables, [[{name}]]"));
-            return Vec::new();
-        };
-        let mut items = Vec::new();
-        for value in array {
-            if let Some(table) = self.table(value, name) {
-                items.push(Item {
-                    name: name.to_owned(),
-                    table,
-                    span: value.span,
-                });
-            }
-        }
-        items
-    }
-
-    fn string(&mut self, value: &Value<'_>, name: &str) -> Option<String> {
-        match value.as_str() {
-            Some("") => {
-                self.refuse(value.span, format!("`{name}` is empty"), None);
-                None
-            }
-            Some(text) => Some(text.to_owned()),
-            None => {
-                self.wrong_type(value, name, "a string");
-                None
-            }
-        }
-    }
-
-    fn optional_string(&mut self, item: &Item<'_, '_>, key: &str) -> Option<String> {
-        self.string(item.table.get(key)?, &format!("{}.{key}", item.name))
-    }
-
-    fn required_string(&mut self, item: &Item<'_, '_>, key: &str) -> Option<String> {
-        if !item.table.contains_key(key) {
-            self.refuse(item.span, format!("`{}.{key}` is missing", item.name), None);
-        }
-        self.optional_string(item, key)
-    }
-
-    /// The strings of an array that may be absent, with their places.
-    fn strings(&mut self, item: &Item<'_, '_>, key: &str) -> Vec<(String, Span)> {
-        let Some(value) = item.table.get(key) else {
-            return Vec::new();
-        };
-        let name = format!("{}.{key}", item.name);
-        let Some(array) = value.as_array() else {
-            self.wrong_type(value, &name, "an array of strings");
-            return Vec::new();
-        };
-        let mut strings = Vec::new();
-        for value in array {
-            if let Some(text) = self.string(value, &name) {
-                strings.push((text, value.span));
-            }
-        }
-        strings
-    }
-
-    /// A whole number from 1 to `max` that may be absent.
-    fn integer(&mut self, item: &Item<'_, '_>, key: &str, max: u64) -> Option<u64> {
-        let value = item.table.get(key)?;
-        let number = value
-            .as_integer()
-            .and_then(|number| u64::try_from(number).ok());
-        let number = number.filter(|number| (1..=max).contains(number));
-        if number.is_none() {
-            let message = format!(
-                "`{}.{key}` must be a whole number from 1 to {max}",
-                item.name
-            );
-            self.refuse(value.span, message, None);
-        }
-        number
-    }
-}
-
-/// A table with its name and place, for messages.
-struct Item<'a, 't> {
-    name: String,
-    table: &'a Table<'t>,
-    span: Span,
-}
-
-/// The names that a key of variables or bindings puts into the Worker's `env`, as far as they can be read.
-fn names(key: &str, value: &Value<'_>) -> Vec<String> {
-    let field = |array: Option<&Value<'_>>, field: &str| -> Vec<String> {
-        let tables = array
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_table);
-        tables
-            .filter_map(|table| table.get(field)?.as_str().map(str::to_owned))
-            .collect()
-    };
-    match key {
-        "vars" => value
-            .as_table()
-            .into_iter()
-            .flat_map(Table::keys)
-            .map(|key| key.to_string())
-            .collect(),
-        "durable_objects" => field(
-            value.as_table().and_then(|table| table.get("bindings")),
-            "name",
-        ),
-        _ => field(Some(value), "binding"),
-    }
-}
-
-fn is_empty(value: &Value<'_>) -> bool {
-    match value.as_ref() {
-        ValueInner::Array(array) => array.is_empty(),
-        ValueInner::Table(table) => table.is_empty(),
-        _ => false,
-    }
-}
-
-fn article(type_name: &str) -> String {
-    let article = if type_name.starts_with(['a', 'i']) {
-        "an"
-    } else {
-        "a"
-    };
-    format!("{article} {type_name}")
-}
-
-/// The value as JSON; `None` if it holds inf or nan.
-fn json(value: &Value<'_>) -> Option<serde_json::Value> {
-    Some(match value.as_ref() {
-        ValueInner::String(text) => text.to_string().into(),
-        ValueInner::Integer(number) => (*number).into(),
-        ValueInner::Float(number) => serde_json::Number::from_f64(*number)?.into(),
-        ValueInner::Boolean(flag) => (*flag).into(),
-        ValueInner::Array(array) => array.iter().map(json).collect::<Option<Vec<_>>>()?.into(),
-        ValueInner::Table(table) => {
-            let entries = table
-                .iter()
-                .map(|(key, value)| Some((key.to_string(), json(value)?)));
-            entries.collect::<Option<serde_json::Map<_, _>>>()?.into()
-        }
-    })
 }

@@ -525,3 +525,45 @@ fn a_message_never_carries_the_value_of_a_variable() {
         error.problems()[0].message
     );
 }
+
+/// The file that deploys the production Worker.
+#[test]
+fn the_workers_own_file_is_supported_in_every_environment() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../worker/wrangler.toml");
+    let text = std::fs::read_to_string(&file).expect("the Worker has a configuration");
+    let environments: Vec<String> = toml_span::parse(&text)
+        .expect("it is TOML")
+        .pointer("/env")
+        .and_then(toml_span::Value::as_table)
+        .into_iter()
+        .flat_map(|environments| environments.keys().map(ToString::to_string))
+        .collect();
+    for environment in [None]
+        .into_iter()
+        .chain(environments.iter().map(|name| Some(name.as_str())))
+    {
+        let config =
+            WorkerConfig::load(&file, environment).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(
+            config.warnings,
+            [],
+            "{environment:?} repeats every variable and binding"
+        );
+        let binding = |wanted: &str| {
+            config
+                .kv_namespaces
+                .iter()
+                .any(|namespace| namespace.binding == wanted)
+        };
+        assert!(binding("CACHE_KV"), "{environment:?}");
+        assert_eq!(
+            config.durable_objects[0].binding, "RATE_LIMITER",
+            "{environment:?}"
+        );
+        assert_eq!(config.sqlite_classes, ["RateLimiter"], "{environment:?}");
+        let migrations = config.d1_databases[0]
+            .migrations()
+            .expect("the folder is there");
+        assert!(!migrations.is_empty(), "{environment:?}");
+    }
+}

@@ -18,7 +18,10 @@ pub const UNKNOWN: &str = "unknown";
 /// assert_eq!(client(None), "unknown");
 /// ```
 pub fn client(header: Option<&str>) -> String {
-    match header.and_then(|text| text.trim().parse::<IpAddr>().ok()).map(|address| address.to_canonical()) {
+    match header
+        .and_then(|text| text.trim().parse::<IpAddr>().ok())
+        .map(|address| address.to_canonical())
+    {
         Some(IpAddr::V4(address)) => address.to_string(),
         Some(IpAddr::V6(address)) => {
             let [a, b, c, d, ..] = address.segments();
@@ -38,7 +41,10 @@ mod tests {
     fn ipv6_is_charged_by_its_64_bit_network() {
         assert_eq!(client(Some("2001:db8:1:2:3:4:5:6")), "2001:db8:1:2::/64");
         assert_eq!(client(Some("2001:db8:1:2::")), "2001:db8:1:2::/64");
-        assert_ne!(client(Some("2001:db8:1:3::1")), client(Some("2001:db8:1:2::1")));
+        assert_ne!(
+            client(Some("2001:db8:1:3::1")),
+            client(Some("2001:db8:1:2::1"))
+        );
     }
 
     #[test]
@@ -48,7 +54,14 @@ mod tests {
 
     #[test]
     fn what_is_no_address_shares_one_name() {
-        for wrong in [None, Some(""), Some("203.0.113"), Some("203.0.113.7, 10.0.0.1"), Some("ip:203.0.113.7"), Some("localhost")] {
+        for wrong in [
+            None,
+            Some(""),
+            Some("203.0.113"),
+            Some("203.0.113.7, 10.0.0.1"),
+            Some("ip:203.0.113.7"),
+            Some("localhost"),
+        ] {
             assert_eq!(client(wrong), UNKNOWN, "{wrong:?}");
         }
     }

@@ -124,7 +124,11 @@ impl Alert {
 
 /// The path without `/api/`, shortened to 200 characters: a path is whatever a client sends.
 pub fn endpoint(path: &str) -> String {
-    path.strip_prefix("/api/").unwrap_or(path).chars().take(200).collect()
+    path.strip_prefix("/api/")
+        .unwrap_or(path)
+        .chars()
+        .take(200)
+        .collect()
 }
 
 /// The value of `webhook-signature`: `v1,` and the base64 of HMAC-SHA-256 over `id.timestamp.body`.
@@ -134,7 +138,8 @@ pub fn signature(key: &WebhookKey, id: &str, timestamp_seconds: u64, body: &str)
     prefix.push('.');
     decimal::push(&mut prefix, timestamp_seconds);
     prefix.push('.');
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("HMAC takes a key of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.expose()).expect("HMAC takes a key of any length");
     mac.update(prefix.as_bytes());
     mac.update(body.as_bytes());
     let mut signature = String::from("v1,");
@@ -149,7 +154,10 @@ pub fn worth_a_retry(status: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Alert, Channel, Details, RETRY_PAUSES_MS, Severity, TRIES_MAX, TRY_TIMEOUT_MS, endpoint, signature, worth_a_retry};
+    use super::{
+        Alert, Channel, Details, RETRY_PAUSES_MS, Severity, TRIES_MAX, TRY_TIMEOUT_MS, endpoint,
+        signature, worth_a_retry,
+    };
     use crate::core::config::WebhookKey;
 
     #[test]
@@ -157,7 +165,12 @@ mod tests {
         // The example of the Standard Webhooks specification.
         let key = WebhookKey::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         assert_eq!(
-            signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#),
+            signature(
+                &key,
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                1_614_265_330,
+                r#"{"test": 2432232314}"#
+            ),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
     }
@@ -169,7 +182,10 @@ mod tests {
         assert_ne!(signed, signature(&key, "msg_2", 1, "{}"));
         assert_ne!(signed, signature(&key, "msg_1", 2, "{}"));
         assert_ne!(signed, signature(&key, "msg_1", 1, "{} "));
-        assert_ne!(signed, signature(&WebhookKey::parse("whsec_AAAA").unwrap(), "msg_1", 1, "{}"));
+        assert_ne!(
+            signed,
+            signature(&WebhookKey::parse("whsec_AAAA").unwrap(), "msg_1", 1, "{}")
+        );
     }
 
     #[test]
@@ -192,8 +208,15 @@ mod tests {
              \"timestamp\":\"2025-10-20T00:27:41.281Z\",\"environment\":\"production\",\
              \"details\":{\"endpoint\":\"transactions\",\"method\":\"POST\",\"userId\":\"user-123\",\"requestId\":\"r\"}}"
         );
-        let security = Alert { channel: Channel::Security, ..alert };
-        assert!(security.body("preview", 0).starts_with("{\"title\":\"\u{1F512} Security Alert\""));
+        let security = Alert {
+            channel: Channel::Security,
+            ..alert
+        };
+        assert!(
+            security
+                .body("preview", 0)
+                .starts_with("{\"title\":\"\u{1F512} Security Alert\"")
+        );
     }
 
     #[test]
@@ -215,7 +238,10 @@ mod tests {
 
     #[test]
     fn a_long_path_is_shortened_between_characters() {
-        assert_eq!(endpoint(&format!("/{}", "é".repeat(5_000))).chars().count(), 200);
+        assert_eq!(
+            endpoint(&format!("/{}", "é".repeat(5_000))).chars().count(),
+            200
+        );
         assert_eq!(endpoint("/api/"), "");
     }
 }

@@ -54,7 +54,9 @@ pub fn usable(stored: &str) -> Option<&str> {
     if !stored.starts_with("{\"data\":") {
         return None;
     }
-    serde_json::from_str::<&RawValue>(stored).ok().map(RawValue::get)
+    serde_json::from_str::<&RawValue>(stored)
+        .ok()
+        .map(RawValue::get)
 }
 
 #[cfg(test)]
@@ -66,19 +68,41 @@ mod tests {
     fn a_key_belongs_to_one_kind_user_and_version() {
         let one = key(Kind::Dashboard, "user-1", 7);
         assert!(one.starts_with("dashboard:1:") && one.ends_with(":7") && one.len() < 100);
-        for other in [key(Kind::Reports, "user-1", 7), key(Kind::Dashboard, "user-2", 7), key(Kind::Dashboard, "user-1", 8)] {
+        for other in [
+            key(Kind::Reports, "user-1", 7),
+            key(Kind::Dashboard, "user-2", 7),
+            key(Kind::Dashboard, "user-1", 8),
+        ] {
             assert_ne!(one, other);
         }
-        assert_ne!(key(Kind::Dashboard, "a:1", 2), key(Kind::Dashboard, "a", 12));
+        assert_ne!(
+            key(Kind::Dashboard, "a:1", 2),
+            key(Kind::Dashboard, "a", 12)
+        );
         assert!(key(Kind::Dashboard, &"é/".repeat(10_000), u64::MAX).len() <= 512);
     }
 
     #[test]
     fn zero_and_empty_values_are_values_and_damaged_ones_are_none() {
-        for good in [r#"{"data":0}"#, r#"{"data":null}"#, r#"{"data":{}}"#, r#"{"data":{"transactionCount":0}}"#] {
+        for good in [
+            r#"{"data":0}"#,
+            r#"{"data":null}"#,
+            r#"{"data":{}}"#,
+            r#"{"data":{"transactionCount":0}}"#,
+        ] {
             assert_eq!(usable(good), Some(good));
         }
-        for damaged in ["", "null", "{}", "\u{0}", r#"{"data":"#, r#"{"data":{}} x"#, r#"["data"]"#, "<html>", r#"{"data":NaN}"#] {
+        for damaged in [
+            "",
+            "null",
+            "{}",
+            "\u{0}",
+            r#"{"data":"#,
+            r#"{"data":{}} x"#,
+            r#"["data"]"#,
+            "<html>",
+            r#"{"data":NaN}"#,
+        ] {
             assert_eq!(usable(damaged), None, "{damaged}");
         }
     }
@@ -86,7 +110,13 @@ mod tests {
     #[test]
     fn lifetimes_are_those_configured_and_never_below_60_seconds() {
         let mut config = Config::from_lookup(|_| None);
-        assert_eq!((Kind::Dashboard.ttl_seconds(&config), Kind::Reports.ttl_seconds(&config)), (300, 600));
+        assert_eq!(
+            (
+                Kind::Dashboard.ttl_seconds(&config),
+                Kind::Reports.ttl_seconds(&config)
+            ),
+            (300, 600)
+        );
         config.dashboard_ttl_seconds = 1;
         assert_eq!(Kind::Dashboard.ttl_seconds(&config), 60);
     }

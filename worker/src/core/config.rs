@@ -145,16 +145,23 @@ impl Config {
     /// assert_eq!(config.policies.get(PolicyName::General).quota.limit, 100);
     /// ```
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let mut reader = Reader { lookup, warnings: Vec::new() };
+        let mut reader = Reader {
+            lookup,
+            warnings: Vec::new(),
+        };
         let general = reader.whole("RATE_LIMIT_REQUESTS_PER_MINUTE", 100, QUOTA_MAX) as u32;
         let auth = reader.whole("RATE_LIMIT_AUTH_REQUESTS", 5, QUOTA_MAX) as u32;
         let write = reader.whole("RATE_LIMIT_WRITE_REQUESTS", 50, QUOTA_MAX) as u32;
         let window_seconds = reader.whole("RATE_LIMIT_WINDOW_SECONDS", 60, WINDOW_MAX_SECONDS);
         Self {
             environment: reader.named("ENVIRONMENT", |text| {
-                [Environment::Development, Environment::Preview, Environment::Production]
-                    .into_iter()
-                    .find(|environment| environment.as_str() == text)
+                [
+                    Environment::Development,
+                    Environment::Preview,
+                    Environment::Production,
+                ]
+                .into_iter()
+                .find(|environment| environment.as_str() == text)
             }),
             rate_limiting: reader.text("ENABLE_RATE_LIMITING").as_deref() != Some("false"),
             debug_logs: reader.text("ENABLE_DEBUG_LOGS").as_deref() == Some("true"),
@@ -189,7 +196,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn whole(&mut self, name: &'static str, default: u64, max: u64) -> u64 {
-        let Some(text) = self.text(name) else { return default };
+        let Some(text) = self.text(name) else {
+            return default;
+        };
         match decimal::parse(&text) {
             Some(value) if (1..=max).contains(&value) => value,
             Some(value) if value > max => {
@@ -212,7 +221,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn named<T: Default>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> T {
-        let Some(text) = self.text(name) else { return T::default() };
+        let Some(text) = self.text(name) else {
+            return T::default();
+        };
         parse(&text).unwrap_or_else(|| {
             self.warn(name, "not one of the known names; the default serves");
             T::default()
@@ -222,10 +233,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn origins(&mut self, name: &'static str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
         let mut origins = Vec::new();
-        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        for entry in text
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+        {
             match origin(entry) {
                 Some(origin) => origins.push(origin),
-                None => self.warn(name, "holds an entry that is no origin; the entry is dropped"),
+                None => self.warn(
+                    name,
+                    "holds an entry that is no origin; the entry is dropped",
+                ),
             }
         }
         origins
@@ -238,14 +256,18 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn jwt_secret(&mut self, name: &'static str) -> Option<Secret> {
         let secret = self.secret(name)?;
         if secret.expose().len() < 32 {
-            self.warn(name, "shorter than the 32 bytes that HS256 needs (RFC 7518); taken all the same");
+            self.warn(
+                name,
+                "shorter than the 32 bytes that HS256 needs (RFC 7518); taken all the same",
+            );
         }
         Some(secret)
     }
 
     fn webhook(&mut self, name: &'static str) -> Option<Secret> {
         let secret = self.secret(name)?;
-        let usable = Url::parse(secret.expose()).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let usable = Url::parse(secret.expose())
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if !usable {
             self.warn(name, "not an http or https address; no alert is sent there");
         }
@@ -256,7 +278,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let secret = self.secret(name)?;
         let key = WebhookKey::parse(secret.expose());
         if key.is_none() {
-            self.warn(name, "not of the form whsec_<base64>; alerts are sent without a signature");
+            self.warn(
+                name,
+                "not of the form whsec_<base64>; alerts are sent without a signature",
+            );
         }
         key
     }
@@ -264,7 +289,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
 /// `scheme://host[:port]` as a browser writes it in `Origin`, or `None` if the entry is anything else: `*`, `null`, a path.
 fn origin(entry: &str) -> Option<String> {
-    let url = Url::parse(entry).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let url = Url::parse(entry)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let origin = url.origin().ascii_serialization();
     // Parsing is generous: it drops a default port and takes a path. Only what was an origin already is taken.
     // A star is a valid character of a host name there, but nobody who writes one means it so.
@@ -279,7 +306,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn config(vars: &[(&str, &str)]) -> Config {
-        Config::from_lookup(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        Config::from_lookup(|name| {
+            vars.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
     }
 
     fn quotas(config: &Config) -> [u32; 3] {
@@ -290,36 +321,92 @@ mod tests {
     fn nothing_configured_means_the_defaults_without_a_warning() {
         let config = config(&[]);
         assert_eq!(quotas(&config), [100, 5, 50]);
-        assert_eq!(config.policies.get(PolicyName::Write).quota.window_ms, 60_000);
+        assert_eq!(
+            config.policies.get(PolicyName::Write).quota.window_ms,
+            60_000
+        );
         assert_eq!(config.algorithm, Algorithm::SlidingLog);
         assert_eq!(config.environment, Environment::Development);
         assert!(config.rate_limiting && !config.debug_logs);
-        assert_eq!([config.cache_ttl_seconds, config.dashboard_ttl_seconds, config.reports_ttl_seconds], [300, 300, 600]);
+        assert_eq!(
+            [
+                config.cache_ttl_seconds,
+                config.dashboard_ttl_seconds,
+                config.reports_ttl_seconds
+            ],
+            [300, 300, 600]
+        );
         assert_eq!(config.alert_dedupe_ms, 300_000);
-        assert!(config.allowed_origins.is_empty() && config.jwt_secret.is_none() && config.webhook_key.is_none());
+        assert!(
+            config.allowed_origins.is_empty()
+                && config.jwt_secret.is_none()
+                && config.webhook_key.is_none()
+        );
         assert!(config.warnings.is_empty());
     }
 
     #[test]
     fn a_number_that_is_not_one_falls_back_to_the_default_with_one_warning() {
-        for wrong in ["", " ", "fifty", "0", "-5", "+5", "1e3", "1_000", "NaN", "5.0", "0x10", "50 ", "Infinity", "100001", "99999999999999999999"] {
-            for (name, place) in [("RATE_LIMIT_REQUESTS_PER_MINUTE", 0), ("RATE_LIMIT_AUTH_REQUESTS", 1), ("RATE_LIMIT_WRITE_REQUESTS", 2)] {
+        for wrong in [
+            "",
+            " ",
+            "fifty",
+            "0",
+            "-5",
+            "+5",
+            "1e3",
+            "1_000",
+            "NaN",
+            "5.0",
+            "0x10",
+            "50 ",
+            "Infinity",
+            "100001",
+            "99999999999999999999",
+        ] {
+            for (name, place) in [
+                ("RATE_LIMIT_REQUESTS_PER_MINUTE", 0),
+                ("RATE_LIMIT_AUTH_REQUESTS", 1),
+                ("RATE_LIMIT_WRITE_REQUESTS", 2),
+            ] {
                 let config = config(&[(name, wrong)]);
-                assert_eq!(quotas(&config)[place], [100, 5, 50][place], "{name}={wrong:?}");
+                assert_eq!(
+                    quotas(&config)[place],
+                    [100, 5, 50][place],
+                    "{name}={wrong:?}"
+                );
                 assert_eq!(config.warnings.len(), 1, "{name}={wrong:?}");
                 assert_eq!(config.warnings[0].name, name);
             }
         }
         assert_eq!(quotas(&config(&[("RATE_LIMIT_WRITE_REQUESTS", "1")]))[2], 1);
-        assert_eq!(quotas(&config(&[("RATE_LIMIT_WRITE_REQUESTS", "100000")]))[2], 100_000);
-        assert_eq!(config(&[("RATE_LIMIT_WINDOW_SECONDS", "0")]).policies.get(PolicyName::Auth).quota.window_ms, 60_000);
-        assert_eq!(config(&[("ALERT_DEDUPE_SECONDS", "soon")]).alert_dedupe_ms, 300_000);
+        assert_eq!(
+            quotas(&config(&[("RATE_LIMIT_WRITE_REQUESTS", "100000")]))[2],
+            100_000
+        );
+        assert_eq!(
+            config(&[("RATE_LIMIT_WINDOW_SECONDS", "0")])
+                .policies
+                .get(PolicyName::Auth)
+                .quota
+                .window_ms,
+            60_000
+        );
+        assert_eq!(
+            config(&[("ALERT_DEDUPE_SECONDS", "soon")]).alert_dedupe_ms,
+            300_000
+        );
     }
 
     #[test]
     fn only_an_exact_false_switches_rate_limiting_off() {
-        for on in ["true", "False", "FALSE", "0", "no", "off", "", " false", "false "] {
-            assert!(config(&[("ENABLE_RATE_LIMITING", on)]).rate_limiting, "{on:?}");
+        for on in [
+            "true", "False", "FALSE", "0", "no", "off", "", " false", "false ",
+        ] {
+            assert!(
+                config(&[("ENABLE_RATE_LIMITING", on)]).rate_limiting,
+                "{on:?}"
+            );
         }
         assert!(!config(&[("ENABLE_RATE_LIMITING", "false")]).rate_limiting);
         assert!(!config(&[("ENABLE_DEBUG_LOGS", "TRUE")]).debug_logs);
@@ -327,15 +414,32 @@ mod tests {
 
     #[test]
     fn a_ttl_below_that_of_kv_is_raised() {
-        let config = config(&[("CACHE_DASHBOARD_TTL", "59"), ("CACHE_REPORTS_TTL", "1"), ("CACHE_TTL_SECONDS", "-1")]);
-        assert_eq!([config.dashboard_ttl_seconds, config.reports_ttl_seconds, config.cache_ttl_seconds], [60, 60, 300]);
+        let config = config(&[
+            ("CACHE_DASHBOARD_TTL", "59"),
+            ("CACHE_REPORTS_TTL", "1"),
+            ("CACHE_TTL_SECONDS", "-1"),
+        ]);
+        assert_eq!(
+            [
+                config.dashboard_ttl_seconds,
+                config.reports_ttl_seconds,
+                config.cache_ttl_seconds
+            ],
+            [60, 60, 300]
+        );
         assert_eq!(config.warnings.len(), 3);
     }
 
     #[test]
     fn unknown_names_are_the_default() {
-        let config = config(&[("ENVIRONMENT", "Production"), ("RATE_LIMIT_ALGORITHM", "leaky")]);
-        assert_eq!((config.environment, config.algorithm), (Environment::Development, Algorithm::SlidingLog));
+        let config = config(&[
+            ("ENVIRONMENT", "Production"),
+            ("RATE_LIMIT_ALGORITHM", "leaky"),
+        ]);
+        assert_eq!(
+            (config.environment, config.algorithm),
+            (Environment::Development, Algorithm::SlidingLog)
+        );
         assert_eq!(config.warnings.len(), 2);
     }
 
@@ -345,14 +449,30 @@ mod tests {
             ("https://app.example.com", Some("https://app.example.com")),
             ("HTTPS://App.Example.com", Some("https://app.example.com")),
             ("http://localhost:5173", Some("http://localhost:5173")),
-            ("https://[2001:db8::1]:8443", Some("https://[2001:db8::1]:8443")),
-            ("*", None), ("null", None), ("https://", None), ("https://a.example/", None), ("https://a.example/x", None),
-            ("a.example", None), ("https://*.example.com", None), ("ftp://a.example", None), ("https://user@a.example", None),
+            (
+                "https://[2001:db8::1]:8443",
+                Some("https://[2001:db8::1]:8443"),
+            ),
+            ("*", None),
+            ("null", None),
+            ("https://", None),
+            ("https://a.example/", None),
+            ("https://a.example/x", None),
+            ("a.example", None),
+            ("https://*.example.com", None),
+            ("ftp://a.example", None),
+            ("https://user@a.example", None),
         ] {
             assert_eq!(origin(entry).as_deref(), kept, "{entry}");
         }
-        let config = config(&[("ALLOWED_ORIGINS", "https://a.example, *,,null , https://b.example")]);
-        assert_eq!(config.allowed_origins, ["https://a.example", "https://b.example"]);
+        let config = config(&[(
+            "ALLOWED_ORIGINS",
+            "https://a.example, *,,null , https://b.example",
+        )]);
+        assert_eq!(
+            config.allowed_origins,
+            ["https://a.example", "https://b.example"]
+        );
         assert_eq!(config.warnings.len(), 2);
     }
 
@@ -371,14 +491,37 @@ mod tests {
 
     #[test]
     fn empty_secrets_are_absent_and_wrong_ones_are_said() {
-        let empty = config(&[("AUTH_JWT_SECRET", ""), ("ERROR_ALERT_WEBHOOK", ""), ("WEBHOOK_SECRET", "")]);
-        assert!(empty.jwt_secret.is_none() && empty.error_webhook.is_none() && empty.webhook_key.is_none());
+        let empty = config(&[
+            ("AUTH_JWT_SECRET", ""),
+            ("ERROR_ALERT_WEBHOOK", ""),
+            ("WEBHOOK_SECRET", ""),
+        ]);
+        assert!(
+            empty.jwt_secret.is_none()
+                && empty.error_webhook.is_none()
+                && empty.webhook_key.is_none()
+        );
         assert!(empty.warnings.is_empty());
-        for wrong in ["whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_???", "WHSEC_aGk="] {
+        for wrong in [
+            "whsec_",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_???",
+            "WHSEC_aGk=",
+        ] {
             assert_eq!(WebhookKey::parse(wrong), None, "{wrong}");
         }
-        for wrong in ["ftp://a.example", "a.example", "javascript:alert(1)", "https://"] {
-            assert!(config(&[("ERROR_ALERT_WEBHOOK", wrong)]).error_webhook.is_none(), "{wrong}");
+        for wrong in [
+            "ftp://a.example",
+            "a.example",
+            "javascript:alert(1)",
+            "https://",
+        ] {
+            assert!(
+                config(&[("ERROR_ALERT_WEBHOOK", wrong)])
+                    .error_webhook
+                    .is_none(),
+                "{wrong}"
+            );
         }
     }
 

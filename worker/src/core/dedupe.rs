@@ -26,7 +26,11 @@ impl Dedupe {
             return true;
         }
         if self.said.len() >= Self::CAPACITY {
-            let oldest = self.said.iter().min_by_key(|(_, said_ms)| **said_ms).map(|(key, _)| key.clone());
+            let oldest = self
+                .said
+                .iter()
+                .min_by_key(|(_, said_ms)| **said_ms)
+                .map(|(key, _)| key.clone());
             if let Some(oldest) = oldest {
                 self.said.remove(&oldest);
             }

@@ -31,7 +31,11 @@ pub enum Role {
 impl Role {
     /// The role of a `role` claim. Only the exact word `admin` makes an administrator.
     pub fn from_claim(claim: &str) -> Self {
-        if claim == "admin" { Self::Admin } else { Self::User }
+        if claim == "admin" {
+            Self::Admin
+        } else {
+            Self::User
+        }
     }
 }
 
@@ -103,7 +107,12 @@ impl Key {
 
     /// A token for `sub` with `role`, valid from `issued_at` (Unix seconds) for `ttl` seconds.
     pub fn mint(&self, sub: &str, role: &str, issued_at: u64, ttl: u64) -> String {
-        let claims = ClaimsOut { sub, role, iat: issued_at, exp: issued_at.saturating_add(ttl) };
+        let claims = ClaimsOut {
+            sub,
+            role,
+            iat: issued_at,
+            exp: issued_at.saturating_add(ttl),
+        };
         let claims = serde_json::to_vec(&claims).expect("text and whole numbers are always JSON");
         let mut token = String::with_capacity(HEADER.len() + 46 + claims.len() * 4 / 3);
         token.push_str(HEADER);
@@ -128,14 +137,20 @@ impl Key {
         }
         // 33 bytes: one more than a signature has, so that a longer one is seen to be longer.
         let mut given = [0u8; 33];
-        let given_bytes = URL_SAFE_NO_PAD.decode_slice(signature, &mut given).map_err(|_| Rejection::Malformed)?;
+        let given_bytes = URL_SAFE_NO_PAD
+            .decode_slice(signature, &mut given)
+            .map_err(|_| Rejection::Malformed)?;
         let mut mac = self.0.clone();
         mac.update(signed.as_bytes());
-        mac.verify_slice(&given[..given_bytes]).map_err(|_| Rejection::Forged)?;
+        mac.verify_slice(&given[..given_bytes])
+            .map_err(|_| Rejection::Forged)?;
 
         if header != HEADER {
-            let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| Rejection::Malformed)?;
-            let header: HeaderIn<'_> = serde_json::from_slice(&header).map_err(|_| Rejection::Malformed)?;
+            let header = URL_SAFE_NO_PAD
+                .decode(header)
+                .map_err(|_| Rejection::Malformed)?;
+            let header: HeaderIn<'_> =
+                serde_json::from_slice(&header).map_err(|_| Rejection::Malformed)?;
             if header.alg != "HS256" {
                 return Err(Rejection::Forged);
             }
@@ -143,12 +158,15 @@ impl Key {
                 return Err(Rejection::Malformed);
             }
         }
-        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Rejection::Malformed)?;
+        let payload = URL_SAFE_NO_PAD
+            .decode(payload)
+            .map_err(|_| Rejection::Malformed)?;
         // An array would be read as the members in order, which is no token of anybody's.
         if payload.first() != Some(&b'{') {
             return Err(Rejection::Malformed);
         }
-        let claims: ClaimsIn<'_> = serde_json::from_slice(&payload).map_err(|_| Rejection::Malformed)?;
+        let claims: ClaimsIn<'_> =
+            serde_json::from_slice(&payload).map_err(|_| Rejection::Malformed)?;
         if claims.sub.is_empty() {
             return Err(Rejection::Malformed);
         }
@@ -159,7 +177,10 @@ impl Key {
         if claims.nbf.is_some_and(|nbf| nbf > now) {
             return Err(Rejection::NotYetValid);
         }
-        Ok(Claims { role: Role::from_claim(&claims.role), sub: claims.sub })
+        Ok(Claims {
+            role: Role::from_claim(&claims.role),
+            sub: claims.sub,
+        })
     }
 }
 
@@ -188,10 +209,17 @@ mod tests {
     const NOW: u64 = 1_765_000_000;
 
     fn signed(header: &str, payload: &str) -> String {
-        let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let text = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(payload)
+        );
         let mut mac = Key::new(SECRET).0;
         mac.update(text.as_bytes());
-        format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+        format!(
+            "{text}.{}",
+            URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+        )
     }
 
     fn with_payload(payload: &str) -> Result<Claims, Rejection> {
@@ -201,11 +229,27 @@ mod tests {
     #[test]
     fn a_token_of_ours_says_who_and_in_which_role() {
         let key = Key::new(SECRET);
-        for id in ["user-demo", "ip:203.0.113.7", "a/b?c=d", "Ünïcødé 🚨 \"quoted\"", &"x".repeat(4_000)] {
+        for id in [
+            "user-demo",
+            "ip:203.0.113.7",
+            "a/b?c=d",
+            "Ünïcødé 🚨 \"quoted\"",
+            &"x".repeat(4_000),
+        ] {
             let token = key.mint(id, "user", NOW, 3_600);
-            assert_eq!(key.verify(&token, NOW), Ok(Claims { sub: id.to_owned(), role: Role::User }));
+            assert_eq!(
+                key.verify(&token, NOW),
+                Ok(Claims {
+                    sub: id.to_owned(),
+                    role: Role::User
+                })
+            );
         }
-        assert_eq!(key.verify(&mint(SECRET, "a", "admin", NOW, 1), NOW).map(|claims| claims.role), Ok(Role::Admin));
+        assert_eq!(
+            key.verify(&mint(SECRET, "a", "admin", NOW, 1), NOW)
+                .map(|claims| claims.role),
+            Ok(Role::Admin)
+        );
     }
 
     #[test]
@@ -227,19 +271,48 @@ mod tests {
     fn another_algorithm_is_refused_even_with_the_right_signature() {
         let payload = format!(r#"{{"sub":"a","role":"user","exp":{}}}"#, NOW + 60);
         for header in [
-            r#"{"alg":"none"}"#, r#"{"alg":"None"}"#, r#"{"alg":"hs256"}"#, r#"{"alg":"HS512"}"#, r#"{"alg":"RS256"}"#,
-            r#"{"typ":"JWT"}"#, r#"{"alg":"HS256","crit":["b64"],"b64":false}"#, r#"{"alg":"HS256","alg":"none"}"#, "{}", "null", "",
+            r#"{"alg":"none"}"#,
+            r#"{"alg":"None"}"#,
+            r#"{"alg":"hs256"}"#,
+            r#"{"alg":"HS512"}"#,
+            r#"{"alg":"RS256"}"#,
+            r#"{"typ":"JWT"}"#,
+            r#"{"alg":"HS256","crit":["b64"],"b64":false}"#,
+            r#"{"alg":"HS256","alg":"none"}"#,
+            "{}",
+            "null",
+            "",
         ] {
-            assert!(Key::new(SECRET).verify(&signed(header, &payload), NOW).is_err(), "{header}");
+            assert!(
+                Key::new(SECRET)
+                    .verify(&signed(header, &payload), NOW)
+                    .is_err(),
+                "{header}"
+            );
         }
-        assert!(Key::new(SECRET).verify(&signed(r#"{"typ":"JWT","alg":"HS256","kid":"1"}"#, &payload), NOW).is_ok());
+        assert!(
+            Key::new(SECRET)
+                .verify(
+                    &signed(r#"{"typ":"JWT","alg":"HS256","kid":"1"}"#, &payload),
+                    NOW
+                )
+                .is_ok()
+        );
     }
 
     #[test]
     fn an_unsigned_token_is_refused() {
         let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
-        let payload = URL_SAFE_NO_PAD.encode(format!(r#"{{"sub":"a","role":"admin","exp":{}}}"#, NOW + 60));
-        for token in [format!("{none}.{payload}."), format!("{none}.{payload}"), format!("{HEADER}.{payload}."), format!("{HEADER}.{payload}.AA")] {
+        let payload = URL_SAFE_NO_PAD.encode(format!(
+            r#"{{"sub":"a","role":"admin","exp":{}}}"#,
+            NOW + 60
+        ));
+        for token in [
+            format!("{none}.{payload}."),
+            format!("{none}.{payload}"),
+            format!("{HEADER}.{payload}."),
+            format!("{HEADER}.{payload}.AA"),
+        ] {
             assert!(Key::new(SECRET).verify(&token, NOW).is_err(), "{token}");
         }
     }
@@ -251,9 +324,16 @@ mod tests {
             let mut forged = token.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
             let forged = String::from_utf8(forged).unwrap();
-            assert!(Key::new(SECRET).verify(&forged, NOW).is_err(), "changed at {at}");
+            assert!(
+                Key::new(SECRET).verify(&forged, NOW).is_err(),
+                "changed at {at}"
+            );
         }
-        assert!(Key::new("another secret, also of some length").verify(&token, NOW).is_err());
+        assert!(
+            Key::new("another secret, also of some length")
+                .verify(&token, NOW)
+                .is_err()
+        );
         assert!(Key::new(SECRET).verify(&format!("{token}="), NOW).is_err());
         assert!(Key::new(SECRET).verify(&format!("{token}.x"), NOW).is_err());
     }
@@ -262,8 +342,16 @@ mod tests {
     fn a_token_is_valid_from_nbf_until_before_exp() {
         let token = mint(SECRET, "a", "user", NOW, 60);
         assert!(Key::new(SECRET).verify(&token, NOW + 59).is_ok());
-        assert_eq!(Key::new(SECRET).verify(&token, NOW + 60), Err(Rejection::Expired));
-        let nbf = |nbf: u64| with_payload(&format!(r#"{{"sub":"a","role":"user","exp":{},"nbf":{nbf}}}"#, NOW + 99));
+        assert_eq!(
+            Key::new(SECRET).verify(&token, NOW + 60),
+            Err(Rejection::Expired)
+        );
+        let nbf = |nbf: u64| {
+            with_payload(&format!(
+                r#"{{"sub":"a","role":"user","exp":{},"nbf":{nbf}}}"#,
+                NOW + 99
+            ))
+        };
         assert!(nbf(NOW).is_ok());
         assert_eq!(nbf(NOW + 1), Err(Rejection::NotYetValid));
     }
@@ -293,7 +381,11 @@ mod tests {
     #[test]
     fn only_the_exact_word_makes_an_administrator() {
         for role in ["Admin", "ADMIN", " admin", "administrator", "root", ""] {
-            let claims = with_payload(&format!(r#"{{"sub":"a","role":"{role}","exp":{}}}"#, NOW + 60)).unwrap();
+            let claims = with_payload(&format!(
+                r#"{{"sub":"a","role":"{role}","exp":{}}}"#,
+                NOW + 60
+            ))
+            .unwrap();
             assert_eq!(claims.role, Role::User, "{role:?}");
         }
     }

@@ -46,7 +46,12 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::SlidingLog, Self::SlidingCounter, Self::TokenBucket, Self::FixedWindow];
+    pub const ALL: [Self; 4] = [
+        Self::SlidingLog,
+        Self::SlidingCounter,
+        Self::TokenBucket,
+        Self::FixedWindow,
+    ];
 
     /// The name in `RATE_LIMIT_ALGORITHM` and in the stored state.
     pub fn as_str(self) -> &'static str {
@@ -60,14 +65,18 @@ impl Algorithm {
 
     /// The algorithm of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
     }
 
     /// The most requests of one identifier that any half-open interval of one window can hold.
     pub fn bound(self, quota: Quota) -> u64 {
         match self {
             Self::SlidingLog => quota.limit.into(),
-            Self::SlidingCounter | Self::TokenBucket | Self::FixedWindow => 2 * u64::from(quota.limit),
+            Self::SlidingCounter | Self::TokenBucket | Self::FixedWindow => {
+                2 * u64::from(quota.limit)
+            }
         }
     }
 }
@@ -86,12 +95,20 @@ pub struct Decision {
 
 impl Decision {
     fn admitted(remaining: u32, reset_ms: u64) -> Self {
-        Self { allowed: true, remaining, reset_seconds: reset_ms.div_ceil(1_000) }
+        Self {
+            allowed: true,
+            remaining,
+            reset_seconds: reset_ms.div_ceil(1_000),
+        }
     }
 
     fn denied(wait_ms: u64) -> Self {
         // A wait of 0 cannot be: it would have been admitted. The lower end guards against a client that takes 0 for "at once".
-        Self { allowed: false, remaining: 0, reset_seconds: wait_ms.div_ceil(1_000).max(1) }
+        Self {
+            allowed: false,
+            remaining: 0,
+            reset_seconds: wait_ms.div_ceil(1_000).max(1),
+        }
     }
 }
 
@@ -144,7 +161,9 @@ impl Ledger {
         text.push(' ');
         match &self.0 {
             State::SlidingLog(state) => state.encode(text),
-            State::SlidingCounter(state) => push_list(text, [state.window, state.previous, state.current]),
+            State::SlidingCounter(state) => {
+                push_list(text, [state.window, state.previous, state.current])
+            }
             State::TokenBucket(state) => push_list(text, [state.arrival, state.limit]),
             State::FixedWindow(state) => push_list(text, [state.start_ms, state.count]),
         }
@@ -157,7 +176,11 @@ impl Ledger {
             Algorithm::SlidingLog => State::SlidingLog(SlidingLog::decode(numbers)?),
             Algorithm::SlidingCounter => {
                 let [window, previous, current] = parse_list(numbers)?;
-                State::SlidingCounter(SlidingCounter { window, previous, current })
+                State::SlidingCounter(SlidingCounter {
+                    window,
+                    previous,
+                    current,
+                })
             }
             Algorithm::TokenBucket => {
                 let [arrival, limit] = parse_list(numbers)?;
@@ -208,12 +231,18 @@ mod tests {
     const START: u64 = 1_765_000_000_000;
 
     fn quota() -> impl Strategy<Value = Quota> {
-        (1u32..12, 1u64..6).prop_map(|(limit, seconds)| Quota { limit, window_ms: seconds * 1_000 })
+        (1u32..12, 1u64..6).prop_map(|(limit, seconds)| Quota {
+            limit,
+            window_ms: seconds * 1_000,
+        })
     }
 
     /// Steps of a clock: mostly small, sometimes none, sometimes about a window.
     fn steps() -> impl Strategy<Value = Vec<u64>> {
-        prop::collection::vec(prop_oneof![3 => 0u64..5, 3 => 0u64..400, 1 => 900u64..1_100, 1 => 0u64..7_000], 1..150)
+        prop::collection::vec(
+            prop_oneof![3 => 0u64..5, 3 => 0u64..400, 1 => 900u64..1_100, 1 => 0u64..7_000],
+            1..150,
+        )
     }
 
     fn algorithm() -> impl Strategy<Value = Algorithm> {
@@ -222,7 +251,12 @@ mod tests {
 
     fn most_in_one_window(admitted: &[u64], window_ms: u64) -> usize {
         (0..admitted.len())
-            .map(|first| admitted[first..].iter().take_while(|at| **at < admitted[first] + window_ms).count())
+            .map(|first| {
+                admitted[first..]
+                    .iter()
+                    .take_while(|at| **at < admitted[first] + window_ms)
+                    .count()
+            })
             .max()
             .unwrap_or(0)
     }
@@ -348,11 +382,21 @@ mod tests {
     fn a_line_of_another_algorithm_is_dropped() {
         for written in Algorithm::ALL {
             let mut ledger = Ledger::new(written);
-            ledger.charge(Quota { limit: 3, window_ms: 1_000 }, START);
+            ledger.charge(
+                Quota {
+                    limit: 3,
+                    window_ms: 1_000,
+                },
+                START,
+            );
             let mut text = String::new();
             ledger.encode(&mut text);
             for read in Algorithm::ALL {
-                assert_eq!(Ledger::decode(read, &text), (read == written).then(|| ledger.clone()), "{text}");
+                assert_eq!(
+                    Ledger::decode(read, &text),
+                    (read == written).then(|| ledger.clone()),
+                    "{text}"
+                );
             }
         }
     }
@@ -361,8 +405,15 @@ mod tests {
     fn the_bounds_of_the_inexact_algorithms_are_nearly_reached() {
         // 10 at the end of one window and as many as possible within a window from there: more than the quota, which is why
         // none of these is the default.
-        let quota = Quota { limit: 10, window_ms: 1_000 };
-        for (algorithm, at_least) in [(Algorithm::SlidingCounter, 19), (Algorithm::TokenBucket, 19), (Algorithm::FixedWindow, 20)] {
+        let quota = Quota {
+            limit: 10,
+            window_ms: 1_000,
+        };
+        for (algorithm, at_least) in [
+            (Algorithm::SlidingCounter, 19),
+            (Algorithm::TokenBucket, 19),
+            (Algorithm::FixedWindow, 20),
+        ] {
             let mut ledger = Ledger::new(algorithm);
             // The original design counts from the first request, so its window is opened early by one.
             let mut admitted = vec![];

@@ -26,7 +26,11 @@ const NAME: &str = "pbkdf2-sha256";
 /// The string to store for `password`.
 pub fn hash(password: &str, salt: &[u8], iterations: u32) -> String {
     let derived = derive(password, salt, iterations);
-    format!("{NAME}${iterations}${}${}", URL_SAFE_NO_PAD.encode(salt), URL_SAFE_NO_PAD.encode(derived))
+    format!(
+        "{NAME}${iterations}${}${}",
+        URL_SAFE_NO_PAD.encode(salt),
+        URL_SAFE_NO_PAD.encode(derived)
+    )
 }
 
 /// Whether `password` is the one that `stored` was made of. A string that is not of the stored form fits no password.
@@ -52,10 +56,21 @@ fn parse(stored: &str) -> Option<(u32, Vec<u8>, [u8; HASH_BYTES])> {
     if parts.next()? != NAME {
         return None;
     }
-    let iterations = parts.next()?.parse().ok().filter(|count| (1..=ITERATIONS_MAX).contains(count))?;
+    let iterations = parts
+        .next()?
+        .parse()
+        .ok()
+        .filter(|count| (1..=ITERATIONS_MAX).contains(count))?;
     let salt = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
-    let expected = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?.try_into().ok()?;
-    parts.next().is_none().then_some((iterations, salt, expected))
+    let expected = URL_SAFE_NO_PAD
+        .decode(parts.next()?)
+        .ok()?
+        .try_into()
+        .ok()?;
+    parts
+        .next()
+        .is_none()
+        .then_some((iterations, salt, expected))
 }
 
 #[cfg(test)]
@@ -67,10 +82,16 @@ mod tests {
         // RFC 7914 section 11, first 32 bytes.
         let mut hex = String::new();
         crate::core::identity::push_hex(&mut hex, &derive("passwd", b"salt", 1));
-        assert_eq!(hex, "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc");
+        assert_eq!(
+            hex,
+            "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"
+        );
         hex.clear();
         crate::core::identity::push_hex(&mut hex, &derive("Password", b"NaCl", 80_000));
-        assert_eq!(hex, "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56");
+        assert_eq!(
+            hex,
+            "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"
+        );
     }
 
     #[test]
@@ -85,8 +106,16 @@ mod tests {
     fn a_damaged_string_fits_no_password() {
         let stored = hash("secret", b"salt", 10);
         for damaged in [
-            "", "secret", "$$$", "plain$10$c2FsdA$c2VjcmV0", "pbkdf2-sha256$0$c2FsdA$AAAA", "pbkdf2-sha256$-1$c2FsdA$AAAA",
-            "pbkdf2-sha256$4000000000$c2FsdA$AAAA", &stored[..stored.len() - 2], &format!("{stored}$"), &stored.replace("$10$", "$11$"),
+            "",
+            "secret",
+            "$$$",
+            "plain$10$c2FsdA$c2VjcmV0",
+            "pbkdf2-sha256$0$c2FsdA$AAAA",
+            "pbkdf2-sha256$-1$c2FsdA$AAAA",
+            "pbkdf2-sha256$4000000000$c2FsdA$AAAA",
+            &stored[..stored.len() - 2],
+            &format!("{stored}$"),
+            &stored.replace("$10$", "$11$"),
         ] {
             assert!(!verify(damaged, "secret"), "{damaged}");
         }
@@ -95,9 +124,18 @@ mod tests {
     #[test]
     fn the_seed_of_the_environment_development_has_the_documented_passwords() {
         let seed = include_str!("../../seeds/development.sql");
-        for (user, password) in [("user-demo", "demo-pass-9137"), ("user-admin", "admin-pass-4821")] {
-            let row = seed.lines().find(|line| line.contains(user)).expect("the seed has a row for the user");
-            let stored = row.split('\'').find(|part| part.starts_with("pbkdf2-sha256$")).expect("the row has a hash");
+        for (user, password) in [
+            ("user-demo", "demo-pass-9137"),
+            ("user-admin", "admin-pass-4821"),
+        ] {
+            let row = seed
+                .lines()
+                .find(|line| line.contains(user))
+                .expect("the seed has a row for the user");
+            let stored = row
+                .split('\'')
+                .find(|part| part.starts_with("pbkdf2-sha256$"))
+                .expect("the row has a hash");
             assert!(verify(stored, password), "{user}");
             assert!(stored.contains(&format!("${ITERATIONS}$")), "{user}");
         }

@@ -79,7 +79,15 @@ impl Policies {
     /// Three quotas with one window.
     pub fn new(general: u32, auth: u32, write: u32, window_ms: u64) -> Self {
         let limits = [general, auth, write];
-        Self(PolicyName::ALL.map(|name| Policy::new(name, Quota { limit: limits[name.index()], window_ms })))
+        Self(PolicyName::ALL.map(|name| {
+            Policy::new(
+                name,
+                Quota {
+                    limit: limits[name.index()],
+                    window_ms,
+                },
+            )
+        }))
     }
 
     /// The policy of that name.
@@ -101,7 +109,9 @@ pub fn charged_to(route: Option<Route>, verb: Verb, authenticated: bool) -> Opti
     match (route, verb) {
         (Some(Route::Health), _) => None,
         (Some(Route::Login), Verb::Post) => Some(PolicyName::Auth),
-        (Some(Route::Transactions | Route::AlertTest), Verb::Post) if authenticated => Some(PolicyName::Write),
+        (Some(Route::Transactions | Route::AlertTest), Verb::Post) if authenticated => {
+            Some(PolicyName::Write)
+        }
         _ => Some(PolicyName::General),
     }
 }
@@ -115,24 +125,52 @@ mod tests {
     fn the_field_names_quota_and_window() {
         let policies = Policies::new(100, 5, 50, 60_000);
         assert_eq!(policies.get(PolicyName::Write).field, "\"write\";q=50;w=60");
-        assert_eq!(policies.get(PolicyName::General).field, "\"general\";q=100;w=60");
+        assert_eq!(
+            policies.get(PolicyName::General).field,
+            "\"general\";q=100;w=60"
+        );
         assert_eq!(policies.get(PolicyName::Auth).quota.limit, 5);
     }
 
     #[test]
     fn reads_never_consume_the_quota_of_writes() {
-        for route in [Route::Transactions, Route::Dashboard, Route::Reports, Route::AuditLogs, Route::ErrorLogs, Route::Metrics] {
-            assert_eq!(charged_to(Some(route), Verb::Get, true), Some(PolicyName::General));
+        for route in [
+            Route::Transactions,
+            Route::Dashboard,
+            Route::Reports,
+            Route::AuditLogs,
+            Route::ErrorLogs,
+            Route::Metrics,
+        ] {
+            assert_eq!(
+                charged_to(Some(route), Verb::Get, true),
+                Some(PolicyName::General)
+            );
         }
-        assert_eq!(charged_to(Some(Route::Transactions), Verb::Post, true), Some(PolicyName::Write));
-        assert_eq!(charged_to(Some(Route::Transactions), Verb::Other, true), Some(PolicyName::General));
+        assert_eq!(
+            charged_to(Some(Route::Transactions), Verb::Post, true),
+            Some(PolicyName::Write)
+        );
+        assert_eq!(
+            charged_to(Some(Route::Transactions), Verb::Other, true),
+            Some(PolicyName::General)
+        );
     }
 
     #[test]
     fn callers_without_a_token_are_charged_to_general_and_logins_to_auth() {
-        assert_eq!(charged_to(Some(Route::Transactions), Verb::Post, false), Some(PolicyName::General));
-        assert_eq!(charged_to(None, Verb::Get, false), Some(PolicyName::General));
-        assert_eq!(charged_to(Some(Route::Login), Verb::Post, true), Some(PolicyName::Auth));
+        assert_eq!(
+            charged_to(Some(Route::Transactions), Verb::Post, false),
+            Some(PolicyName::General)
+        );
+        assert_eq!(
+            charged_to(None, Verb::Get, false),
+            Some(PolicyName::General)
+        );
+        assert_eq!(
+            charged_to(Some(Route::Login), Verb::Post, true),
+            Some(PolicyName::Auth)
+        );
         assert_eq!(charged_to(Some(Route::Health), Verb::Get, false), None);
     }
 

@@ -22,7 +22,10 @@ mod tests {
     #[test]
     fn ids_have_one_shape_and_keep_the_randomness() {
         assert_eq!(from_random(0.0, 0.5), "000000000000800000000000");
-        assert_eq!(from_random(0.999_999_999_999_999_9, 1.0), "ffffffffffffffffffffffff");
+        assert_eq!(
+            from_random(0.999_999_999_999_999_9, 1.0),
+            "ffffffffffffffffffffffff"
+        );
         assert_ne!(from_random(0.25, 0.75), from_random(0.75, 0.25));
     }
 }

@@ -65,7 +65,8 @@ impl Route {
             _ => {
                 let id = path.strip_prefix("/api/transactions/")?;
                 // Ids go through JavaScript numbers, which are whole up to 2^53; a leading zero would be a second name.
-                let id = crate::core::decimal::parse(id).filter(|value| *value < 1 << 53 && !id.starts_with('0'))?;
+                let id = crate::core::decimal::parse(id)
+                    .filter(|value| *value < 1 << 53 && !id.starts_with('0'))?;
                 Self::Transaction(id)
             }
         })
@@ -93,7 +94,9 @@ impl Route {
     pub fn access(self) -> Access {
         match self {
             Self::Health | Self::Login => Access::Public,
-            Self::Transactions | Self::Transaction(_) | Self::Dashboard | Self::Reports => Access::User,
+            Self::Transactions | Self::Transaction(_) | Self::Dashboard | Self::Reports => {
+                Access::User
+            }
             Self::AuditLogs | Self::ErrorLogs | Self::AlertTest | Self::Metrics => Access::Admin,
         }
     }
@@ -106,11 +109,27 @@ mod tests {
     #[test]
     fn only_the_exact_path_is_known() {
         assert_eq!(Route::of("/api/transactions"), Some(Route::Transactions));
-        assert_eq!(Route::of("/api/transactions/17"), Some(Route::Transaction(17)));
+        assert_eq!(
+            Route::of("/api/transactions/17"),
+            Some(Route::Transaction(17))
+        );
         for unknown in [
-            "", "/", "/api", "/api/", "/api/health/", "/API/health", "//api/health", "/api/transactions/", "/api/transactions/0",
-            "/api/transactions/017", "/api/transactions/-1", "/api/transactions/1/2", "/api/transactions/99999999999999999999",
-            "/api/transactions/9007199254740992", "/api/admin", "/api/%68ealth",
+            "",
+            "/",
+            "/api",
+            "/api/",
+            "/api/health/",
+            "/API/health",
+            "//api/health",
+            "/api/transactions/",
+            "/api/transactions/0",
+            "/api/transactions/017",
+            "/api/transactions/-1",
+            "/api/transactions/1/2",
+            "/api/transactions/99999999999999999999",
+            "/api/transactions/9007199254740992",
+            "/api/admin",
+            "/api/%68ealth",
         ] {
             assert_eq!(Route::of(unknown), None, "{unknown}");
         }
@@ -119,14 +138,34 @@ mod tests {
     #[test]
     fn allow_says_what_is_served() {
         for path in [
-            "/api/health", "/api/auth/login", "/api/transactions", "/api/transactions/1", "/api/dashboard", "/api/reports",
-            "/api/admin/audit-logs", "/api/admin/error-logs", "/api/admin/alerts/test", "/api/admin/metrics",
+            "/api/health",
+            "/api/auth/login",
+            "/api/transactions",
+            "/api/transactions/1",
+            "/api/dashboard",
+            "/api/reports",
+            "/api/admin/audit-logs",
+            "/api/admin/error-logs",
+            "/api/admin/alerts/test",
+            "/api/admin/metrics",
         ] {
             let route = Route::of(path).unwrap();
-            assert_eq!(route.allow().contains("GET"), route.serves(Verb::Get), "{path}");
-            assert_eq!(route.allow().contains("POST"), route.serves(Verb::Post), "{path}");
+            assert_eq!(
+                route.allow().contains("GET"),
+                route.serves(Verb::Get),
+                "{path}"
+            );
+            assert_eq!(
+                route.allow().contains("POST"),
+                route.serves(Verb::Post),
+                "{path}"
+            );
             assert!(!route.serves(Verb::Other), "{path}");
-            assert_eq!(path.contains("/admin/"), route.access() == Access::Admin, "{path}");
+            assert_eq!(
+                path.contains("/admin/"),
+                route.access() == Access::Admin,
+                "{path}"
+            );
         }
     }
 }

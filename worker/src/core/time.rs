@@ -39,7 +39,8 @@ pub fn is_real_date(text: &str) -> bool {
     if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
         return false;
     }
-    let number = |range: std::ops::Range<usize>| text.get(range).and_then(crate::core::decimal::parse);
+    let number =
+        |range: std::ops::Range<usize>| text.get(range).and_then(crate::core::decimal::parse);
     let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
         return false;
     };
@@ -66,7 +67,11 @@ fn civil(days_since_epoch: u64) -> (u64, u64, u64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     (year, month, day)
 }
@@ -96,12 +101,32 @@ mod tests {
 
     #[test]
     fn dates_that_do_not_exist_are_refused() {
-        for real in ["2024-02-29", "2000-02-29", "2025-12-31", "0001-01-01", "9999-12-31"] {
+        for real in [
+            "2024-02-29",
+            "2000-02-29",
+            "2025-12-31",
+            "0001-01-01",
+            "9999-12-31",
+        ] {
             assert!(is_real_date(real), "{real}");
         }
         for wrong in [
-            "2023-02-29", "1900-02-29", "2025-04-31", "2025-00-10", "2025-13-01", "2025-01-00", "2025-01-32", "0000-01-01",
-            "2025-1-01", "25-01-01", "2025/01/01", "2025-01-01T00:00:00Z", "", "2025-01-0a", "+025-01-01", "２025-01-1",
+            "2023-02-29",
+            "1900-02-29",
+            "2025-04-31",
+            "2025-00-10",
+            "2025-13-01",
+            "2025-01-00",
+            "2025-01-32",
+            "0000-01-01",
+            "2025-1-01",
+            "25-01-01",
+            "2025/01/01",
+            "2025-01-01T00:00:00Z",
+            "",
+            "2025-01-0a",
+            "+025-01-01",
+            "２025-01-1",
         ] {
             assert!(!is_real_date(wrong), "{wrong}");
         }

@@ -5,7 +5,7 @@
 use std::fmt;
 
 /// A whole number of sign and magnitude. Zero is never negative.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BigInt {
     negative: bool,
     magnitude: u128,

@@ -254,9 +254,7 @@ impl Obj {
         };
         slot.or_else(|| own(&self.props.borrow(), key))
             .or_else(|| match (&self.kind, key) {
-                (Kind::Error(class, _), "name") => {
-                    Some(JsValue::from(Text::Literal(class.name())))
-                }
+                (Kind::Error(class, _), "name") => Some(JsValue::from(Text::Literal(class.name()))),
                 (Kind::Error(..), "message") => Some(JsValue::from(Text::Literal(""))),
                 _ => None,
             })
@@ -273,7 +271,9 @@ impl Obj {
                 }
                 if &*key == "length" {
                     return match value.repr {
-                        Repr::Number(n) if n >= 0.0 && n <= f64::from(u32::MAX) && n.trunc() == n => {
+                        Repr::Number(n)
+                            if n >= 0.0 && n <= f64::from(u32::MAX) && n.trunc() == n =>
+                        {
                             items.borrow_mut().resize(n as usize, JsValue::UNDEFINED);
                             true
                         }
@@ -331,11 +331,7 @@ impl Obj {
                     return index as usize >= view.length;
                 }
             }
-            Kind::Error(_, hidden) => {
-                if remove(&mut hidden.borrow_mut(), key) {
-                    return true;
-                }
-            }
+            Kind::Error(_, hidden) if remove(&mut hidden.borrow_mut(), key) => return true,
             _ => {}
         }
         remove(&mut self.props.borrow_mut(), key);
@@ -364,17 +360,29 @@ impl Obj {
         match &self.kind {
             Kind::Array(items) => {
                 let items = items.borrow();
-                entries.extend(items.iter().enumerate().map(|(i, v)| (index_text(i), v.clone())));
+                entries.extend(
+                    items
+                        .iter()
+                        .enumerate()
+                        .map(|(i, v)| (index_text(i), v.clone())),
+                );
             }
             Kind::Bytes(view) => view.with(|bytes| {
                 entries.extend(
-                    bytes.iter().enumerate().map(|(i, b)| (index_text(i), JsValue::from(*b))),
+                    bytes
+                        .iter()
+                        .enumerate()
+                        .map(|(i, b)| (index_text(i), JsValue::from(*b))),
                 );
             }),
             _ => {}
         }
         let first = entries.len();
-        entries.extend(props.iter().map(|(key, value)| (key.clone(), value.clone())));
+        entries.extend(
+            props
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
         if props.iter().any(|(key, _)| array_index(key).is_some()) {
             // Stable: names that are no index keep their order.
             entries[first..].sort_by_key(|(key, _)| array_index(key).unwrap_or(u32::MAX));
@@ -437,7 +445,9 @@ fn own(props: &Props, key: &str) -> Option<JsValue> {
 }
 
 fn remove(props: &mut Props, key: &str) -> bool {
-    props.remove_by(|k| &**k == key, || Text::from(key)).is_some()
+    props
+        .remove_by(|k| &**k == key, || Text::from(key))
+        .is_some()
 }
 
 #[cfg(test)]
@@ -448,7 +458,17 @@ mod tests {
     fn array_indices_are_canonical_decimals_below_two_to_the_32() {
         assert_eq!(array_index("0"), Some(0));
         assert_eq!(array_index("4294967294"), Some(4_294_967_294));
-        for key in ["", "00", "01", "-1", "1.0", "4294967295", "99999999999", "1a", "length"] {
+        for key in [
+            "",
+            "00",
+            "01",
+            "-1",
+            "1.0",
+            "4294967295",
+            "99999999999",
+            "1a",
+            "length",
+        ] {
             assert_eq!(array_index(key), None, "{key}");
         }
     }

@@ -13,7 +13,7 @@ const LINEAR_SLOTS: usize = 32;
 pub(crate) struct Ordered<K, V> {
     slots: Vec<Option<(K, V)>>,
     gaps: usize,
-    index: Option<Box<BTreeMap<K, usize>>>,
+    index: Option<BTreeMap<K, usize>>,
 }
 
 impl<K: Ord + Clone, V> Ordered<K, V> {
@@ -46,7 +46,11 @@ impl<K: Ord + Clone, V> Ordered<K, V> {
     }
 
     /// Looks for the key `matches` answers true for; `key` is only made for a large table.
-    pub(crate) fn get_by(&self, matches: impl Fn(&K) -> bool, key: impl FnOnce() -> K) -> Option<&V> {
+    pub(crate) fn get_by(
+        &self,
+        matches: impl Fn(&K) -> bool,
+        key: impl FnOnce() -> K,
+    ) -> Option<&V> {
         let slot = self.find(matches, key)?;
         self.slots[slot].as_ref().map(|(_, value)| value)
     }
@@ -116,7 +120,7 @@ impl<K: Ord + Clone, V> Ordered<K, V> {
             .enumerate()
             .filter_map(|(slot, entry)| entry.as_ref().map(|(key, _)| (key.clone(), slot)))
             .collect();
-        self.index = Some(Box::new(index));
+        self.index = Some(index);
     }
 }
 

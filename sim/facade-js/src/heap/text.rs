@@ -1,5 +1,6 @@
 //! Strings and property names: shared, immutable, and free of charge when they are literals.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -11,8 +12,45 @@ pub(crate) enum Text {
     Shared(Rc<str>),
 }
 
+/// Names longer than this are rarely met twice.
+const CACHED_NAME_BYTES: usize = 32;
+
+/// A power of two, well above the number of names that one Worker's records have.
+const CACHED_NAMES: usize = 256;
+
+thread_local! {
+    /// Names lately met, each in the one place its bytes lead to. It saves an allocation for each
+    /// property of each object that is parsed or read back, and nothing can tell.
+    static NAMES: RefCell<Vec<Option<Rc<str>>>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Text {
-    /// `Rc<str>` for those who keep it longer than the value.
+    /// The name of a property: one that was met before is shared.
+    pub(crate) fn name(name: &str) -> Self {
+        if name.is_empty() || name.len() > CACHED_NAME_BYTES {
+            return Self::from(name);
+        }
+        // FNV-1a; a collision only costs an allocation.
+        let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        NAMES.with_borrow_mut(|names| {
+            if names.is_empty() {
+                names.resize(CACHED_NAMES, None);
+            }
+            let place = &mut names[hash as usize % CACHED_NAMES];
+            match place {
+                Some(known) if **known == *name => Self::Shared(Rc::clone(known)),
+                _ => {
+                    let shared: Rc<str> = Rc::from(name);
+                    *place = Some(Rc::clone(&shared));
+                    Self::Shared(shared)
+                }
+            }
+        })
+    }
+
+    /// The text itself.
     pub(crate) fn as_str(&self) -> &str {
         self
     }
@@ -62,5 +100,28 @@ impl PartialOrd for Text {
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
         self.as_str().cmp(other.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_it_was_whatever_came_before_it() {
+        let names: Vec<String> = (0..5_000).map(|i| format!("name{i}")).collect();
+        for name in names.iter().chain(&names) {
+            assert_eq!(&*Text::name(name), name);
+        }
+        assert_eq!(&*Text::name(""), "");
+        assert_eq!(&*Text::name(&"x".repeat(100)), &*"x".repeat(100));
+    }
+
+    #[test]
+    fn a_name_met_twice_is_kept_once() {
+        let (Text::Shared(a), Text::Shared(b)) = (Text::name("hits"), Text::name("hits")) else {
+            panic!("names of records are shared");
+        };
+        assert!(Rc::ptr_eq(&a, &b));
     }
 }

@@ -149,7 +149,8 @@ impl Array {
 
     /// `array.shift()`: removes and answers the first item.
     pub fn shift(&self) -> JsValue {
-        self.write(|items| (!items.is_empty()).then(|| items.remove(0))).unwrap_or_default()
+        self.write(|items| (!items.is_empty()).then(|| items.remove(0)))
+            .unwrap_or_default()
     }
 
     /// `array.unshift(value)`: puts an item in front; answers the new length.
@@ -187,7 +188,10 @@ impl Array {
     /// `array.join(delimiter)`.
     #[must_use]
     pub fn join(&self, delimiter: &str) -> JsString {
-        let text = self.object().map(|array| debug::join(array, delimiter)).unwrap_or_default();
+        let text = self
+            .object()
+            .map(|array| debug::join(array, delimiter))
+            .unwrap_or_default();
         JsValue::from(text).into()
     }
 
@@ -195,7 +199,11 @@ impl Array {
     #[must_use]
     pub fn includes(&self, value: &JsValue, from_index: i32) -> bool {
         let key = crate::heap::MapKey::new(value.clone());
-        self.read(|items| items[start(from_index, items.len())..].iter().any(|item| key.is(item)))
+        self.read(|items| {
+            items[start(from_index, items.len())..]
+                .iter()
+                .any(|item| key.is(item))
+        })
     }
 
     /// `array.indexOf(value, from_index)`, by `===`; -1 where it is not found.

@@ -68,14 +68,22 @@ impl Uint8Array {
                 Kind::Bytes(view) => return view.with(Self::new_from_slice),
                 _ => {
                     let items = try_iter(value).ok().flatten();
-                    let bytes: Vec<u8> =
-                        items.into_iter().flatten().flatten().map(|v| to_uint8(&v)).collect();
+                    let bytes: Vec<u8> = items
+                        .into_iter()
+                        .flatten()
+                        .flatten()
+                        .map(|v| to_uint8(&v))
+                        .collect();
                     return Self::owning(bytes.into());
                 }
             }
         }
         let length = value.to_number();
-        let length = if length.is_finite() && length > 0.0 { length as u32 } else { 0 };
+        let length = if length.is_finite() && length > 0.0 {
+            length as u32
+        } else {
+            0
+        };
         Self::new_with_length(length)
     }
 
@@ -268,7 +276,11 @@ impl Uint8Array {
         match self.view() {
             Some(view) => {
                 let range = range(begin, end, view.length);
-                Self::over(Rc::clone(&view.buffer), view.offset + range.start, range.len())
+                Self::over(
+                    Rc::clone(&view.buffer),
+                    view.offset + range.start,
+                    range.len(),
+                )
             }
             None => Self::new_with_length(0),
         }
@@ -314,7 +326,13 @@ mod tests {
 
     #[test]
     fn bytes_come_from_lists_modulo_256() {
-        let list = Array::of(&[1.into(), 257.into(), (-1).into(), "3".into(), f64::NAN.into()]);
+        let list = Array::of(&[
+            1.into(),
+            257.into(),
+            (-1).into(),
+            "3".into(),
+            f64::NAN.into(),
+        ]);
         assert_eq!(Uint8Array::new(&list).to_vec(), [1, 1, 255, 3, 0]);
         assert_eq!(Uint8Array::new(&3.into()).to_vec(), [0, 0, 0]);
     }

@@ -59,7 +59,11 @@ fn time_clip(time: f64) -> f64 {
 fn days_from_civil(year: f64, month: f64, day: f64) -> f64 {
     let year = year + (month / 12.0).floor();
     let month = month.rem_euclid(12.0);
-    let (year, month) = if month < 2.0 { (year - 1.0, month + 10.0) } else { (year, month - 2.0) };
+    let (year, month) = if month < 2.0 {
+        (year - 1.0, month + 10.0)
+    } else {
+        (year, month - 2.0)
+    };
     let era = (year / 400.0).floor();
     let year_of_era = year - era * 400.0;
     let day_of_year = ((153.0 * month + 2.0) / 5.0).floor();
@@ -141,7 +145,11 @@ pub(crate) fn to_iso_text(time: f64) -> Option<String> {
     let f = Fields::of(time)?;
     let year = match f.year {
         0..=9999 => format!("{:04}", f.year),
-        year => format!("{}{:06}", if year < 0 { '-' } else { '+' }, year.unsigned_abs()),
+        year => format!(
+            "{}{:06}",
+            if year < 0 { '-' } else { '+' },
+            year.unsigned_abs()
+        ),
     };
     Some(format!(
         "{year}-{:02}-{:02}T{}.{:03}Z",
@@ -203,7 +211,9 @@ fn time_of(year: f64, month: f64, day: f64, clock_ms: f64) -> f64 {
 /// `Date.parse(text)`.
 fn parse(text: &str) -> f64 {
     let text = text.trim();
-    parse_iso(text).or_else(|| parse_written(text)).map_or(f64::NAN, time_clip)
+    parse_iso(text)
+        .or_else(|| parse_written(text))
+        .map_or(f64::NAN, time_clip)
 }
 
 /// `2024`, `2024-02`, `2024-02-29`, with `T12:34[:56[.789]]` and `Z` or `+01:00`. A text without a zone
@@ -247,7 +257,8 @@ fn parse_iso(text: &str) -> Option<f64> {
     {
         clock_ms -= offset_ms(&mut s, sign)?;
     }
-    s.is_done().then(|| time_of(year, month - 1.0, day, clock_ms))
+    s.is_done()
+        .then(|| time_of(year, month - 1.0, day, clock_ms))
 }
 
 /// Digits after the point; those beyond the third do not count.
@@ -300,7 +311,10 @@ fn parse_written(text: &str) -> Option<f64> {
     if let Some(sign) = s.eat_any(&['+', '-']) {
         clock_ms -= offset_ms(&mut s, sign)?;
         if let Some(zone) = s.rest.strip_prefix(" (") {
-            s.rest = zone.strip_suffix(')').filter(|zone| !zone.contains(['(', ')'])).map(|_| "")?;
+            s.rest = zone
+                .strip_suffix(')')
+                .filter(|zone| !zone.contains(['(', ')']))
+                .map(|_| "")?;
         }
     }
     let year = if negative { -year } else { year };
@@ -350,7 +364,12 @@ impl Date {
     ) -> Self {
         let year = if year < 100 { year + 1900 } else { year };
         let clock_ms = ((f64::from(hr) * 60.0 + f64::from(min)) * 60.0 + f64::from(sec)) * 1_000.0;
-        Self::at(time_clip(time_of(year.into(), month.into(), day.into(), clock_ms)))
+        Self::at(time_clip(time_of(
+            year.into(),
+            month.into(),
+            day.into(),
+            clock_ms,
+        )))
     }
 
     fn at(time: f64) -> Self {
@@ -375,7 +394,11 @@ impl Date {
     /// `Date.UTC(year, month)`.
     #[must_use]
     pub fn utc(year: f64, month: f64) -> f64 {
-        let year = if (0.0..100.0).contains(&year.trunc()) { year.trunc() + 1900.0 } else { year.trunc() };
+        let year = if (0.0..100.0).contains(&year.trunc()) {
+            year.trunc() + 1900.0
+        } else {
+            year.trunc()
+        };
         time_clip(time_of(year, month.trunc(), 1.0, 0.0))
     }
 
@@ -405,7 +428,11 @@ impl Date {
     /// Minutes between UTC and local time: 0, or NaN for an invalid date.
     #[must_use]
     pub fn get_timezone_offset(&self) -> f64 {
-        if self.get_time().is_nan() { f64::NAN } else { 0.0 }
+        if self.get_time().is_nan() {
+            f64::NAN
+        } else {
+            0.0
+        }
     }
 
     /// `date.toISOString()`.
@@ -423,11 +450,12 @@ impl Date {
     /// `date.toJSON()`: `null` for an invalid date.
     #[must_use]
     pub fn to_json(&self) -> JsString {
-        to_iso_text(self.get_time()).map_or(JsValue::NULL, JsValue::from).into()
+        to_iso_text(self.get_time())
+            .map_or(JsValue::NULL, JsValue::from)
+            .into()
     }
 
     /// `date.toString()`: `Thu Jan 01 1970 00:00:00 GMT+0000 (Coordinated Universal Time)`.
-    #[expect(clippy::inherent_to_string_shadow_display, reason = "the name is js-sys's")]
     #[must_use]
     pub fn to_string(&self) -> JsString {
         to_text(self.get_time()).into()
@@ -438,7 +466,11 @@ impl Date {
     pub fn to_utc_string(&self) -> JsString {
         self.written(|f| {
             let (weekday, month, year) = (f.weekday_name(), f.month_name(), f.year_text());
-            format!("{weekday}, {:02} {month} {year} {} GMT", f.day, f.clock_text())
+            format!(
+                "{weekday}, {:02} {month} {year} {} GMT",
+                f.day,
+                f.clock_text()
+            )
         })
     }
 
@@ -446,7 +478,13 @@ impl Date {
     #[must_use]
     pub fn to_date_string(&self) -> JsString {
         self.written(|f| {
-            format!("{} {} {:02} {}", f.weekday_name(), f.month_name(), f.day, f.year_text())
+            format!(
+                "{} {} {:02} {}",
+                f.weekday_name(),
+                f.month_name(),
+                f.day,
+                f.year_text()
+            )
         })
     }
 
@@ -583,7 +621,10 @@ mod tests {
             ("", f64::NAN),
         ] {
             let parsed = Date::parse(text);
-            assert!(parsed == time || (parsed.is_nan() && time.is_nan()), "{text}: {parsed}");
+            assert!(
+                parsed == time || (parsed.is_nan() && time.is_nan()),
+                "{text}: {parsed}"
+            );
         }
     }
 
@@ -595,16 +636,31 @@ mod tests {
         assert_eq!(Date::new(&JsValue::NULL).get_time(), 0.0);
         assert!(Date::new(&JsValue::UNDEFINED).get_time().is_nan());
         assert_eq!(Date::new(&date(5.0)).get_time(), 5.0);
-        assert_eq!(Date::new_with_year_month(2021, 0).get_time(), 1_609_459_200_000.0);
-        assert_eq!(Date::new_with_year_month_day(99, 0, 1).get_time(), 915_148_800_000.0);
-        assert_eq!(Date::new_with_year_month(2020, 12).get_time(), 1_609_459_200_000.0);
+        assert_eq!(
+            Date::new_with_year_month(2021, 0).get_time(),
+            1_609_459_200_000.0
+        );
+        assert_eq!(
+            Date::new_with_year_month_day(99, 0, 1).get_time(),
+            915_148_800_000.0
+        );
+        assert_eq!(
+            Date::new_with_year_month(2020, 12).get_time(),
+            1_609_459_200_000.0
+        );
     }
 
     #[test]
     fn the_fields_of_a_leap_day() {
         let day = Date::new(&"2024-02-29T13:14:15.016Z".into());
-        assert_eq!((day.get_full_year(), day.get_month(), day.get_date()), (2024, 1, 29));
-        assert_eq!((day.get_utc_hours(), day.get_minutes(), day.get_seconds()), (13, 14, 15));
+        assert_eq!(
+            (day.get_full_year(), day.get_month(), day.get_date()),
+            (2024, 1, 29)
+        );
+        assert_eq!(
+            (day.get_utc_hours(), day.get_minutes(), day.get_seconds()),
+            (13, 14, 15)
+        );
         assert_eq!((day.get_day(), day.get_milliseconds()), (4, 16));
     }
 

@@ -129,7 +129,6 @@ impl Error {
     }
 
     /// `error.toString()`.
-    #[expect(clippy::inherent_to_string_shadow_display, reason = "the name is js-sys's")]
     #[must_use]
     pub fn to_string(&self) -> JsString {
         JsValue::from(self.to_text()).into()
@@ -165,7 +164,10 @@ mod tests {
         Reflect::set(&error, &"retryable".into(), &true.into()).unwrap();
         assert_eq!(Reflect::get(&error, &"retryable".into()).unwrap(), true);
         // The properties that make an error are not enumerable, so JSON sees the others alone.
-        assert_eq!(crate::js_sys::JSON::stringify(&error).unwrap(), "{\"retryable\":true}");
+        assert_eq!(
+            crate::js_sys::JSON::stringify(&error).unwrap(),
+            "{\"retryable\":true}"
+        );
     }
 
     #[test]

@@ -50,13 +50,16 @@ impl Map {
     /// `map.has(key)`.
     #[must_use]
     pub fn has(&self, key: &JsValue) -> bool {
-        self.slots().is_some_and(|slots| find(&slots.borrow(), key).is_some())
+        self.slots()
+            .is_some_and(|slots| find(&slots.borrow(), key).is_some())
     }
 
     /// `map.set(key, value)`; a known key keeps its place.
     pub fn set(&self, key: &JsValue, value: &JsValue) -> Self {
         if let Some(slots) = self.slots() {
-            slots.borrow_mut().insert(MapKey::new(key.clone()), value.clone());
+            slots
+                .borrow_mut()
+                .insert(MapKey::new(key.clone()), value.clone());
         }
         self.clone()
     }
@@ -64,8 +67,9 @@ impl Map {
     /// `map.delete(key)`: whether it was there.
     pub fn delete(&self, key: &JsValue) -> bool {
         self.slots().is_some_and(|slots| {
-            let removed =
-                slots.borrow_mut().remove_by(|k| k.is(key), || MapKey::new(key.clone()));
+            let removed = slots
+                .borrow_mut()
+                .remove_by(|k| k.is(key), || MapKey::new(key.clone()));
             removed.is_some()
         })
     }
@@ -110,12 +114,17 @@ impl Map {
 
     /// Keys and values as they are now.
     pub(crate) fn pairs(&self) -> Vec<(JsValue, JsValue)> {
-        self.slots().map(|slots| pairs_of(&slots.borrow())).unwrap_or_default()
+        self.slots()
+            .map(|slots| pairs_of(&slots.borrow()))
+            .unwrap_or_default()
     }
 }
 
 pub(crate) fn pairs_of(entries: &Entries) -> Vec<(JsValue, JsValue)> {
-    entries.iter().map(|(key, value)| (key.0.clone(), value.clone())).collect()
+    entries
+        .iter()
+        .map(|(key, value)| (key.0.clone(), value.clone()))
+        .collect()
 }
 
 fn find<'a>(entries: &'a Entries, key: &JsValue) -> Option<&'a JsValue> {
@@ -186,9 +195,10 @@ pub fn try_iter(value: &JsValue) -> Result<Option<IntoIter>, JsValue> {
     };
     let items = match &object.kind {
         Kind::Array(items) => items.borrow().clone(),
-        Kind::Map(entries) => {
-            pairs_of(&entries.borrow()).into_iter().map(|(k, v)| pair(k, v)).collect()
-        }
+        Kind::Map(entries) => pairs_of(&entries.borrow())
+            .into_iter()
+            .map(|(k, v)| pair(k, v))
+            .collect(),
         Kind::Bytes(view) => view.with(|bytes| bytes.iter().map(|b| (*b).into()).collect()),
         _ => return Ok(None),
     };
@@ -216,7 +226,7 @@ mod tests {
         assert_eq!(map.get(&object), 3);
         assert!(map.get(&Object::new()).is_undefined());
         let values: Vec<JsValue> = map.values().into_iter().map(Result::unwrap).collect();
-        assert_eq!(values, [1.into(), 5.into(), 3.into(), 4.into()]);
+        assert_eq!(values, [1, 5, 3, 4].map(JsValue::from));
         assert!(map.delete(&0.into()));
         assert!(!map.delete(&0.into()));
         map.clear();
@@ -233,7 +243,12 @@ mod tests {
                 2 => JsValue::from(Object::new()),
                 _ => JsValue::from(i64::from(i)),
             })
-            .chain([f64::NAN.into(), JsValue::NULL, JsValue::UNDEFINED, JsValue::TRUE])
+            .chain([
+                f64::NAN.into(),
+                JsValue::NULL,
+                JsValue::UNDEFINED,
+                JsValue::TRUE,
+            ])
             .collect();
         for (i, key) in keys.iter().enumerate() {
             map.set(key, &i.into());

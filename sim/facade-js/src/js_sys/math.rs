@@ -46,13 +46,21 @@ pub fn trunc(x: f64) -> f64 {
 /// `Math.max(x, y)`: NaN if either is.
 #[must_use]
 pub fn max(x: f64, y: f64) -> f64 {
-    if x.is_nan() || y.is_nan() { f64::NAN } else { x.max(y) }
+    if x.is_nan() || y.is_nan() {
+        f64::NAN
+    } else {
+        x.max(y)
+    }
 }
 
 /// `Math.min(x, y)`: NaN if either is.
 #[must_use]
 pub fn min(x: f64, y: f64) -> f64 {
-    if x.is_nan() || y.is_nan() { f64::NAN } else { x.min(y) }
+    if x.is_nan() || y.is_nan() {
+        f64::NAN
+    } else {
+        x.min(y)
+    }
 }
 
 #[cfg(test)]

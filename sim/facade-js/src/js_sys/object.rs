@@ -33,13 +33,19 @@ impl Object {
     /// `Object.keys(object)`: names of the own enumerable properties, array indices first.
     #[must_use]
     pub fn keys(object: &Self) -> Array {
-        entries_of(object).into_iter().map(|(key, _)| JsValue::from(key)).collect()
+        entries_of(object)
+            .into_iter()
+            .map(|(key, _)| JsValue::from(key))
+            .collect()
     }
 
     /// `Object.values(object)`.
     #[must_use]
     pub fn values(object: &Self) -> Array {
-        entries_of(object).into_iter().map(|(_, value)| value).collect()
+        entries_of(object)
+            .into_iter()
+            .map(|(_, value)| value)
+            .collect()
     }
 
     /// `Object.entries(object)`: pairs of name and value.
@@ -88,7 +94,8 @@ impl Object {
     pub fn is(a: &JsValue, b: &JsValue) -> bool {
         match (&a.repr, &b.repr) {
             (Repr::Number(a), Repr::Number(b)) => {
-                (a.is_nan() && b.is_nan()) || (a == b && a.is_sign_negative() == b.is_sign_negative())
+                (a.is_nan() && b.is_nan())
+                    || (a == b && a.is_sign_negative() == b.is_sign_negative())
             }
             _ => a == b,
         }
@@ -103,11 +110,11 @@ impl Object {
     /// `object.hasOwnProperty(property)`.
     #[must_use]
     pub fn has_own_property(&self, property: &JsValue) -> bool {
-        self.object().is_some_and(|o| o.has_own(&property.to_text()))
+        self.object()
+            .is_some_and(|o| o.has_own(&property.to_text()))
     }
 
     /// `String(object)`.
-    #[expect(clippy::inherent_to_string_shadow_display, reason = "the name is js-sys's")]
     #[must_use]
     pub fn to_string(&self) -> JsString {
         JsValue::from(self.to_text()).into()
@@ -141,7 +148,10 @@ mod tests {
     use crate::js_sys::Map;
 
     fn keys(value: &JsValue) -> Vec<String> {
-        Object::keys(value.unchecked_ref()).iter().filter_map(|k| k.as_string()).collect()
+        Object::keys(value.unchecked_ref())
+            .iter()
+            .filter_map(|k| k.as_string())
+            .collect()
     }
 
     #[test]
@@ -189,6 +199,9 @@ mod tests {
         let target = object(&[("a", 1.into()), ("b", 2.into())]);
         let source = object(&[("c", 3.into()), ("a", 4.into())]);
         Object::assign(target.unchecked_ref(), source.unchecked_ref());
-        assert_eq!(format!("{target:?}"), "JsValue(Object({\"a\":4,\"b\":2,\"c\":3}))");
+        assert_eq!(
+            format!("{target:?}"),
+            "JsValue(Object({\"a\":4,\"b\":2,\"c\":3}))"
+        );
     }
 }

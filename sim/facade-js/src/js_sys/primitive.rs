@@ -50,7 +50,9 @@ impl JsString {
     /// `text.charCodeAt(index)`: NaN past the end.
     #[must_use]
     pub fn char_code_at(&self, index: u32) -> f64 {
-        self.units().get(index as usize).map_or(f64::NAN, |unit| f64::from(*unit))
+        self.units()
+            .get(index as usize)
+            .map_or(f64::NAN, |unit| f64::from(*unit))
     }
 
     /// `text.concat(value)`.
@@ -83,7 +85,9 @@ impl JsString {
     #[must_use]
     pub fn starts_with(&self, search: &str, position: u32) -> bool {
         let search: Vec<u16> = search.encode_utf16().collect();
-        self.units().get(position as usize..).is_some_and(|rest| rest.starts_with(&search))
+        self.units()
+            .get(position as usize..)
+            .is_some_and(|rest| rest.starts_with(&search))
     }
 
     /// `text.slice(start, end)`.
@@ -105,7 +109,10 @@ impl JsString {
     pub fn split(&self, separator: &str) -> Array {
         let text = self.to_text();
         if separator.is_empty() {
-            return text.encode_utf16().map(|unit| Self::of_units(&[unit])).collect();
+            return text
+                .encode_utf16()
+                .map(|unit| Self::of_units(&[unit]))
+                .collect();
         }
         text.split(separator).map(JsValue::from).collect()
     }
@@ -129,7 +136,6 @@ impl JsString {
     }
 
     /// The string itself.
-    #[expect(clippy::inherent_to_string_shadow_display, reason = "the name is js-sys's")]
     #[must_use]
     pub fn to_string(&self) -> Self {
         self.clone()
@@ -239,7 +245,9 @@ impl Number {
     /// `Number.isInteger(value)`.
     #[must_use]
     pub fn is_integer(value: &JsValue) -> bool {
-        value.as_f64().is_some_and(|n| n.is_finite() && n.trunc() == n)
+        value
+            .as_f64()
+            .is_some_and(|n| n.is_finite() && n.trunc() == n)
     }
 
     /// `Number.isNaN(value)`.

@@ -33,7 +33,11 @@ pub fn get_str(target: &Object, key: &JsString) -> Result<Option<JsValue>, JsVal
 /// As [`get`].
 pub fn get_u32(target: &JsValue, key: u32) -> Result<JsValue, JsValue> {
     if let Kind::Array(items) = &object(target, "get")?.kind {
-        return Ok(items.borrow().get(key as usize).cloned().unwrap_or_default());
+        return Ok(items
+            .borrow()
+            .get(key as usize)
+            .cloned()
+            .unwrap_or_default());
     }
     get(target, &key.into())
 }
@@ -85,12 +89,19 @@ pub fn delete_property(target: &Object, key: &JsValue) -> Result<bool, JsValue> 
 pub fn own_keys(target: &JsValue) -> Result<Array, JsValue> {
     let object = object(target, "ownKeys")?;
     let mut keys: Vec<JsValue> = match &object.kind {
-        Kind::Error(_, hidden) => {
-            hidden.borrow().iter().map(|(key, _)| key.clone().into()).collect()
-        }
+        Kind::Error(_, hidden) => hidden
+            .borrow()
+            .iter()
+            .map(|(key, _)| key.clone().into())
+            .collect(),
         _ => Vec::new(),
     };
-    keys.extend(object.entries().into_iter().map(|(key, _)| JsValue::from(key)));
+    keys.extend(
+        object
+            .entries()
+            .into_iter()
+            .map(|(key, _)| JsValue::from(key)),
+    );
     if matches!(object.kind, Kind::Array(_)) {
         // After the indices, before the names; there are hardly ever any names.
         let indices = Array::from(target).length() as usize;
@@ -100,9 +111,9 @@ pub fn own_keys(target: &JsValue) -> Result<Array, JsValue> {
 }
 
 fn object<'a>(target: &'a JsValue, function: &str) -> Result<&'a Rc<Obj>, JsValue> {
-    target.object().ok_or_else(|| {
-        TypeError::new(&format!("Reflect.{function} called on non-object")).into()
-    })
+    target
+        .object()
+        .ok_or_else(|| TypeError::new(&format!("Reflect.{function} called on non-object")).into())
 }
 
 #[cfg(test)]
@@ -113,7 +124,10 @@ mod tests {
     #[test]
     fn properties_of_primitives_are_a_type_error() {
         let error = get(&"text".into(), &"length".into()).unwrap_err();
-        assert_eq!(&*error.to_text(), "TypeError: Reflect.get called on non-object");
+        assert_eq!(
+            &*error.to_text(),
+            "TypeError: Reflect.get called on non-object"
+        );
         assert!(set(&JsValue::NULL, &"a".into(), &1.into()).is_err());
         assert!(has(&1.into(), &"a".into()).is_err());
     }

@@ -125,7 +125,7 @@ macro_rules! bigints {
 
         impl PartialEq<$n> for JsValue {
             fn eq(&self, other: &$n) -> bool {
-                *self == Self::from(*other)
+                matches!(&self.repr, Repr::BigInt(n) if **n == BigInt::from(<$wide>::from(*other)))
             }
         }
 
@@ -215,7 +215,10 @@ mod tests {
         assert!(JsValue::from(7_i64).is_bigint());
         assert_eq!(JsValue::from(7_u64).as_f64(), None);
         assert_eq!(u64::try_from(JsValue::from(u64::MAX)), Ok(u64::MAX));
-        assert_eq!(i64::try_from(JsValue::from(u64::MAX)), Err(JsValue::from(u64::MAX)));
+        assert_eq!(
+            i64::try_from(JsValue::from(u64::MAX)),
+            Err(JsValue::from(u64::MAX))
+        );
         assert_eq!(i64::try_from(JsValue::from(7)), Err(JsValue::from(7)));
         assert_eq!(i128::try_from(JsValue::from(i128::MIN)), Ok(i128::MIN));
         assert_eq!(JsValue::from(1_i64), 1_u64);

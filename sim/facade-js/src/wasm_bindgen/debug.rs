@@ -140,10 +140,16 @@ mod tests {
             (JsValue::from(0.1), "JsValue(0.1)"),
             (JsValue::from("say \"hi\"\n"), "JsValue(\"say \"hi\"\n\")"),
             (JsValue::from(1_u64), "JsValue(BigInt)"),
-            (Array::of(&[1.into(), "b".into()]).into(), "JsValue([1, \"b\"])"),
+            (
+                Array::of(&[1.into(), "b".into()]).into(),
+                "JsValue([1, \"b\"])",
+            ),
             (object.into(), "JsValue(Object({\"a\":1}))"),
             (Map::new().into(), "JsValue(Map)"),
-            (Uint8Array::new_from_slice(&[1]).into(), "JsValue(Uint8Array)"),
+            (
+                Uint8Array::new_from_slice(&[1]).into(),
+                "JsValue(Uint8Array)",
+            ),
             (Date::new(&0.into()).into(), "JsValue(Date)"),
             (
                 Error::new("KV GET failed: 429 Too Many Requests").into(),
@@ -162,7 +168,10 @@ mod tests {
     fn a_cycle_prints_and_ends() {
         let object = Object::new();
         Reflect::set(&object, &"self".into(), &object).unwrap();
-        assert_eq!(format!("{:?}", JsValue::from(object.clone())), "JsValue(Object)");
+        assert_eq!(
+            format!("{:?}", JsValue::from(object.clone())),
+            "JsValue(Object)"
+        );
         Reflect::delete_property(&object, &"self".into()).unwrap();
 
         let array = Array::new();
@@ -183,7 +192,10 @@ mod tests {
         ]);
         assert_eq!(&*JsValue::from(nested).to_text(), "1,,,a,2,[object Object]");
         assert_eq!(&*JsValue::from(Map::new()).to_text(), "[object Map]");
-        assert_eq!(&*JsValue::from(Uint8Array::new_from_slice(&[1, 255])).to_text(), "1,255");
+        assert_eq!(
+            &*JsValue::from(Uint8Array::new_from_slice(&[1, 255])).to_text(),
+            "1,255"
+        );
         assert_eq!(&*JsValue::from(Error::new("")).to_text(), "Error");
     }
 }

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use edgeproof_sqlite::{Database, Dialect, Outcome, SqlError, Value};
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::path::PathBuf;
 
 /// What an operation cost, in billed rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub struct Storage {
     values: BTreeMap<Box<str>, Bytes>,
     value_bytes: u64,
     sql: Option<Box<Database>>,
+    /// Where the database lives; in memory if nowhere.
+    sql_file: Option<PathBuf>,
     sql_transaction: bool,
     alarm_ms: Option<u64>,
     /// Grows with every change of the alarm, so that a timer knows whether it still means it.
@@ -78,6 +81,25 @@ pub struct Storage {
 }
 
 impl Storage {
+    /// Keeps the SQL database in this file.
+    pub fn keep_sql_in(&mut self, file: PathBuf) {
+        self.sql_file = Some(file);
+    }
+
+    /// The keys and values, in order of the keys' bytes.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &Bytes)> {
+        self.values.iter().map(|(key, value)| (&**key, value))
+    }
+
+    /// Takes up what an earlier run stored.
+    pub fn restore<'a>(&mut self, values: impl IntoIterator<Item = (&'a str, Vec<u8>)>, alarm_ms: Option<u64>) {
+        for (key, value) in values {
+            self.value_bytes += (key.len() + value.len()) as u64;
+            self.values.insert(key.into(), value.into());
+        }
+        self.alarm_ms = alarm_ms;
+    }
+
     /// Whether a commit is due at the end of this turn.
     pub fn is_dirty(&self) -> bool {
         self.dirty
@@ -144,6 +166,12 @@ impl Storage {
         // The database file goes as a whole; its rows are not billed one by one.
         self.sql = None;
         self.sql_transaction = false;
+        if let Some(file) = &self.sql_file
+            && let Err(problem) = std::fs::remove_file(file)
+            && problem.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(Exception::error(format!("the object's database could not be deleted: {problem}")));
+        }
         self.dirty = true;
         Ok(Rows { read: 0, written: deleted })
     }
@@ -209,7 +237,10 @@ impl Storage {
         let database = match &mut self.sql {
             Some(database) => database,
             empty => {
-                let mut database = Database::in_memory(Dialect::DurableObject)?;
+                let mut database = match &self.sql_file {
+                    None => Database::in_memory(Dialect::DurableObject)?,
+                    Some(file) => Database::open(file, Dialect::DurableObject)?,
+                };
                 database.seed_random(seed);
                 empty.insert(Box::new(database))
             }

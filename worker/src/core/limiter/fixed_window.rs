@@ -19,7 +19,10 @@ impl FixedWindow {
         // The clock went back: the window counts as begun just now.
         self.start_ms = self.start_ms.min(now_ms);
         if self.count == 0 || self.start_ms + quota.window_ms <= now_ms {
-            *self = Self { start_ms: now_ms, count: 0 };
+            *self = Self {
+                start_ms: now_ms,
+                count: 0,
+            };
         }
         let left_ms = self.start_ms + quota.window_ms - now_ms;
         if self.count < limit {

@@ -25,7 +25,11 @@ impl SlidingCounter {
             // The clock went back: the counts are taken over as they are.
             self.window = window;
         } else if window > self.window {
-            self.previous = if window == self.window + 1 { self.current } else { 0 };
+            self.previous = if window == self.window + 1 {
+                self.current
+            } else {
+                0
+            };
             self.current = 0;
             self.window = window;
         }
@@ -37,7 +41,10 @@ impl SlidingCounter {
         let weighted = self.previous * (quota.window_ms - elapsed - 1) / quota.window_ms;
         if weighted + self.current < limit {
             self.current += 1;
-            return Decision::admitted((limit - weighted - self.current) as u32, quota.window_ms - elapsed);
+            return Decision::admitted(
+                (limit - weighted - self.current) as u32,
+                quota.window_ms - elapsed,
+            );
         }
         let room = limit - self.current;
         let wait = if room == 0 {

@@ -18,10 +18,19 @@ pub(super) struct SlidingLog {
 impl SlidingLog {
     pub(super) fn charge(&mut self, quota: Quota, now_ms: u64) -> Decision {
         // The clock went back: what would lie in the future counts as just admitted.
-        for stamp in self.admitted_ms.iter_mut().rev().take_while(|stamp| **stamp > now_ms) {
+        for stamp in self
+            .admitted_ms
+            .iter_mut()
+            .rev()
+            .take_while(|stamp| **stamp > now_ms)
+        {
             *stamp = now_ms;
         }
-        while self.admitted_ms.front().is_some_and(|stamp| stamp + quota.window_ms <= now_ms) {
+        while self
+            .admitted_ms
+            .front()
+            .is_some_and(|stamp| stamp + quota.window_ms <= now_ms)
+        {
             self.admitted_ms.pop_front();
         }
         let limit = quota.limit as usize;
@@ -29,7 +38,10 @@ impl SlidingLog {
         if used < limit {
             self.admitted_ms.push_back(now_ms);
             let oldest = self.admitted_ms.front().copied().unwrap_or(now_ms);
-            return Decision::admitted((limit - used - 1) as u32, oldest + quota.window_ms - now_ms);
+            return Decision::admitted(
+                (limit - used - 1) as u32,
+                oldest + quota.window_ms - now_ms,
+            );
         }
         // Room comes when only limit - 1 are left; after a lowered quota that is not the oldest one's end.
         let leaves_room = self.admitted_ms[used - limit];
@@ -37,7 +49,9 @@ impl SlidingLog {
     }
 
     pub(super) fn expires_at_ms(&self, quota: Quota) -> u64 {
-        self.admitted_ms.back().map_or(0, |stamp| stamp + quota.window_ms)
+        self.admitted_ms
+            .back()
+            .map_or(0, |stamp| stamp + quota.window_ms)
     }
 
     /// The first stamp, then the distance from each to the next: short, and as readable as numbers get.
@@ -57,7 +71,9 @@ impl SlidingLog {
         let mut last = 0u64;
         if !text.is_empty() {
             for distance in text.split(',') {
-                last = last.checked_add(decimal::parse(distance)?).filter(|stamp| *stamp < 1 << 60)?;
+                last = last
+                    .checked_add(decimal::parse(distance)?)
+                    .filter(|stamp| *stamp < 1 << 60)?;
                 admitted_ms.push_back(last);
             }
         }
@@ -117,10 +133,18 @@ mod tests {
 
     #[test]
     fn the_burst_of_150_admits_exactly_the_quota_and_says_when_to_come_back() {
-        let quota = Quota { limit: 50, window_ms: 60_000 };
+        let quota = Quota {
+            limit: 50,
+            window_ms: 60_000,
+        };
         let mut log = SlidingLog::default();
-        let decisions: Vec<_> = (0..150).map(|i| log.charge(quota, START + i * 20)).collect();
-        assert_eq!(decisions.iter().filter(|decision| decision.allowed).count(), 50);
+        let decisions: Vec<_> = (0..150)
+            .map(|i| log.charge(quota, START + i * 20))
+            .collect();
+        assert_eq!(
+            decisions.iter().filter(|decision| decision.allowed).count(),
+            50
+        );
         assert!(decisions[..50].iter().all(|decision| decision.allowed));
         assert_eq!(decisions[49].remaining, 0);
         // The first was admitted at START; the 150th asks 2.98 s later.
@@ -129,7 +153,10 @@ mod tests {
 
     #[test]
     fn a_request_is_admitted_in_the_millisecond_in_which_the_oldest_leaves() {
-        let quota = Quota { limit: 1, window_ms: 60_000 };
+        let quota = Quota {
+            limit: 1,
+            window_ms: 60_000,
+        };
         let mut log = SlidingLog::default();
         assert!(log.charge(quota, START).allowed);
         assert_eq!(log.charge(quota, START + 59_999).reset_seconds, 1);
@@ -140,9 +167,21 @@ mod tests {
     fn a_lowered_quota_is_kept_and_its_retry_after_is_honest() {
         let mut log = SlidingLog::default();
         for i in 0..10 {
-            assert!(log.charge(Quota { limit: 10, window_ms: 60_000 }, START + i * 1_000).allowed);
+            assert!(
+                log.charge(
+                    Quota {
+                        limit: 10,
+                        window_ms: 60_000
+                    },
+                    START + i * 1_000
+                )
+                .allowed
+            );
         }
-        let lowered = Quota { limit: 2, window_ms: 60_000 };
+        let lowered = Quota {
+            limit: 2,
+            window_ms: 60_000,
+        };
         let denied = log.charge(lowered, START + 10_000);
         assert_eq!(denied.reset_seconds, 58);
         assert!(!log.clone().charge(lowered, START + 67_000).allowed);

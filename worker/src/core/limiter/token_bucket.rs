@@ -18,7 +18,11 @@ impl TokenBucket {
     pub(super) fn charge(&mut self, quota: Quota, now_ms: u64) -> Decision {
         let limit = u64::from(quota.limit);
         if self.limit != limit {
-            self.arrival = self.arrival.checked_div(self.limit).unwrap_or(0).saturating_mul(limit);
+            self.arrival = self
+                .arrival
+                .checked_div(self.limit)
+                .unwrap_or(0)
+                .saturating_mul(limit);
             self.limit = limit;
         }
         // In units of 1/limit ms a token is worth one window, and a full bucket `limit` windows.

@@ -1,0 +1,190 @@
+//! `sim serve`: the Worker over HTTP.
+
+use clap::Args;
+use edgeproof_sim::World;
+use edgeproof_sim::bill;
+use edgeproof_sim::serve::gateway::RealGateway;
+use edgeproof_sim::topology::Pop;
+use edgeproof_sim::wrangler::WorkerConfig;
+use miette::{Context, IntoDiagnostic, Result, bail, miette};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+
+/// The Worker's configuration, as it deploys.
+const WRANGLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker/wrangler.toml");
+
+/// The secret without which the Worker serves no user.
+const JWT_SECRET: &str = "AUTH_JWT_SECRET";
+
+/// Options of `sim serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Port on 127.0.0.1; 0 takes a free one and prints it.
+    #[arg(long, default_value_t = 8787)]
+    port: u16,
+    /// Environment of wrangler.toml; the top level if absent.
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// Set a variable, over what wrangler.toml says.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    var: Vec<Pair>,
+    /// Set a secret.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = secret)]
+    secret: Vec<Secret>,
+    /// Keep D1, KV and Durable Objects in this folder.
+    #[arg(long, value_name = "DIR")]
+    persist: Option<PathBuf>,
+    /// PoP of requests without an x-sim-pop header; D1 lives there too.
+    #[arg(long, value_name = "CODE", default_value = "IAD")]
+    pop: String,
+    /// Let outbound fetches reach this host; loopback is always reachable, nothing else is.
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// Seed of the simulated platform's chance.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Another Worker configuration than the project's own.
+    #[arg(long, value_name = "FILE", default_value = WRANGLER, hide_default_value = true)]
+    config: PathBuf,
+}
+
+#[derive(Debug, Clone)]
+struct Pair(String, String);
+
+/// A pair whose value is never shown.
+#[derive(Clone)]
+struct Secret(Pair);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}=(hidden)", self.0.0)
+    }
+}
+
+fn pair(text: &str) -> Result<Pair, &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok(Pair(name.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE"),
+    }
+}
+
+/// Like [`pair`], but the error must not repeat what may be a secret.
+fn secret(text: &str) -> Result<Secret, &'static str> {
+    pair(text).map(Secret)
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<()> {
+    let config = WorkerConfig::load(&arguments.config, arguments.env.as_deref())?;
+    for warning in &config.warnings {
+        eprintln!("warning: {}:{}: {}", config.file.display(), warning.line, warning.message);
+    }
+    if Pop::from_code(&arguments.pop).is_none() {
+        bail!("--pop {}: no PoP has this code; the known ones are {}", arguments.pop, codes());
+    }
+    let development = is_development(&config, &arguments.var);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async move {
+        let world = build(&arguments, config, development)?;
+        let listener = TcpListener::bind(("127.0.0.1", arguments.port)).await;
+        let listener = listener.into_diagnostic().wrap_err_with(|| {
+            format!("cannot listen on 127.0.0.1:{}: choose another port with --port", arguments.port)
+        })?;
+        let address = listener.local_addr().into_diagnostic()?;
+        println!("listening on http://{address}");
+        if development {
+            println!("demo user: POST /api/auth/login {{\"username\":\"demo\",\"password\":\"demo-pass-9137\"}}");
+        }
+        println!("PoP {} unless a request names one in x-sim-pop; Ctrl-C ends", arguments.pop.to_uppercase());
+        let stop = async {
+            // Without a signal handler there is no way to end but by force; serving on is the better failure.
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        edgeproof_sim::serve::http::serve(&world, listener, stop).await;
+        if let Some(folder) = &arguments.persist {
+            world.save(folder).into_diagnostic().wrap_err("the state could not be saved")?;
+        }
+        let span = world.elapsed().max(Duration::from_secs(1));
+        let rows = bill::plan::budget(&world.usage(), world.plan(), span);
+        println!("\n{}", edgeproof_sim::report::budget_table(&rows));
+        Ok(())
+    })
+}
+
+fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Result<World> {
+    let folder = config.file.parent().unwrap_or(Path::new(".")).to_owned();
+    let databases: Vec<String> = config.d1_databases.iter().map(|database| database.binding.clone()).collect();
+    let mut builder = World::builder()
+        .script(worker::native::script("edgeproof-worker"))
+        .config(config)
+        .pops([arguments.pop.to_uppercase()])
+        .seed(arguments.seed)
+        .start_unix_ms(now_ms()?)
+        .gateway(Rc::new(RealGateway::new(arguments.allow_host.iter().cloned())))
+        .console(true);
+    for Pair(name, value) in &arguments.var {
+        builder = builder.var(name, value);
+    }
+    let mut given = BTreeSet::new();
+    for Secret(Pair(name, value)) in &arguments.secret {
+        given.insert(name.as_str());
+        builder = builder.secret(name, value);
+    }
+    if development {
+        if !given.contains(JWT_SECRET) {
+            // Good for this process only: tokens come from the login route.
+            builder = builder.secret(JWT_SECRET, &random_secret()?);
+        }
+        let seeds = folder.join("seeds/development.sql");
+        if seeds.exists() {
+            let sql = std::fs::read_to_string(&seeds).into_diagnostic()?;
+            for database in &databases {
+                builder = builder.seed_sql(database, &seeds.to_string_lossy(), &sql);
+            }
+        }
+    }
+    if let Some(folder) = &arguments.persist {
+        builder = builder.persist(folder);
+    }
+    Ok(builder.build()?)
+}
+
+/// Whether the variable ENVIRONMENT says `development`, as given on the command line or configured.
+fn is_development(config: &WorkerConfig, vars: &[Pair]) -> bool {
+    use edgeproof_sim::wrangler::Var;
+    let given = vars.iter().rev().find(|pair| pair.0 == "ENVIRONMENT").map(|pair| pair.1.as_str());
+    let configured = config.vars.get("ENVIRONMENT").and_then(|value| match value {
+        Var::Text(text) => Some(text.as_str()),
+        Var::Json(_) => None,
+    });
+    given.or(configured) == Some("development")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a served world begins at the wall clock's time")]
+fn now_ms() -> Result<u64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).into_diagnostic()?;
+    u64::try_from(now.as_millis()).into_diagnostic()
+}
+
+/// 32 random bytes in hexadecimal, from the operating system.
+fn random_secret() -> Result<String> {
+    use std::fmt::Write;
+    use std::io::Read;
+    let mut bytes = [0_u8; 32];
+    let file = std::fs::File::open("/dev/urandom");
+    let mut file = file.map_err(|problem| miette!("no entropy for a secret ({problem}): give one with --secret {JWT_SECRET}=…"))?;
+    file.read_exact(&mut bytes).into_diagnostic()?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+fn codes() -> String {
+    Pop::all().map(Pop::code).collect::<Vec<_>>().join(" ")
+}

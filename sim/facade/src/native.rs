@@ -1,0 +1,189 @@
+//! How the simulator runs a Worker that was compiled against this crate.
+//!
+//! The macros register what they annotate, under the name of the package that they were used in; [`script`] puts one
+//! package's handlers and classes together as the simulator's [`Script`].
+
+pub use inventory;
+
+use crate::durable::{DurableObject, State};
+use crate::js::exception;
+use crate::schedule::{ScheduleContext, ScheduledEvent};
+use crate::{Context, Env, Error, Request, Response, Result};
+use edgeproof_sim::World;
+use edgeproof_sim::exception::Exception;
+use edgeproof_sim::http;
+use edgeproof_sim::platform::durable::ObjectRef;
+use edgeproof_sim::script::{ObjectClass, ObjectInstance, Script};
+use std::pin::Pin;
+use std::rc::Rc;
+use worker_native_js::host::{self, Host};
+
+/// A boxed future of this thread.
+pub type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// `#[event(fetch)]`.
+#[derive(Debug)]
+pub struct FetchEntry {
+    /// Cargo package of the handler.
+    pub package: &'static str,
+    /// The handler.
+    pub handler: fn(Request, Env, Context) -> LocalBoxFuture<Result<Response>>,
+}
+
+/// `#[event(scheduled)]`.
+#[derive(Debug)]
+pub struct ScheduledEntry {
+    /// Cargo package of the handler.
+    pub package: &'static str,
+    /// The handler.
+    pub handler: fn(ScheduledEvent, Env, ScheduleContext) -> LocalBoxFuture<()>,
+}
+
+/// `#[event(start)]`.
+#[derive(Debug)]
+pub struct StartEntry {
+    /// Cargo package of the handler.
+    pub package: &'static str,
+    /// The handler.
+    pub handler: fn(),
+}
+
+/// `#[durable_object]`.
+#[derive(Debug)]
+pub struct ClassEntry {
+    /// Cargo package of the class.
+    pub package: &'static str,
+    /// Name of the struct.
+    pub class: &'static str,
+    /// The constructor.
+    pub construct: fn(State, Env) -> Rc<dyn ErasedObject>,
+}
+
+inventory::collect!(FetchEntry);
+inventory::collect!(ScheduledEntry);
+inventory::collect!(StartEntry);
+inventory::collect!(ClassEntry);
+
+/// A [`DurableObject`] of any type.
+pub trait ErasedObject {
+    /// See [`DurableObject::fetch`].
+    fn fetch(self: Rc<Self>, request: Request) -> LocalBoxFuture<Result<Response>>;
+    /// See [`DurableObject::alarm`].
+    fn alarm(self: Rc<Self>) -> LocalBoxFuture<Result<Response>>;
+}
+
+impl<T: DurableObject + 'static> ErasedObject for T {
+    fn fetch(self: Rc<Self>, request: Request) -> LocalBoxFuture<Result<Response>> {
+        Box::pin(async move { DurableObject::fetch(&*self, request).await })
+    }
+
+    fn alarm(self: Rc<Self>) -> LocalBoxFuture<Result<Response>> {
+        Box::pin(async move { DurableObject::alarm(&*self).await })
+    }
+}
+
+/// The Worker in the Cargo package of this name, as the simulator runs it.
+///
+/// A program that uses nothing else of the package must say `extern crate`, or the linker leaves its handlers out.
+///
+/// # Panics
+/// If the package has no `#[event(fetch)]` handler, or more than one, or is not linked.
+pub fn script(package: &str) -> Rc<dyn Script> {
+    // JavaScript's clock and dice on this thread are the world's.
+    host::install(Host {
+        now_ms: || {
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
+            let now_ms = World::current().now().unix_ms() as f64;
+            now_ms
+        },
+        random: || World::current().random(),
+        spawn_local: |task| World::current().spawn(task),
+    });
+    let mut fetch = inventory::iter::<FetchEntry>.into_iter().filter(|entry| entry.package == package);
+    let handler = fetch.next();
+    let handler = handler.unwrap_or_else(|| panic!("no #[event(fetch)] handler is linked from a package {package}"));
+    assert!(fetch.next().is_none(), "package {package} has two #[event(fetch)] handlers");
+    let scheduled = inventory::iter::<ScheduledEntry>.into_iter().find(|entry| entry.package == package);
+    let start = inventory::iter::<StartEntry>.into_iter().filter(|entry| entry.package == package).collect();
+    let classes = inventory::iter::<ClassEntry>.into_iter().filter(|entry| entry.package == package).collect();
+    Rc::new(Package { fetch: handler, scheduled, start, classes })
+}
+
+struct Package {
+    fetch: &'static FetchEntry,
+    scheduled: Option<&'static ScheduledEntry>,
+    start: Vec<&'static StartEntry>,
+    classes: Vec<&'static ClassEntry>,
+}
+
+impl Script for Package {
+    fn start(&self) {
+        for entry in &self.start {
+            (entry.handler)();
+        }
+    }
+
+    fn fetch(&self, request: http::Request) -> LocalBoxFuture<Result<http::Response, Exception>> {
+        let answer = (self.fetch.handler)(request.into(), Env::new(), Context::new());
+        Box::pin(async move { finish(answer.await).await })
+    }
+
+    fn scheduled(&self, cron: Rc<str>, scheduled_ms: u64) -> LocalBoxFuture<Result<(), Exception>> {
+        match self.scheduled {
+            Some(entry) => {
+                let event = ScheduledEvent::new(&cron, scheduled_ms);
+                let done = (entry.handler)(event, Env::new(), ScheduleContext::new());
+                Box::pin(async move {
+                    done.await;
+                    Ok(())
+                })
+            }
+            None => Box::pin(async { Err(Exception::error("Handler does not export a scheduled() function")) }),
+        }
+    }
+
+    fn class(&self, name: &str) -> Option<Rc<dyn ObjectClass>> {
+        let entry = *self.classes.iter().find(|entry| entry.class == name)?;
+        Some(Rc::new(Class(entry)))
+    }
+}
+
+struct Class(&'static ClassEntry);
+
+impl ObjectClass for Class {
+    fn construct(&self, object: ObjectRef) -> Rc<dyn ObjectInstance> {
+        Rc::new(Instance((self.0.construct)(State::new(object), Env::new())))
+    }
+}
+
+struct Instance(Rc<dyn ErasedObject>);
+
+impl ObjectInstance for Instance {
+    fn fetch(self: Rc<Self>, request: http::Request) -> LocalBoxFuture<Result<http::Response, Exception>> {
+        let answer = Rc::clone(&self.0).fetch(request.into());
+        Box::pin(async move { finish(answer.await).await })
+    }
+
+    fn alarm(self: Rc<Self>) -> LocalBoxFuture<Result<(), Exception>> {
+        let done = Rc::clone(&self.0).alarm();
+        Box::pin(async move { done.await.map(drop).map_err(|error| exception(&error)) })
+    }
+}
+
+/// What a handler returned, as it leaves the Worker.
+async fn finish(result: Result<Response>) -> Result<http::Response, Exception> {
+    let parts = match result {
+        Ok(response) => response.into_parts_native().await,
+        Err(error) => Err(error),
+    };
+    let (status, headers, body) = parts.map_err(|error: Error| exception(&error))?;
+    Ok(http::Response { status, headers, body })
+}
+
+/// A console line; the macros call it.
+pub fn console(level: &str, text: &str) {
+    match World::try_current() {
+        Some(world) => world.console(level, text),
+        None => eprintln!("{level}: {text}"),
+    }
+}

@@ -1,0 +1,93 @@
+//! Outbound fetches to real servers: loopback only, unless a host is allowed by name.
+
+use crate::http::{Request, Response};
+use crate::script::LocalBoxFuture;
+use crate::world::Gateway;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use url::Host;
+
+/// A gateway to loopback addresses and to the hosts that the user named.
+pub struct RealGateway {
+    allowed: BTreeSet<String>,
+    tls: TlsConnector,
+}
+
+impl std::fmt::Debug for RealGateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RealGateway").field("allowed", &self.allowed).finish_non_exhaustive()
+    }
+}
+
+impl RealGateway {
+    /// A gateway to loopback and to these host names.
+    pub fn new(allowed: impl IntoIterator<Item = String>) -> Self {
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        Self { allowed: allowed.into_iter().collect(), tls: TlsConnector::from(Arc::new(config)) }
+    }
+}
+
+/// Whether a URL's host is this machine. `localhost` is, by RFC 6761; no other name is looked up to find out.
+pub fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
+        None => false,
+    }
+}
+
+impl Gateway for RealGateway {
+    fn accepts(&self, request: &Request) -> bool {
+        is_loopback(&request.url) || request.url.host_str().is_some_and(|host| self.allowed.contains(host))
+    }
+
+    fn fetch(&self, request: Request) -> LocalBoxFuture<Option<Response>> {
+        let tls = self.tls.clone();
+        // A task of its own: what it waits for is woken by the runtime, on whatever thread, and only its end by the world.
+        let exchange = tokio::task::spawn_local(async move { exchange(tls, request).await });
+        Box::pin(async move { exchange.await.ok().flatten() })
+    }
+}
+
+async fn exchange(tls: TlsConnector, request: Request) -> Option<Response> {
+    let host = request.url.host_str()?.trim_matches(['[', ']']).to_owned();
+    let port = request.url.port_or_known_default()?;
+    let stream = TcpStream::connect((host.as_str(), port)).await.ok()?;
+    if request.url.scheme() == "https" {
+        let name = ServerName::try_from(host).ok()?;
+        send(tls.connect(name, stream).await.ok()?, request).await
+    } else {
+        send(stream, request).await
+    }
+}
+
+async fn send(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, request: Request) -> Option<Response> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+    tokio::task::spawn_local(async move {
+        // A connection that breaks shows as the request's own failure.
+        let _ = connection.await;
+    });
+    let target = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
+    let mut message = hyper::Request::new(Full::new(request.body.clone()));
+    *message.method_mut() = request.method.clone();
+    *message.uri_mut() = target.parse().ok()?;
+    *message.headers_mut() = request.headers.clone();
+    let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
+    message.headers_mut().insert(hyper::header::HOST, host.parse().ok()?);
+    let answer = sender.send_request(message).await.ok()?;
+    let (head, body) = answer.into_parts();
+    let body: Bytes = body.collect().await.ok()?.to_bytes();
+    Some(Response { status: head.status.as_u16(), headers: head.headers, body })
+}

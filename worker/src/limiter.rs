@@ -1,0 +1,446 @@
+//! Charging a request to a quota: the Durable Object that counts, the call to it, and what serves when it is away.
+//!
+//! One object per identity ([`Identity::object_name`]) sees all requests of that identity one after the other, wherever they
+//! come in, so its log is exact. The caller names a policy; how much that policy allows the object reads from its own
+//! environment, so no request can bring its own quota.
+//!
+//! *Cost.* One call. An admitted request writes one row: all that is kept of one policy is one value under one key. A denied one
+//! writes nothing, but for the mark of an alert, once per dedupe window. While the object is awake its state is in memory and
+//! nothing is read. An alarm, armed when the first value is written, removes everything once it no longer matters.
+//!
+//! *Away.* If the binding is absent or the call fails, this isolate counts in its own memory: reads and writes stay open within
+//! the quota per isolate; logins are refused (503), because guessing passwords is what an attacker would cause such a failure
+//! for. Health says `degraded` and one alert is sent.
+
+// What `#[durable_object]` expands to for wasm has public functions without docs; all that is written here has them.
+#![allow(missing_docs)]
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+// All of it: what the attribute of the object's class expands to needs names beyond those written here.
+use worker::*;
+
+use crate::core::alert::Severity;
+use crate::core::config::Config;
+use crate::core::decimal;
+use crate::core::identity::Identity;
+use crate::core::limiter::{Algorithm, Decision, Ledger};
+use crate::core::policy::{Policy, PolicyName, Quota};
+use crate::isolate::{App, app, now_ms, within};
+use crate::routes::Call;
+use crate::{alerts, metrics};
+
+/// After this the object counts as away, in milliseconds: longer than a call around the world, shorter than a client's patience.
+const CALL_TIMEOUT_MS: u64 = 3_000;
+
+/// How many ledgers an isolate keeps while the object is away.
+const LEDGERS_MAX: usize = 10_000;
+
+/// What charging a request gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Charge {
+    pub(crate) decision: Decision,
+    /// The first denial of this identity and policy in one window: worth a row in the log.
+    pub(crate) first_denial: bool,
+    /// Nobody has been told in the dedupe window.
+    pub(crate) alert: bool,
+}
+
+impl Charge {
+    /// Five numbers: allowed, remaining, reset, first denial, alert.
+    fn encode(self) -> String {
+        let mut text = String::with_capacity(24);
+        let flags = [u64::from(self.first_denial), u64::from(self.alert)];
+        for number in [
+            u64::from(self.decision.allowed),
+            self.decision.remaining.into(),
+            self.decision.reset_seconds,
+        ]
+        .into_iter()
+        .chain(flags)
+        {
+            decimal::push(&mut text, number);
+            text.push(' ');
+        }
+        text
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let mut numbers = text.split_ascii_whitespace().map(decimal::parse);
+        let mut next = || numbers.next().flatten();
+        Some(Self {
+            decision: Decision {
+                allowed: next()? == 1,
+                remaining: next()?.try_into().ok()?,
+                reset_seconds: next()?,
+            },
+            first_denial: next()? == 1,
+            alert: next()? == 1,
+        })
+    }
+}
+
+/// Charges a request. `None`: nobody can count and the request must not go through (a login).
+pub(crate) async fn charge(
+    call: &Call<'_>,
+    policy: &Policy,
+    identity: &Identity,
+) -> Option<Charge> {
+    let app = &call.app;
+    let name = identity.object_name();
+    match ask(app, &name, policy.name).await {
+        Ok(charge) => {
+            app.health.limiter.works();
+            Some(charge)
+        }
+        Err(error) => {
+            app.health.limiter.failed(call.started_ms);
+            worker::console_error!("the rate limiter's object is away: {error}");
+            metrics::count(&app.metrics.rate_limit_fallbacks);
+            let alert = call.alert(Severity::Critical, "The rate limiter's object cannot be reached; limits are kept per isolate and logins are refused.".to_owned());
+            call.after(alerts::once(app.clone(), "limiter", alert));
+            (policy.name != PolicyName::Auth)
+                .then(|| from_memory(app, &name, policy, call.started_ms))
+        }
+    }
+}
+
+/// Asks the object.
+async fn ask(app: &App, name: &str, policy: PolicyName) -> Result<Charge> {
+    let text = within(CALL_TIMEOUT_MS, call(app, name, policy.as_str())).await;
+    let text = text.ok_or_else(|| Error::RustError("no answer in time".into()))??;
+    Charge::decode(&text).ok_or_else(|| Error::RustError("an answer that is no charge".into()))
+}
+
+/// Whether some object answers, without charging anybody.
+pub(crate) async fn ping(app: &App) -> Result<()> {
+    call(app, "ping", "ping").await.map(drop)
+}
+
+async fn call(app: &App, name: &str, what: &str) -> Result<String> {
+    let namespace = app
+        .namespace
+        .as_ref()
+        .ok_or_else(|| Error::BindingError("RATE_LIMITER".into()))?;
+    // Nothing is looked up by this name: a stub's requests go to the object whatever the host.
+    let mut url = String::from("https://rate-limiter/");
+    url.push_str(what);
+    let mut response = namespace.get_by_name(name)?.fetch_with_str(&url).await?;
+    if response.status_code() != 200 {
+        return Err(Error::RustError("the object refused".into()));
+    }
+    response.text().await
+}
+
+/// The ledgers of an isolate, for as long as the object is away.
+#[derive(Debug, Default)]
+pub(crate) struct Ledgers(BTreeMap<String, Ledger>);
+
+fn from_memory(app: &App, name: &str, policy: &Policy, now_ms: u64) -> Charge {
+    let key = [policy.name.as_str(), ":", name].concat();
+    let ledgers = &mut app.ledgers.borrow_mut().0;
+    if ledgers.len() >= LEDGERS_MAX && !ledgers.contains_key(&key) {
+        ledgers.retain(|_, ledger| ledger.expires_at_ms(policy.quota) > now_ms);
+        if ledgers.len() >= LEDGERS_MAX {
+            ledgers.pop_first();
+        }
+    }
+    let ledger = ledgers
+        .entry(key)
+        .or_insert_with_key(|_| Ledger::new(app.config.algorithm));
+    let decision = ledger.charge(policy.quota, now_ms);
+    let mut said = app.said.borrow_mut();
+    let mut claim = |what: &str, window_ms| {
+        !decision.allowed
+            && said.claim(
+                &[what, policy.name.as_str(), ":", name].concat(),
+                now_ms,
+                window_ms,
+            )
+    };
+    Charge {
+        decision,
+        first_denial: claim("denied:", policy.quota.window_ms),
+        alert: claim("alerted:", app.config.alert_dedupe_ms),
+    }
+}
+
+/// The Durable Object that counts for one user or one client address.
+#[durable_object(alarm)]
+pub struct RateLimiter {
+    storage: Storage,
+    app: Rc<App>,
+    /// By [`PolicyName::index`]; `None` is not read from storage yet.
+    held: RefCell<[Option<Held>; 3]>,
+    /// Whether an alarm will come. True whenever anything is stored, because it is armed before the first value is written.
+    armed: Cell<bool>,
+}
+
+impl DurableObject for RateLimiter {
+    fn new(state: State, env: Env) -> Self {
+        Self {
+            storage: state.storage(),
+            app: app(&env),
+            held: RefCell::default(),
+            armed: Cell::new(false),
+        }
+    }
+
+    /// `/general`, `/auth`, `/write`: charges one request. `/ping`: does nothing.
+    async fn fetch(&self, request: Request) -> Result<Response> {
+        let path = request.path();
+        if path == "/ping" {
+            return Response::empty();
+        }
+        let Some(name) = path.strip_prefix('/').and_then(PolicyName::parse) else {
+            return Response::error("no such policy", 404);
+        };
+        let charge = self.charge(self.app.config.policies.get(name)).await?;
+        Response::from_body(ResponseBody::Body(charge.encode().into_bytes()))
+    }
+
+    /// Removes everything once nothing of it matters; else comes again when that will be.
+    async fn alarm(&self) -> Result<Response> {
+        let now_ms = now_ms();
+        let mut matters_until_ms = 0;
+        for policy in self.app.config.policies.iter() {
+            self.load(policy.name).await?;
+            if let Some(held) = &self.held.borrow()[policy.name.index()] {
+                matters_until_ms =
+                    matters_until_ms.max(held.matters_until_ms(policy.quota, &self.app.config));
+            }
+        }
+        if matters_until_ms > now_ms {
+            // Not further ahead than a new value would be kept, whatever clock the stored stamps came from.
+            let wait_ms = (matters_until_ms - now_ms).min(keep_ms(&self.app.config));
+            self.storage
+                .set_alarm(Duration::from_millis(wait_ms))
+                .await?;
+            self.armed.set(true);
+        } else {
+            self.storage.delete_all().await?;
+            self.held.take();
+            self.armed.set(false);
+        }
+        Response::empty()
+    }
+}
+
+impl RateLimiter {
+    async fn charge(&self, policy: &Policy) -> Result<Charge> {
+        self.load(policy.name).await?;
+        // From here to the write nothing is awaited, so no other request comes between.
+        let (charge, stored) = {
+            let mut held = self.held.borrow_mut();
+            let held = held[policy.name.index()]
+                .get_or_insert_with(|| Held::new(self.app.config.algorithm));
+            let charge = held.charge(policy.quota, self.app.config.alert_dedupe_ms, now_ms());
+            (
+                charge,
+                (charge.decision.allowed || charge.alert).then(|| held.encode()),
+            )
+        };
+        if let Some(text) = stored
+            && let Err(error) = self.store(policy.name, &text).await
+            // A denial stands even if its mark could not be kept: the worst is a second alert.
+            && charge.decision.allowed
+        {
+            // What was not stored must not be in memory either.
+            self.held.borrow_mut()[policy.name.index()] = None;
+            return Err(error);
+        }
+        Ok(charge)
+    }
+
+    async fn load(&self, policy: PolicyName) -> Result<()> {
+        if self.held.borrow()[policy.index()].is_some() {
+            return Ok(());
+        }
+        let stored: Option<String> = self.storage.get(policy.as_str()).await?;
+        if stored.is_some() {
+            self.armed.set(true);
+        }
+        // Another request may have loaded it meanwhile and charged it since.
+        self.held.borrow_mut()[policy.index()].get_or_insert_with(|| {
+            let algorithm = self.app.config.algorithm;
+            stored
+                .and_then(|text| Held::decode(algorithm, &text))
+                .unwrap_or_else(|| Held::new(algorithm))
+        });
+        Ok(())
+    }
+
+    async fn store(&self, policy: PolicyName, text: &str) -> Result<()> {
+        if !self.armed.get() {
+            self.storage
+                .set_alarm(Duration::from_millis(keep_ms(&self.app.config)))
+                .await?;
+            self.armed.set(true);
+        }
+        self.storage.put(policy.as_str(), text).await
+    }
+}
+
+/// How long after the first write it is looked whether anything still matters. As long as an alert's mark is kept: a busy object
+/// then wakes once in that time and not once per window.
+fn keep_ms(config: &Config) -> u64 {
+    config
+        .policies
+        .iter()
+        .map(|policy| policy.quota.window_ms)
+        .fold(config.alert_dedupe_ms, u64::max)
+}
+
+/// What an object keeps for one policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Held {
+    ledger: Ledger,
+    /// When the last alert was claimed; 0 is never.
+    alerted_ms: u64,
+    /// When the last denial was claimed for the log; 0 is never. Stored with the next write only: losing it costs a row at most.
+    denied_ms: u64,
+}
+
+impl Held {
+    fn new(algorithm: Algorithm) -> Self {
+        Self {
+            ledger: Ledger::new(algorithm),
+            alerted_ms: 0,
+            denied_ms: 0,
+        }
+    }
+
+    fn charge(&mut self, quota: Quota, dedupe_ms: u64, now_ms: u64) -> Charge {
+        let decision = self.ledger.charge(quota, now_ms);
+        let claim = |mark_ms: &mut u64, window_ms: u64| {
+            // A mark from the future: the clock went back, and it counts as just set.
+            *mark_ms = (*mark_ms).min(now_ms);
+            let free = !decision.allowed && (*mark_ms == 0 || now_ms - *mark_ms >= window_ms);
+            if free {
+                *mark_ms = now_ms;
+            }
+            free
+        };
+        Charge {
+            decision,
+            first_denial: claim(&mut self.denied_ms, quota.window_ms),
+            alert: claim(&mut self.alerted_ms, dedupe_ms),
+        }
+    }
+
+    fn matters_until_ms(&self, quota: Quota, config: &Config) -> u64 {
+        let alerted = if self.alerted_ms == 0 {
+            0
+        } else {
+            self.alerted_ms + config.alert_dedupe_ms
+        };
+        self.ledger.expires_at_ms(quota).max(alerted)
+    }
+
+    fn encode(&self) -> String {
+        let mut text = String::with_capacity(256);
+        decimal::push(&mut text, self.alerted_ms);
+        text.push(' ');
+        decimal::push(&mut text, self.denied_ms);
+        text.push(' ');
+        self.ledger.encode(&mut text);
+        text
+    }
+
+    fn decode(algorithm: Algorithm, text: &str) -> Option<Self> {
+        let (alerted, rest) = text.split_once(' ')?;
+        let (denied, ledger) = rest.split_once(' ')?;
+        let mark = |text| decimal::parse(text).filter(|mark_ms| *mark_ms < 1 << 60);
+        Some(Self {
+            ledger: Ledger::decode(algorithm, ledger)?,
+            alerted_ms: mark(alerted)?,
+            denied_ms: mark(denied)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Charge, Held};
+    use crate::core::limiter::{Algorithm, Decision};
+    use crate::core::policy::Quota;
+
+    const START: u64 = 1_765_000_000_000;
+    const QUOTA: Quota = Quota {
+        limit: 2,
+        window_ms: 60_000,
+    };
+    const DEDUPE_MS: u64 = 300_000;
+
+    #[test]
+    fn a_charge_reads_back_as_it_was_written() {
+        for (allowed, first_denial, alert) in [
+            (true, false, false),
+            (false, true, true),
+            (false, true, false),
+            (false, false, false),
+        ] {
+            let charge = Charge {
+                decision: Decision {
+                    allowed,
+                    remaining: 49,
+                    reset_seconds: 60,
+                },
+                first_denial,
+                alert,
+            };
+            assert_eq!(Charge::decode(&charge.encode()), Some(charge));
+        }
+        for wrong in ["", "1", "1 2 3 4", "yes no", "1 -1 2 0 0"] {
+            assert_eq!(Charge::decode(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn of_many_denials_one_is_logged_per_window_and_one_alerted_per_dedupe_window() {
+        let mut held = Held::new(Algorithm::SlidingLog);
+        let (mut logged, mut alerted) = (Vec::new(), Vec::new());
+        for second in 0..400 {
+            for _ in 0..3 {
+                let charge = held.charge(QUOTA, DEDUPE_MS, START + second * 1_000);
+                if charge.first_denial {
+                    logged.push(second);
+                }
+                if charge.alert {
+                    alerted.push(second);
+                }
+            }
+        }
+        assert_eq!(logged, [0, 60, 120, 180, 240, 300, 360]);
+        assert_eq!(alerted, [0, 300]);
+    }
+
+    #[test]
+    fn an_admitted_request_is_neither_logged_nor_alerted() {
+        let mut held = Held::new(Algorithm::SlidingLog);
+        let charge = held.charge(QUOTA, DEDUPE_MS, START);
+        assert!(charge.decision.allowed && !charge.first_denial && !charge.alert);
+    }
+
+    #[test]
+    fn the_mark_of_an_alert_outlives_the_memory() {
+        let mut held = Held::new(Algorithm::SlidingLog);
+        for _ in 0..2 {
+            held.charge(QUOTA, DEDUPE_MS, START);
+        }
+        assert!(held.charge(QUOTA, DEDUPE_MS, START).alert);
+        let mut restored = Held::decode(Algorithm::SlidingLog, &held.encode()).unwrap();
+        assert_eq!(restored, held);
+        let again = restored.charge(QUOTA, DEDUPE_MS, START + 20_000);
+        assert!(!again.decision.allowed && !again.alert && !again.first_denial);
+    }
+
+    #[test]
+    fn a_change_of_algorithm_starts_afresh() {
+        let held = Held::new(Algorithm::SlidingLog);
+        assert_eq!(Held::decode(Algorithm::TokenBucket, &held.encode()), None);
+    }
+}
