@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | 0 1 2 3 | `undefined` `null` `false` `true` | |
 //! | 4 | number | 8 bytes, IEEE 754, little endian |
-//! | 5 | number that is a safe integer | zigzag varint |
+//! | 5 | number that is an `i32` (and not -0) | zigzag varint |
 //! | 6 | string | length, UTF-8 |
 //! | 7 8 | `BigInt`, not negative / negative | varint of the magnitude |
 //! | 9 | plain object | count, then names (length, UTF-8) and values |
@@ -28,9 +28,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-use crate::heap::{
-    BigInt, ErrorClass, Kind, MAX_DEPTH, MapKey, Obj, Ordered, Props, Repr, Text, is_safe_integer,
-};
+use crate::heap::{BigInt, ErrorClass, Kind, MAX_DEPTH, MapKey, Obj, Ordered, Props, Repr, Text};
 use crate::js_sys::dom_exception;
 use crate::wasm_bindgen::JsValue;
 
@@ -116,10 +114,11 @@ fn write_value(
 }
 
 fn write_number(out: &mut Vec<u8>, n: f64) {
-    if is_safe_integer(n) && !(n == 0.0 && n.is_sign_negative()) {
-        let n = n as i64;
+    // Larger integers (times, above all) would save a byte or two and cost their decoding.
+    let small = n as i32;
+    if f64::from(small).to_bits() == n.to_bits() {
         out.push(tag::INTEGER);
-        write_varint_64(out, ((n << 1) ^ (n >> 63)) as u64);
+        write_varint_64(out, u64::from(((small << 1) ^ (small >> 31)) as u32));
     } else {
         out.push(tag::DOUBLE);
         out.extend_from_slice(&n.to_le_bytes());
@@ -411,8 +410,8 @@ impl<'a> Reader<'a> {
             tag::TRUE => JsValue::TRUE,
             tag::DOUBLE => JsValue::from_f64(self.double()?),
             tag::INTEGER => {
-                let zigzag = self.varint()?;
-                JsValue::from_f64(((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64)) as f64)
+                let zigzag = u32::try_from(self.varint()?).map_err(|_| DecodeError::TooWide)?;
+                JsValue::from((zigzag >> 1) as i32 ^ -((zigzag & 1) as i32))
             }
             tag::STRING => JsValue::from_str(self.text()?),
             tag::BIGINT | tag::NEGATIVE_BIGINT => {
@@ -619,7 +618,7 @@ mod tests {
             103
         );
         // Milliseconds since the epoch, the usual content of a limiter.
-        assert_eq!(to_bytes(&1_700_000_000_123.0.into()).unwrap().len(), 8);
+        assert_eq!(to_bytes(&1_700_000_000_123.0.into()).unwrap().len(), 10);
     }
 
     #[test]

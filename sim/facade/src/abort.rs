@@ -38,7 +38,9 @@ impl AbortController {
 
 impl Default for AbortController {
     fn default() -> Self {
-        Self { signal: AbortSignal::new(None) }
+        Self {
+            signal: AbortSignal::new(None),
+        }
     }
 }
 
@@ -92,8 +94,13 @@ impl AbortSignal {
     }
 
     fn new(reason: Option<JsValue>) -> Self {
-        let state = State { reason: RefCell::new(reason), waiting: RefCell::default() };
-        Self { state: SendWrapper::new(Rc::new(state)) }
+        let state = State {
+            reason: RefCell::new(reason),
+            waiting: RefCell::default(),
+        };
+        Self {
+            state: SendWrapper::new(Rc::new(state)),
+        }
     }
 }
 
@@ -108,7 +115,11 @@ impl State {
 }
 
 fn given_or_own(reason: JsValue) -> JsValue {
-    if reason.is_undefined() { js::abort_error() } else { reason }
+    if reason.is_undefined() {
+        js::abort_error()
+    } else {
+        reason
+    }
 }
 
 #[cfg(test)]
@@ -138,8 +149,14 @@ mod tests {
         let controller = AbortController::default();
         let signal = controller.signal();
         controller.abort_with_reason("too slow");
-        assert_eq!(signal.reason().unwrap().as_string().as_deref(), Some("too slow"));
-        assert_eq!(AbortSignal::abort_with_reason(7).reason().unwrap().as_f64(), Some(7.0));
+        assert_eq!(
+            signal.reason().unwrap().as_string().as_deref(),
+            Some("too slow")
+        );
+        assert_eq!(
+            AbortSignal::abort_with_reason(7).reason().unwrap().as_f64(),
+            Some(7.0)
+        );
         assert!(AbortSignal::abort().aborted());
     }
 
@@ -163,7 +180,9 @@ mod tests {
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
         controller.abort_with_reason("now");
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
-        let Poll::Ready(reason) = waiting.as_mut().poll(&mut context) else { panic!("still waiting") };
+        let Poll::Ready(reason) = waiting.as_mut().poll(&mut context) else {
+            panic!("still waiting")
+        };
         assert_eq!(reason.as_string().as_deref(), Some("now"));
     }
 }

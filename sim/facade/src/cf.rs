@@ -48,7 +48,9 @@ impl Cf {
 
 impl From<Rc<edgeproof_sim::http::Cf>> for Cf {
     fn from(inner: Rc<edgeproof_sim::http::Cf>) -> Self {
-        Self { inner: SendWrapper::new(inner) }
+        Self {
+            inner: SendWrapper::new(inner),
+        }
     }
 }
 

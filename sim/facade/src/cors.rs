@@ -47,13 +47,19 @@ impl Cors {
     }
 
     /// The request headers allowed.
-    pub fn with_allowed_headers<S: Into<String>, V: IntoIterator<Item = S>>(mut self, headers: V) -> Self {
+    pub fn with_allowed_headers<S: Into<String>, V: IntoIterator<Item = S>>(
+        mut self,
+        headers: V,
+    ) -> Self {
         self.allowed_headers = strings(headers);
         self
     }
 
     /// The response headers a script of that origin may read.
-    pub fn with_exposed_headers<S: Into<String>, V: IntoIterator<Item = S>>(mut self, headers: V) -> Self {
+    pub fn with_exposed_headers<S: Into<String>, V: IntoIterator<Item = S>>(
+        mut self,
+        headers: V,
+    ) -> Self {
         self.exposed_headers = strings(headers);
         self
     }
@@ -71,8 +77,16 @@ impl Cors {
         }
         set_list(headers, "Access-Control-Allow-Origin", &self.origins)?;
         set_list(headers, "Access-Control-Allow-Methods", &self.methods)?;
-        set_list(headers, "Access-Control-Allow-Headers", &self.allowed_headers)?;
-        set_list(headers, "Access-Control-Expose-Headers", &self.exposed_headers)
+        set_list(
+            headers,
+            "Access-Control-Allow-Headers",
+            &self.allowed_headers,
+        )?;
+        set_list(
+            headers,
+            "Access-Control-Expose-Headers",
+            &self.exposed_headers,
+        )
     }
 }
 
@@ -111,7 +125,10 @@ mod tests {
             .with_exposed_headers(["RateLimit"])
             .apply_headers(&mut headers)
             .unwrap();
-        let set: Vec<_> = headers.entries().map(|(name, value)| format!("{name}: {value}")).collect();
+        let set: Vec<_> = headers
+            .entries()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
         assert_eq!(
             set,
             [

@@ -9,9 +9,9 @@
 
 use crate::js_sys::{self, Reflect};
 use crate::kv::KvError;
-use worker_native_js::serde_wasm_bindgen;
 use crate::wasm_bindgen::{JsCast, JsValue};
 use strum::IntoStaticStr;
+use worker_native_js::serde_wasm_bindgen;
 
 /// Everything that can go wrong in a Worker.
 #[derive(Debug, IntoStaticStr)]
@@ -75,8 +75,10 @@ pub enum Error {
     },
 }
 
+type Variant = fn(String) -> Error;
+
 /// The codes that have a variant of their own, with that variant.
-const CODED: [(&str, fn(String) -> Error); 5] = [
+const CODED: [(&str, Variant); 5] = [
     ("E_RECIPIENT_SUPPRESSED", Error::EmailRecipientSuppressed),
     ("RCPT_NOT_ALLOWED", Error::EmailRecipientNotAllowed),
     ("E_RATE_LIMIT_EXCEEDED", Error::RateLimitExceeded),
@@ -117,20 +119,31 @@ impl Error {
     fn from_error_object(error: js_sys::Error, causes_left: u32) -> Self {
         let message = String::from(error.message());
         let code = property(&error, "code");
-        if let Some((_, variant)) = code.as_deref().and_then(|code| CODED.iter().find(|(known, _)| *known == code)) {
+        if let Some((_, variant)) = code
+            .as_deref()
+            .and_then(|code| CODED.iter().find(|(known, _)| *known == code))
+        {
             return variant(message);
         }
         let cause = error.cause();
         let cause = (causes_left > 0 && !cause.is_null() && !cause.is_undefined())
             .then(|| Box::new(Self::from_value(cause, causes_left - 1)));
         let name = JsValue::from(error.name()).as_string();
-        Self::UnknownJsError { original: error.into(), name, message, code, cause }
+        Self::UnknownJsError {
+            original: error.into(),
+            name,
+            message,
+            code,
+            cause,
+        }
     }
 }
 
 /// A property of an error object, if it is a string.
 fn property(error: &js_sys::Error, name: &str) -> Option<String> {
-    Reflect::get(error, &JsValue::from_str(name)).ok()?.as_string()
+    Reflect::get(error, &JsValue::from_str(name))
+        .ok()?
+        .as_string()
 }
 
 fn coded(message: &str, code: &str) -> JsValue {
@@ -177,7 +190,12 @@ impl std::fmt::Display for Error {
             | Self::RateLimitExceeded(text)
             | Self::DailyLimitExceeded(text)
             | Self::InternalError(text) => write!(f, "{}: {text}", <&'static str>::from(self)),
-            Self::UnknownJsError { name, message, code, .. } => {
+            Self::UnknownJsError {
+                name,
+                message,
+                code,
+                ..
+            } => {
                 f.write_str(name.as_deref().unwrap_or("Error"))?;
                 if let Some(code) = code {
                     write!(f, " [{code}]")?;
@@ -196,7 +214,9 @@ impl std::error::Error for Error {
             Self::SerdeJsonError(error) => Some(error),
             Self::SerdeWasmBindgenError(error) => Some(error),
             Self::RouteInsertError(error) => Some(error),
-            Self::UnknownJsError { cause: Some(cause), .. } => Some(cause),
+            Self::UnknownJsError {
+                cause: Some(cause), ..
+            } => Some(cause),
             _ => None,
         }
     }
@@ -290,5 +310,118 @@ impl From<&str> for Error {
 impl From<String> for Error {
     fn from(text: String) -> Self {
         Self::RustError(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    fn thrown(message: &str, properties: &[(&str, JsValue)]) -> JsValue {
+        let error = js_sys::TypeError::new(message);
+        for (name, value) in properties {
+            Reflect::set(&error, &JsValue::from_str(name), value).unwrap();
+        }
+        error.into()
+    }
+
+    #[test]
+    fn what_javascript_threw_decides_the_variant() {
+        assert!(
+            matches!(Error::from(JsValue::from_str("text")), Error::JsError(text) if text == "text")
+        );
+        assert!(matches!(
+            Error::from(JsValue::from_f64(7.0)),
+            Error::Internal(_)
+        ));
+        assert_eq!(
+            Error::from(thrown("why", &[])).to_string(),
+            "TypeError: why"
+        );
+        assert_eq!(
+            Error::from(thrown("why", &[("code", "E_X".into())])).to_string(),
+            "TypeError [E_X]: why"
+        );
+        let coded = Error::from(thrown("why", &[("code", "E_RATE_LIMIT_EXCEEDED".into())]));
+        assert!(matches!(coded, Error::RateLimitExceeded(_)));
+        assert_eq!(coded.to_string(), "RateLimitExceeded: why");
+    }
+
+    #[test]
+    fn causes_are_converted_and_a_circle_of_them_ends() {
+        let error = Error::from(thrown("outer", &[("cause", thrown("inner", &[]))]));
+        assert_eq!(error.source().unwrap().to_string(), "TypeError: inner");
+        let circle = thrown("round", &[]);
+        Reflect::set(&circle, &"cause".into(), &circle).unwrap();
+        let error = Error::from(circle.clone());
+        let (mut depth, mut source) = (0, error.source());
+        while let Some(cause) = source {
+            (depth, source) = (depth + 1, cause.source());
+        }
+        assert_eq!(depth, CAUSES_MAX);
+        // A circle of counted references is never freed by itself.
+        Reflect::set(&circle, &"cause".into(), &JsValue::UNDEFINED).unwrap();
+    }
+
+    #[test]
+    fn an_error_keeps_its_original_on_the_way_back() {
+        let original = thrown("why", &[]);
+        assert_eq!(JsValue::from(Error::from(original.clone())), original);
+        assert_eq!(
+            Error::from("text")
+                .to_js_value()
+                .dyn_into::<js_sys::Error>()
+                .unwrap()
+                .message(),
+            "text"
+        );
+        assert_eq!(
+            Error::JsError("text".into())
+                .to_js_value()
+                .as_string()
+                .as_deref(),
+            Some("text")
+        );
+        let coded = Error::from(Error::DailyLimitExceeded("why".into()).to_js_value());
+        assert!(matches!(coded, Error::DailyLimitExceeded(text) if text == "why"));
+    }
+
+    #[test]
+    fn sources_are_named_for_javascript_and_not_repeated_for_rust() {
+        let error = Error::from(serde_json::from_str::<u8>("x").unwrap_err());
+        assert_eq!(error.to_string(), "JSON serialization error");
+        let message = String::from(
+            error
+                .to_js_value()
+                .dyn_into::<js_sys::Error>()
+                .unwrap()
+                .message(),
+        );
+        assert_eq!(
+            message,
+            "JSON serialization error\nCaused by:\n    expected value at line 1 column 1"
+        );
+    }
+
+    #[test]
+    fn each_plain_variant_has_upstreams_text() {
+        for (error, text) in [
+            (Error::BadEncoding, "content-type mismatch"),
+            (Error::BodyUsed, "body has already been read"),
+            (Error::Infallible, "infallible"),
+            (
+                Error::RouteNoDataError,
+                "route has no corresponding shared data",
+            ),
+            (Error::BindingError("X".into()), "no binding found for `X`"),
+            (Error::Json(("no".into(), 500)), "no (status: 500)"),
+            (
+                KvError::InvalidKvStore("X".into()).into(),
+                "invalid kv store: X",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
     }
 }

@@ -34,14 +34,22 @@ impl FormData {
 
     /// The first value of this name, if it is text.
     pub fn get_field(&self, name: &str) -> Option<String> {
-        self.fields.borrow().iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        self.fields
+            .borrow()
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
     }
 
     /// Every value of this name; an empty list when there is none.
     pub fn get_all(&self, name: &str) -> Option<Vec<FormEntry>> {
         let fields = self.fields.borrow();
         let values = fields.iter().filter(|(known, _)| known == name);
-        Some(values.map(|(_, value)| FormEntry::Field(value.clone())).collect())
+        Some(
+            values
+                .map(|(_, value)| FormEntry::Field(value.clone()))
+                .collect(),
+        )
     }
 
     /// Whether there is a field of this name.
@@ -54,7 +62,9 @@ impl FormData {
     /// # Errors
     /// Never; the type is upstream's.
     pub fn append(&self, name: &str, value: &str) -> Result<()> {
-        self.fields.borrow_mut().push((name.to_owned(), value.to_owned()));
+        self.fields
+            .borrow_mut()
+            .push((name.to_owned(), value.to_owned()));
         Ok(())
     }
 
@@ -88,7 +98,9 @@ impl FormData {
     /// # Errors
     /// For a multipart body.
     pub(crate) fn parse(content_type: Option<&str>, body: &[u8]) -> Result<Option<Self>> {
-        let Some(content_type) = content_type else { return Ok(None) };
+        let Some(content_type) = content_type else {
+            return Ok(None);
+        };
         let mut parts = content_type.split(';').map(str::trim);
         let essence = parts.next().unwrap_or_default();
         if essence.eq_ignore_ascii_case("multipart/form-data") {
@@ -96,14 +108,20 @@ impl FormData {
         }
         let charset = parts.find_map(|parameter| {
             let (name, value) = parameter.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"').to_ascii_lowercase())
+            name.trim()
+                .eq_ignore_ascii_case("charset")
+                .then(|| value.trim().trim_matches('"').to_ascii_lowercase())
         });
-        let utf_8 = charset.is_none_or(|charset| ["utf-8", "utf8", "unicode-1-1-utf-8"].contains(&charset.as_str()));
+        let utf_8 = charset.is_none_or(|charset| {
+            ["utf-8", "utf8", "unicode-1-1-utf-8"].contains(&charset.as_str())
+        });
         if !utf_8 || !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Ok(None);
         }
         let fields = url::form_urlencoded::parse(body).into_owned().collect();
-        Ok(Some(Self { fields: RefCell::new(fields) }))
+        Ok(Some(Self {
+            fields: RefCell::new(fields),
+        }))
     }
 }
 
@@ -117,7 +135,10 @@ pub struct File {
 impl File {
     /// A file of these bytes, without a type.
     pub fn new(data: impl AsRef<[u8]>, name: &str) -> Self {
-        Self { name: name.to_owned(), bytes: data.as_ref().to_vec() }
+        Self {
+            name: name.to_owned(),
+            bytes: data.as_ref().to_vec(),
+        }
     }
 
     /// Its name.
@@ -153,12 +174,22 @@ mod tests {
 
     fn all(form: &FormData, name: &str) -> Vec<String> {
         let values = form.get_all(name).unwrap().into_iter();
-        values.map(|value| if let FormEntry::Field(text) = value { text } else { unreachable!() }).collect()
+        values
+            .map(|value| {
+                if let FormEntry::Field(text) = value {
+                    text
+                } else {
+                    unreachable!()
+                }
+            })
+            .collect()
     }
 
     #[test]
     fn a_url_encoded_form_is_read_in_order() {
-        let form = FormData::parse(URL_ENCODED, b"a=1&b=x+y%21&a=2").unwrap().unwrap();
+        let form = FormData::parse(URL_ENCODED, b"a=1&b=x+y%21&a=2")
+            .unwrap()
+            .unwrap();
         assert_eq!(all(&form, "a"), ["1", "2"]);
         assert_eq!(form.get_field("b").as_deref(), Some("x y!"));
         assert!(!form.has("c"));
@@ -167,10 +198,15 @@ mod tests {
 
     #[test]
     fn set_keeps_the_place_of_the_first_and_delete_removes_all() {
-        let form = FormData::parse(URL_ENCODED, b"a=1&b=2&a=3").unwrap().unwrap();
+        let form = FormData::parse(URL_ENCODED, b"a=1&b=2&a=3")
+            .unwrap()
+            .unwrap();
         form.set("a", "4").unwrap();
         form.append("b", "5").unwrap();
-        assert_eq!(*form.fields.borrow(), [("a", "4"), ("b", "2"), ("b", "5")].map(|(n, v)| (n.to_owned(), v.to_owned())));
+        assert_eq!(
+            *form.fields.borrow(),
+            [("a", "4"), ("b", "2"), ("b", "5")].map(|(n, v)| (n.to_owned(), v.to_owned()))
+        );
         form.delete("b");
         form.set("c", "6").unwrap();
         assert_eq!(form.get_field("c").as_deref(), Some("6"));
@@ -179,8 +215,15 @@ mod tests {
 
     #[test]
     fn other_content_types_are_refused() {
-        for refused in [None, Some("application/json"), Some("application/x-www-form-urlencoded;charset=latin1")] {
-            assert!(FormData::parse(refused, b"a=1").unwrap().is_none(), "{refused:?}");
+        for refused in [
+            None,
+            Some("application/json"),
+            Some("application/x-www-form-urlencoded;charset=latin1"),
+        ] {
+            assert!(
+                FormData::parse(refused, b"a=1").unwrap().is_none(),
+                "{refused:?}"
+            );
         }
         assert!(FormData::parse(Some("multipart/form-data; boundary=x"), b"").is_err());
     }
@@ -188,7 +231,10 @@ mod tests {
     #[test]
     fn a_file_knows_its_name_and_bytes() {
         let file = File::new(b"abc", "a.txt");
-        assert_eq!((file.name().as_str(), file.size(), file.type_().as_str()), ("a.txt", 3, ""));
+        assert_eq!(
+            (file.name().as_str(), file.size(), file.type_().as_str()),
+            ("a.txt", 3, "")
+        );
         assert_eq!(file.bytes().now_or_never().unwrap().unwrap(), b"abc");
     }
 }

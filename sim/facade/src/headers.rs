@@ -36,8 +36,12 @@ impl Headers {
     pub fn get(&self, name: &str) -> Result<Option<String>> {
         let map = self.lock();
         let mut values = map.get_all(name).iter();
-        let Some(first) = values.next() else { return valid_name(name).map(|()| None) };
-        Ok(Some(values.fold(text(first), |joined, value| joined + ", " + &text(value))))
+        let Some(first) = values.next() else {
+            return valid_name(name).map(|()| None);
+        };
+        Ok(Some(values.fold(text(first), |joined, value| {
+            joined + ", " + &text(value)
+        })))
     }
 
     /// Whether there are no headers.
@@ -63,7 +67,10 @@ impl Headers {
     /// When name or value cannot stand in a header, or the list is immutable.
     pub fn append(&self, name: &str, value: &str) -> Result<()> {
         let (name, value) = self.checked(name, value)?;
-        self.lock().try_append(name, value).map(drop).map_err(too_many)
+        self.lock()
+            .try_append(name, value)
+            .map(drop)
+            .map_err(too_many)
     }
 
     /// Sets the only value of a name.
@@ -72,7 +79,10 @@ impl Headers {
     /// When name or value cannot stand in a header, or the list is immutable.
     pub fn set(&self, name: &str, value: &str) -> Result<()> {
         let (name, value) = self.checked(name, value)?;
-        self.lock().try_insert(name, value).map(drop).map_err(too_many)
+        self.lock()
+            .try_insert(name, value)
+            .map(drop)
+            .map_err(too_many)
     }
 
     /// Removes every value of a name; there need not be one.
@@ -119,17 +129,25 @@ impl Headers {
 
     /// Headers that may be changed, around a map that came over the wire.
     pub(crate) fn from_map(map: HeaderMap) -> Self {
-        Self { map: Mutex::new(map), immutable: false }
+        Self {
+            map: Mutex::new(map),
+            immutable: false,
+        }
     }
 
     /// The same, but not to be changed: those of a message the Worker received.
     pub(crate) fn immutable(map: HeaderMap) -> Self {
-        Self { map: Mutex::new(map), immutable: true }
+        Self {
+            map: Mutex::new(map),
+            immutable: true,
+        }
     }
 
     /// The map as it is, values apart and untouched.
     pub(crate) fn into_map(self) -> HeaderMap {
-        self.map.into_inner().expect("no code that can panic runs under this lock")
+        self.map
+            .into_inner()
+            .expect("no code that can panic runs under this lock")
     }
 
     /// A copy of the map as it is.
@@ -139,7 +157,10 @@ impl Headers {
 
     /// A copy that is as immutable as this list: `Request.clone()`.
     pub(crate) fn clone_guarded(&self) -> Self {
-        Self { map: Mutex::new(self.to_map()), immutable: self.immutable }
+        Self {
+            map: Mutex::new(self.to_map()),
+            immutable: self.immutable,
+        }
     }
 
     /// `set` for a name and value known to be good; costs no check and, with `&mut`, no lock.
@@ -148,12 +169,19 @@ impl Headers {
     /// When the list is immutable.
     pub(crate) fn set_static(&mut self, name: HeaderName, value: &'static str) -> Result<()> {
         self.check_guard()?;
-        let map = self.map.get_mut().expect("no code that can panic runs under this lock");
-        map.try_insert(name, HeaderValue::from_static(value)).map(drop).map_err(too_many)
+        let map = self
+            .map
+            .get_mut()
+            .expect("no code that can panic runs under this lock");
+        map.try_insert(name, HeaderValue::from_static(value))
+            .map(drop)
+            .map_err(too_many)
     }
 
     fn lock(&self) -> MutexGuard<'_, HeaderMap> {
-        self.map.lock().expect("no code that can panic runs under this lock")
+        self.map
+            .lock()
+            .expect("no code that can panic runs under this lock")
     }
 
     fn check_guard(&self) -> Result<()> {
@@ -167,8 +195,8 @@ impl Headers {
         // In this order the platform checks too, so the first fault is the one reported.
         self.check_guard()?;
         let value = value.trim_matches([' ', '\t', '\r', '\n']);
-        let value =
-            HeaderValue::from_bytes(value.as_bytes()).map_err(|_| js::type_error("Invalid header value."))?;
+        let value = HeaderValue::from_bytes(value.as_bytes())
+            .map_err(|_| js::type_error("Invalid header value."))?;
         Ok((parse_name(name)?, value))
     }
 
@@ -269,7 +297,10 @@ impl<T: AsRef<str>> FromIterator<(T, T)> for Headers {
 impl<'a, T: AsRef<str>> FromIterator<&'a (T, T)> for Headers {
     /// Entries that cannot stand in a header are left out, as upstream does.
     fn from_iter<U: IntoIterator<Item = &'a (T, T)>>(entries: U) -> Self {
-        entries.into_iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect()
+        entries
+            .into_iter()
+            .map(|(name, value)| (name.as_ref(), value.as_ref()))
+            .collect()
     }
 }
 
@@ -285,7 +316,10 @@ impl From<HeaderMap> for Headers {
     /// # Panics
     /// When a value is not visible ASCII, as upstream does.
     fn from(map: HeaderMap) -> Self {
-        assert!(map.values().all(|value| value.to_str().is_ok()), "a header value is not visible ASCII");
+        assert!(
+            map.values().all(|value| value.to_str().is_ok()),
+            "a header value is not visible ASCII"
+        );
         Self::from_map(map)
     }
 }
@@ -298,7 +332,8 @@ impl From<&Headers> for HeaderMap {
     fn from(headers: &Headers) -> Self {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).expect("a name that was in a header list");
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).expect("a name that was in a header list");
             let value = HeaderValue::from_str(&value).expect("a header value is visible ASCII");
             map.insert(name, value);
         }
@@ -318,7 +353,10 @@ mod tests {
     use super::*;
 
     fn entries(headers: &Headers) -> Vec<String> {
-        headers.entries().map(|(name, value)| format!("{name}={value}")).collect()
+        headers
+            .entries()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
     }
 
     #[test]
@@ -328,7 +366,10 @@ mod tests {
         headers.set("Content-Type", "a/b").unwrap();
         headers.set("x-A", "1").unwrap();
         assert_eq!(entries(&headers), ["content-type=a/b", "x-a=1", "x-b=2"]);
-        assert_eq!(headers.keys().collect::<Vec<_>>(), ["content-type", "x-a", "x-b"]);
+        assert_eq!(
+            headers.keys().collect::<Vec<_>>(),
+            ["content-type", "x-a", "x-b"]
+        );
         assert_eq!(headers.values().collect::<Vec<_>>(), ["a/b", "1", "2"]);
     }
 
@@ -339,7 +380,10 @@ mod tests {
             headers.append("Set-Cookie", value).unwrap();
             headers.append("Vary", value).unwrap();
         }
-        assert_eq!(entries(&headers), ["set-cookie=a=1", "set-cookie=b=2", "vary=a=1, b=2"]);
+        assert_eq!(
+            entries(&headers),
+            ["set-cookie=a=1", "set-cookie=b=2", "vary=a=1, b=2"]
+        );
         assert_eq!(headers.get("vary").unwrap().as_deref(), Some("a=1, b=2"));
         assert_eq!(headers.get_all("set-cookie").unwrap(), ["a=1", "b=2"]);
     }
@@ -378,14 +422,21 @@ mod tests {
 
     #[test]
     fn received_headers_are_immutable_and_a_clone_is_not() {
-        let headers = Headers::immutable([(SET_COOKIE, HeaderValue::from_static("a"))].into_iter().collect());
+        let headers = Headers::immutable(
+            [(SET_COOKIE, HeaderValue::from_static("a"))]
+                .into_iter()
+                .collect(),
+        );
         for error in [
             headers.set("a", "1").unwrap_err(),
             headers.append("a", "1").unwrap_err(),
             headers.delete("set-cookie").unwrap_err(),
             headers.clone_guarded().set("a", "1").unwrap_err(),
         ] {
-            assert_eq!(error.to_string(), "TypeError: Can't modify immutable headers.");
+            assert_eq!(
+                error.to_string(),
+                "TypeError: Can't modify immutable headers."
+            );
         }
         headers.clone().set("a", "1").unwrap();
         assert!(!headers.has("a").unwrap());
@@ -406,7 +457,8 @@ mod tests {
 
     #[test]
     fn a_header_map_survives_the_way_there_and_back() {
-        let map: HeaderMap = HeaderMap::from(&Headers::from_iter([("b", "1"), ("B", "2"), ("a", "3")]));
+        let map: HeaderMap =
+            HeaderMap::from(&Headers::from_iter([("b", "1"), ("B", "2"), ("a", "3")]));
         assert_eq!(entries(&Headers::from(map)), ["a=3", "b=1, 2"]);
     }
 }

@@ -61,7 +61,10 @@ impl Method {
 
     /// The method of this name in any case, or `GET`.
     fn named(name: &str) -> Self {
-        NAMES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map_or(Self::Get, |(method, _)| method.clone())
+        NAMES
+            .iter()
+            .find(|(_, known)| known.eq_ignore_ascii_case(name))
+            .map_or(Self::Get, |(method, _)| method.clone())
     }
 
     /// What the Worker sees of a method on the wire.

@@ -16,7 +16,9 @@ use crate::error::Error;
 use crate::js::{self, Body};
 use crate::js_sys::JSON;
 use crate::streams::ReadableStream;
-use crate::{ByteStream, CacheMode, FormData, Headers, Method, RequestInit, RequestRedirect, Result};
+use crate::{
+    ByteStream, CacheMode, FormData, Headers, Method, RequestInit, RequestRedirect, Result,
+};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -66,7 +68,8 @@ impl Request {
     /// # Errors
     /// [`Error::JsError`] when `uri` is not an absolute URL, or the method cannot be sent (`CONNECT`).
     pub fn new(uri: &str, method: Method) -> Result<Self> {
-        Self::build(uri, method).map_err(|_| Error::JsError("invalid URL or method for Request".to_owned()))
+        Self::build(uri, method)
+            .map_err(|_| Error::JsError("invalid URL or method for Request".to_owned()))
     }
 
     /// A request with these options. The headers are copied.
@@ -75,7 +78,8 @@ impl Request {
     /// [`Error::JsError`] when `uri` is not an absolute URL, the method cannot be sent (`CONNECT`), a `GET` or `HEAD` has a body, or
     /// the redirect mode is `error`, which the platform refuses.
     pub fn new_with_init(uri: &str, init: &RequestInit) -> Result<Self> {
-        Self::build_with_init(uri, init).map_err(|_| Error::JsError("invalid URL or options for Request".to_owned()))
+        Self::build_with_init(uri, init)
+            .map_err(|_| Error::JsError("invalid URL or options for Request".to_owned()))
     }
 
     /// The body as JSON.
@@ -95,7 +99,8 @@ impl Request {
     /// # Errors
     /// [`Error::BodyUsed`] when it was read before.
     pub async fn text(&mut self) -> Result<String> {
-        self.consume("failed to get text for body value").map(text_of)
+        self.consume("failed to get text for body value")
+            .map(text_of)
     }
 
     /// The body.
@@ -103,7 +108,8 @@ impl Request {
     /// # Errors
     /// [`Error::BodyUsed`] when it was read before.
     pub async fn bytes(&mut self) -> Result<Vec<u8>> {
-        self.consume("failed to read array buffer from request").map(Vec::from)
+        self.consume("failed to read array buffer from request")
+            .map(Vec::from)
     }
 
     /// The body as a form.
@@ -115,7 +121,8 @@ impl Request {
         let unreadable = "failed to get form data from request";
         let body = self.consume(unreadable)?;
         let content_type = self.headers.get(CONTENT_TYPE.as_str())?;
-        FormData::parse(content_type.as_deref(), &body)?.ok_or_else(|| Error::JsError(unreadable.to_owned()))
+        FormData::parse(content_type.as_deref(), &body)?
+            .ok_or_else(|| Error::JsError(unreadable.to_owned()))
     }
 
     /// The body in pieces.
@@ -130,7 +137,8 @@ impl Request {
             self.body_used = true;
             return Err("no body for request".into());
         }
-        self.consume("failed to read stream from request").map(|body| ReadableStream::from_bytes(body).into())
+        self.consume("failed to read stream from request")
+            .map(|body| ReadableStream::from_bytes(body).into())
     }
 
     /// The headers.
@@ -196,7 +204,9 @@ impl Request {
     pub fn clone(&self) -> Result<Self> {
         if self.body.is_some() && self.is_disturbed() {
             // workerd api/streams/readable.c++, tee(), 2026-08-22; the text ends in a comma there.
-            return Err(js::type_error("This ReadableStream is currently locked to a reader,"));
+            return Err(js::type_error(
+                "This ReadableStream is currently locked to a reader,",
+            ));
         }
         Ok(self.copy(self.headers.clone_guarded(), true))
     }
@@ -214,7 +224,13 @@ impl Request {
 
     /// A request that reached the Worker.
     #[doc(hidden)]
-    pub fn from_parts(method: http::Method, url: Url, headers: HeaderMap, body: Bytes, cf: Option<Cf>) -> Self {
+    pub fn from_parts(
+        method: http::Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Bytes,
+        cf: Option<Cf>,
+    ) -> Self {
         Self {
             method: Method::from_wire(&method),
             wire_method: method,
@@ -295,7 +311,9 @@ impl Request {
             Body::Text(bytes) => (Some(bytes), Some("text/plain;charset=UTF-8")),
         };
         if body.is_some() && matches!(init.method, Method::Get | Method::Head) {
-            return Err(js::type_error("Request with a GET or HEAD method cannot have a body."));
+            return Err(js::type_error(
+                "Request with a GET or HEAD method cannot have a body.",
+            ));
         }
         if let Some(content_type) = content_type
             && !request.headers.has(CONTENT_TYPE.as_str())?
@@ -306,8 +324,11 @@ impl Request {
             return Err(js::type_error("Invalid redirect value"));
         }
         request.body = body;
-        request.options =
-            Options { redirect: init.redirect, cache: init.cache, has_cf_properties: !init.cf.is_default() };
+        request.options = Options {
+            redirect: init.redirect,
+            cache: init.cache,
+            has_cf_properties: !init.cf.is_default(),
+        };
         Ok(request)
     }
 
@@ -333,7 +354,9 @@ impl Request {
 
     fn check_mutable(&self, what: &str) -> Result<()> {
         if self.immutable {
-            return Err(Error::JsError(format!("Cannot get a mutable reference to an immutable {what}.")));
+            return Err(Error::JsError(format!(
+                "Cannot get a mutable reference to an immutable {what}."
+            )));
         }
         Ok(())
     }
@@ -354,7 +377,9 @@ impl Request {
 
     /// Moves the body out of the request.
     fn take_body(&self) -> Result<Bytes> {
-        let Some(body) = &self.body else { return Ok(Bytes::new()) };
+        let Some(body) = &self.body else {
+            return Ok(Bytes::new());
+        };
         if self.disturbed.swap(true, Ordering::Relaxed) {
             return Err(used_body());
         }
@@ -382,7 +407,13 @@ fn text_of(body: Bytes) -> String {
 
 impl From<RawRequest> for Request {
     fn from(raw: RawRequest) -> Self {
-        Self::from_parts(raw.method, raw.url, raw.headers, raw.body, raw.cf.map(Cf::from))
+        Self::from_parts(
+            raw.method,
+            raw.url,
+            raw.headers,
+            raw.body,
+            raw.cf.map(Cf::from),
+        )
     }
 }
 
@@ -392,11 +423,15 @@ pub trait FromRequest: Sized {
     ///
     /// # Errors
     /// When it cannot.
-    fn from_raw(request: RawRequest) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>>;
+    fn from_raw(
+        request: RawRequest,
+    ) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>>;
 }
 
 impl FromRequest for Request {
-    fn from_raw(request: RawRequest) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>> {
+    fn from_raw(
+        request: RawRequest,
+    ) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>> {
         Ok::<_, Error>(request.into())
     }
 }
@@ -409,8 +444,19 @@ mod tests {
 
     fn received(body: &str) -> Request {
         let url = Url::parse("https://a.example/p/q?b=1&c=x%20y#f").unwrap();
-        let headers = [(CONTENT_TYPE, http::HeaderValue::from_static("application/json"))].into_iter().collect();
-        Request::from_parts(http::Method::POST, url, headers, body.to_owned().into(), None)
+        let headers = [(
+            CONTENT_TYPE,
+            http::HeaderValue::from_static("application/json"),
+        )]
+        .into_iter()
+        .collect();
+        Request::from_parts(
+            http::Method::POST,
+            url,
+            headers,
+            body.to_owned().into(),
+            None,
+        )
     }
 
     fn now<T>(future: impl Future<Output = T>) -> T {
@@ -432,10 +478,16 @@ mod tests {
         }
         let request = received("");
         assert_eq!(request.path(), "/p/q");
-        assert_eq!(request.url().unwrap().as_str(), "https://a.example/p/q?b=1&c=x%20y#f");
+        assert_eq!(
+            request.url().unwrap().as_str(),
+            "https://a.example/p/q?b=1&c=x%20y#f"
+        );
         let query: Query = request.query().unwrap();
         assert_eq!((query.b, query.c.as_str()), (1, "x y"));
-        assert_eq!(request.query::<Vec<(u8, u8)>>().unwrap_err().to_string(), "invalid digit found in string");
+        assert_eq!(
+            request.query::<Vec<(u8, u8)>>().unwrap_err().to_string(),
+            "invalid digit found in string"
+        );
         assert!(request.cf().is_none());
     }
 
@@ -450,7 +502,10 @@ mod tests {
             request.clone().unwrap_err().to_string(),
             "TypeError: This ReadableStream is currently locked to a reader,"
         );
-        assert_eq!(request.to_raw().unwrap_err().to_string(), "TypeError: Cannot reconstruct a Request with a used body.");
+        assert_eq!(
+            request.to_raw().unwrap_err().to_string(),
+            "TypeError: Cannot reconstruct a Request with a used body."
+        );
     }
 
     #[test]
@@ -464,7 +519,10 @@ mod tests {
         changed.path_mut().unwrap().push_str("/r");
         assert_eq!(changed.path(), "/p/q/r");
         assert_eq!(now(changed.text()).unwrap(), "text");
-        assert_eq!(now(request.text()).unwrap_err().to_string(), "failed to get text for body value");
+        assert_eq!(
+            now(request.text()).unwrap_err().to_string(),
+            "failed to get text for body value"
+        );
         assert!(!request.headers().has("a").unwrap());
     }
 
@@ -475,8 +533,14 @@ mod tests {
             request.headers_mut().unwrap_err().to_string(),
             "Cannot get a mutable reference to an immutable headers object."
         );
-        assert_eq!(request.path_mut().unwrap_err().to_string(), "Cannot get a mutable reference to an immutable path.");
-        assert_eq!(request.headers().set("a", "b").unwrap_err().to_string(), "TypeError: Can't modify immutable headers.");
+        assert_eq!(
+            request.path_mut().unwrap_err().to_string(),
+            "Cannot get a mutable reference to an immutable path."
+        );
+        assert_eq!(
+            request.headers().set("a", "b").unwrap_err().to_string(),
+            "TypeError: Can't modify immutable headers."
+        );
     }
 
     #[test]
@@ -485,17 +549,42 @@ mod tests {
         struct Row {
             n: u64,
         }
-        assert_eq!(now(received(r#"{"n":1.0}"#).json::<Row>()).unwrap(), Row { n: 1 });
-        assert_eq!(now(received(r#"{"n":1,"n":2}"#).json::<Row>()).unwrap(), Row { n: 2 });
-        assert_eq!(now(received("\u{feff}{\"n\":3}").json::<Row>()).unwrap(), Row { n: 3 });
-        assert_eq!(now(received("9007199254740993").json::<f64>()).unwrap(), 9007199254740992.0);
-        for wrong in [r#"{"n":9007199254740993}"#, r#"{"n":-1}"#, r#"{"n":"1"}"#, "[1]", "{}"] {
+        assert_eq!(
+            now(received(r#"{"n":1.0}"#).json::<Row>()).unwrap(),
+            Row { n: 1 }
+        );
+        assert_eq!(
+            now(received(r#"{"n":1,"n":2}"#).json::<Row>()).unwrap(),
+            Row { n: 2 }
+        );
+        assert_eq!(
+            now(received("\u{feff}{\"n\":3}").json::<Row>()).unwrap(),
+            Row { n: 3 }
+        );
+        assert_eq!(
+            now(received("9007199254740993").json::<f64>()).unwrap(),
+            9007199254740992.0
+        );
+        for wrong in [
+            r#"{"n":9007199254740993}"#,
+            r#"{"n":-1}"#,
+            r#"{"n":"1"}"#,
+            "[1]",
+            "{}",
+        ] {
             let error = now(received(wrong).json::<Row>()).unwrap_err();
-            assert!(matches!(error, Error::UnknownJsError { .. }), "{wrong}: {error:?}");
+            assert!(
+                matches!(error, Error::UnknownJsError { .. }),
+                "{wrong}: {error:?}"
+            );
         }
         for broken in ["", "{", "{\"n\":1}x", "NaN"] {
             let error = now(received(broken).json::<Row>()).unwrap_err();
-            assert_eq!(error.to_string(), "failed to get JSON for body value", "{broken}");
+            assert_eq!(
+                error.to_string(),
+                "failed to get JSON for body value",
+                "{broken}"
+            );
         }
     }
 
@@ -503,7 +592,8 @@ mod tests {
     fn bytes_that_are_not_utf_8_are_replaced() {
         let url = Url::parse("https://a.example/").unwrap();
         let body = Bytes::from_static(b"a\xffb");
-        let mut request = Request::from_parts(http::Method::POST, url, HeaderMap::new(), body, None);
+        let mut request =
+            Request::from_parts(http::Method::POST, url, HeaderMap::new(), body, None);
         assert_eq!(now(request.text()).unwrap(), "a\u{fffd}b");
     }
 
@@ -511,7 +601,10 @@ mod tests {
     fn a_stream_gives_the_whole_body_and_an_empty_one_is_none() {
         let stream = received("text").stream().unwrap();
         assert_eq!(now(stream.try_concat()).unwrap(), b"text");
-        assert_eq!(received("").stream().unwrap_err().to_string(), "no body for request");
+        assert_eq!(
+            received("").stream().unwrap_err().to_string(),
+            "no body for request"
+        );
     }
 
     #[test]
@@ -519,15 +612,28 @@ mod tests {
         let init = |change: fn(&mut RequestInit)| {
             let mut init = RequestInit::new();
             change(&mut init);
-            Request::new_with_init("https://a.example/", &init).map(drop).map_err(|error| error.to_string())
+            Request::new_with_init("https://a.example/", &init)
+                .map(drop)
+                .map_err(|error| error.to_string())
         };
         let refused = Err("invalid URL or options for Request".to_owned());
         assert_eq!(init(|init| drop(init.with_body(Some("x".into())))), refused);
-        assert_eq!(init(|init| drop(init.with_redirect(RequestRedirect::Error))), refused);
-        assert_eq!(init(|init| drop(init.with_method(Method::Connect))), refused);
-        assert_eq!(init(|init| drop(init.with_method(Method::Post).with_body(Some("x".into())))), Ok(()));
         assert_eq!(
-            Request::new("/relative", Method::Get).unwrap_err().to_string(),
+            init(|init| drop(init.with_redirect(RequestRedirect::Error))),
+            refused
+        );
+        assert_eq!(
+            init(|init| drop(init.with_method(Method::Connect))),
+            refused
+        );
+        assert_eq!(
+            init(|init| drop(init.with_method(Method::Post).with_body(Some("x".into())))),
+            Ok(())
+        );
+        assert_eq!(
+            Request::new("/relative", Method::Get)
+                .unwrap_err()
+                .to_string(),
             "invalid URL or method for Request"
         );
     }
@@ -536,7 +642,9 @@ mod tests {
     fn a_body_given_as_text_says_so_unless_the_headers_do() {
         let sent = |body: crate::wasm_bindgen::JsValue, headers: Headers| {
             let mut init = RequestInit::new();
-            init.with_method(Method::Post).with_body(Some(body)).with_headers(headers);
+            init.with_method(Method::Post)
+                .with_body(Some(body))
+                .with_headers(headers);
             let request = Request::new_with_init("https://a.example/", &init).unwrap();
             let content_type = request.headers().get("content-type").unwrap();
             let (.., body) = request.into_parts().unwrap();
@@ -544,9 +652,18 @@ mod tests {
         };
         let own: Headers = [("content-type", "application/json")].into_iter().collect();
         let bytes = crate::js_sys::Uint8Array::from([1_u8, 2].as_slice());
-        assert_eq!(sent("{}".into(), Headers::new()), (Some("text/plain;charset=UTF-8".into()), "{}".into()));
-        assert_eq!(sent("{}".into(), own), (Some("application/json".into()), "{}".into()));
-        assert_eq!(sent(bytes.into(), Headers::new()), (None, Bytes::from_static(&[1, 2])));
+        assert_eq!(
+            sent("{}".into(), Headers::new()),
+            (Some("text/plain;charset=UTF-8".into()), "{}".into())
+        );
+        assert_eq!(
+            sent("{}".into(), own),
+            (Some("application/json".into()), "{}".into())
+        );
+        assert_eq!(
+            sent(bytes.into(), Headers::new()),
+            (None, Bytes::from_static(&[1, 2]))
+        );
         assert_eq!(sent(7.into(), Headers::new()).1, "7");
     }
 
@@ -554,7 +671,8 @@ mod tests {
     fn an_unknown_method_is_a_get_that_is_passed_on_as_it_came() {
         let method = http::Method::from_bytes(b"PROPFIND").unwrap();
         let url = Url::parse("https://a.example/").unwrap();
-        let request = Request::from_parts(method.clone(), url, HeaderMap::new(), Bytes::new(), None);
+        let request =
+            Request::from_parts(method.clone(), url, HeaderMap::new(), Bytes::new(), None);
         assert_eq!(request.method(), Method::Get);
         assert_eq!(request.to_raw().unwrap().method, method);
     }

@@ -158,12 +158,18 @@ impl From<&CfProperties> for JsValue {
         let default = CfProperties::default();
         let object = Object::new();
         let set = |name: &str, value: JsValue| {
-            Reflect::set(&object, &name.into(), &value).expect("a property of a new object can be set");
+            Reflect::set(&object, &name.into(), &value)
+                .expect("a property of a new object can be set");
         };
         let minify = Object::new();
         let minify_config = props.minify.unwrap_or_default();
-        for (name, on) in [("js", minify_config.js), ("html", minify_config.html), ("css", minify_config.css)] {
-            Reflect::set(&minify, &name.into(), &on.into()).expect("a property of a new object can be set");
+        for (name, on) in [
+            ("js", minify_config.js),
+            ("html", minify_config.html),
+            ("css", minify_config.css),
+        ] {
+            Reflect::set(&minify, &name.into(), &on.into())
+                .expect("a property of a new object can be set");
         }
         let ttl_by_status = Object::new();
         // A hash map has no order to rely on.
@@ -173,16 +179,42 @@ impl From<&CfProperties> for JsValue {
             Reflect::set(&ttl_by_status, &status.as_str().into(), &(*seconds).into())
                 .expect("a property of a new object can be set");
         }
-        set("apps", props.apps.or(default.apps).unwrap_or_default().into());
-        set("cacheEverything", props.cache_everything.or(default.cache_everything).unwrap_or_default().into());
-        set("cacheKey", props.cache_key.clone().unwrap_or_default().into());
+        set(
+            "apps",
+            props.apps.or(default.apps).unwrap_or_default().into(),
+        );
+        set(
+            "cacheEverything",
+            props
+                .cache_everything
+                .or(default.cache_everything)
+                .unwrap_or_default()
+                .into(),
+        );
+        set(
+            "cacheKey",
+            props.cache_key.clone().unwrap_or_default().into(),
+        );
         set("cacheTtl", props.cache_ttl.unwrap_or_default().into());
         set("cacheTtlByStatus", ttl_by_status.into());
         set("minify", minify.into());
-        set("mirage", props.mirage.or(default.mirage).unwrap_or_default().into());
+        set(
+            "mirage",
+            props.mirage.or(default.mirage).unwrap_or_default().into(),
+        );
         set("polish", plain(&props.polish.unwrap_or_default()));
-        set("resolveOverride", props.resolve_override.clone().unwrap_or_default().into());
-        set("scrapeShield", props.scrape_shield.or(default.scrape_shield).unwrap_or_default().into());
+        set(
+            "resolveOverride",
+            props.resolve_override.clone().unwrap_or_default().into(),
+        );
+        set(
+            "scrapeShield",
+            props
+                .scrape_shield
+                .or(default.scrape_shield)
+                .unwrap_or_default()
+                .into(),
+        );
         if let Some(image) = &props.image {
             set("image", plain(image));
         }
@@ -542,11 +574,17 @@ mod tests {
             .with_cache(CacheMode::NoStore)
             .with_body(Some("x".into()))
             .with_headers([("a", "b")].into_iter().collect())
-            .with_cf_properties(CfProperties { cache_ttl: Some(60), ..CfProperties::new() });
+            .with_cf_properties(CfProperties {
+                cache_ttl: Some(60),
+                ..CfProperties::new()
+            });
         assert_eq!(init.method, Method::Post);
         assert_eq!(<&str>::from(init.redirect), "manual");
         assert_eq!(init.cache, Some(CacheMode::NoStore));
-        assert_eq!(init.body.as_ref().and_then(JsValue::as_string).as_deref(), Some("x"));
+        assert_eq!(
+            init.body.as_ref().and_then(JsValue::as_string).as_deref(),
+            Some("x")
+        );
         assert_eq!(init.headers.get("a").unwrap().as_deref(), Some("b"));
         assert!(!init.cf.is_default());
         assert!(RequestInit::new().cf.is_default());

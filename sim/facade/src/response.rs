@@ -150,9 +150,13 @@ impl Response {
                 "{status_code} is not a redirect status code. It must be one of: 301, 302, 303, 307, or 308."
             )));
         }
-        let location = HeaderValue::from_str(url.as_str()).expect("a serialized URL is visible ASCII");
+        let location =
+            HeaderValue::from_str(url.as_str()).expect("a serialized URL is visible ASCII");
         let headers = Headers::immutable([(LOCATION, location)].into_iter().collect());
-        Ok(ResponseBuilder::new().with_headers(headers).with_status(status_code).empty())
+        Ok(ResponseBuilder::new()
+            .with_headers(headers)
+            .with_status(status_code)
+            .empty())
     }
 
     /// The status.
@@ -248,8 +252,12 @@ impl Response {
     /// # Errors
     /// [`Error::SerdeWasmBindgenError`] when it has another shape than `T`.
     pub fn cf<T: DeserializeOwned>(&self) -> Result<Option<T>> {
-        let Some(cf) = &self.init.cf else { return Ok(None) };
-        serde_wasm_bindgen::from_value(cf.clone().into()).map(Some).map_err(Error::SerdeWasmBindgenError)
+        let Some(cf) = &self.init.cf else {
+            return Ok(None);
+        };
+        serde_wasm_bindgen::from_value(cf.clone().into())
+            .map(Some)
+            .map_err(Error::SerdeWasmBindgenError)
     }
 
     /// Sets the response's `cf` object, which has no effect of its own.
@@ -290,9 +298,16 @@ impl Response {
             ResponseBody::Body(bytes) => Some(Bytes::copy_from_slice(bytes)),
             ResponseBody::Stream(stream) => Some(stream.peek()?),
         };
-        let stream = || bytes.clone().map_or(ResponseBody::Empty, |bytes| ResponseBody::Stream(ReadableStream::from_bytes(bytes)));
+        let stream = || {
+            bytes.clone().map_or(ResponseBody::Empty, |bytes| {
+                ResponseBody::Stream(ReadableStream::from_bytes(bytes))
+            })
+        };
         self.body = stream();
-        Ok(Self { body: stream(), init: self.init.clone() })
+        Ok(Self {
+            body: stream(),
+            init: self.init.clone(),
+        })
     }
 
     /// The response as it leaves the Worker. Ready at once unless the body is a stream the Worker makes.
@@ -319,7 +334,11 @@ impl Response {
         } else {
             ResponseBody::Stream(ReadableStream::from_bytes(body))
         };
-        let init = ResponseBuilder { status_code: status, headers: Headers::immutable(headers), ..ResponseBuilder::new() };
+        let init = ResponseBuilder {
+            status_code: status,
+            headers: Headers::immutable(headers),
+            ..ResponseBuilder::new()
+        };
         Self { body, init }
     }
 }
@@ -346,7 +365,9 @@ fn check_status(status: u16, body: &ResponseBody) -> Result<()> {
         ResponseBody::Stream(_) => true,
     };
     if has_body && is_null_body_status(status) {
-        return Err(js::type_error("Response with null body status (101, 204, 205, or 304) cannot have a body."));
+        return Err(js::type_error(
+            "Response with null body status (101, 204, 205, or 304) cannot have a body.",
+        ));
     }
     Ok(())
 }
@@ -364,7 +385,12 @@ impl ResponseBuilder {
     /// Status 200, no headers.
     #[allow(clippy::new_without_default, reason = "upstream has no Default either")]
     pub fn new() -> Self {
-        Self { status_code: 200, headers: Headers::new(), encode_body: EncodeBody::default(), cf: None }
+        Self {
+            status_code: 200,
+            headers: Headers::new(),
+            encode_body: EncodeBody::default(),
+            cf: None,
+        }
     }
 
     /// Sets the status. Outside 200 to 599 the response fails when it leaves the Worker.
@@ -443,7 +469,10 @@ impl ResponseBuilder {
     /// [`Error::Json`] when `value` cannot be written as JSON; when the headers are immutable.
     pub fn from_json<B: Serialize>(self, value: &B) -> Result<Response> {
         let Ok(json) = serde_json::to_vec(value) else {
-            return Err(Error::Json(("Failed to encode data to json".to_owned(), 500)));
+            return Err(Error::Json((
+                "Failed to encode data to json".to_owned(),
+                500,
+            )));
         };
         self.typed("application/json", json)
     }
@@ -453,7 +482,10 @@ impl ResponseBuilder {
     /// # Errors
     /// When the headers are immutable.
     pub fn from_html(self, html: impl AsRef<str>) -> Result<Response> {
-        self.typed("text/html; charset=utf-8", html.as_ref().as_bytes().to_vec())
+        self.typed(
+            "text/html; charset=utf-8",
+            html.as_ref().as_bytes().to_vec(),
+        )
     }
 
     /// Bytes, with `Content-Type: application/octet-stream`.
@@ -475,7 +507,9 @@ impl ResponseBuilder {
         S::Error: Into<Error>,
     {
         // Upstream hands an error to JavaScript as its text.
-        let pieces = stream.map_ok(Into::into).map_err(|error| JsValue::from(error.into().to_string()));
+        let pieces = stream
+            .map_ok(Into::into)
+            .map_err(|error| JsValue::from(error.into().to_string()));
         Ok(self.stream(ReadableStream::from_stream(pieces)))
     }
 
@@ -531,7 +565,13 @@ mod tests {
 
     fn sent(response: Result<Response>) -> (u16, Option<String>, Bytes) {
         let (status, headers, body) = now(response.unwrap().into_parts_native()).unwrap();
-        (status, headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap().to_owned()), body)
+        (
+            status,
+            headers
+                .get(CONTENT_TYPE)
+                .map(|value| value.to_str().unwrap().to_owned()),
+            body,
+        )
     }
 
     fn received(body: &'static str) -> Response {
@@ -544,21 +584,53 @@ mod tests {
 
     #[test]
     fn each_constructor_has_its_content_type() {
-        let typed = |content_type: &str, body: &'static str| (200, Some(content_type.to_owned()), Bytes::from_static(body.as_bytes()));
-        assert_eq!(sent(Response::ok("t")), typed("text/plain; charset=utf-8", "t"));
-        assert_eq!(sent(Response::from_html("t")), typed("text/html; charset=utf-8", "t"));
-        assert_eq!(sent(Response::from_json(&json!({"a": 1}))), typed("application/json", "{\"a\":1}"));
-        assert_eq!(sent(Response::from_bytes(b"t".to_vec())), typed("application/octet-stream", "t"));
-        assert_eq!(sent(Response::error("t", 404)), (404, None, Bytes::from_static(b"t")));
+        let typed = |content_type: &str, body: &'static str| {
+            (
+                200,
+                Some(content_type.to_owned()),
+                Bytes::from_static(body.as_bytes()),
+            )
+        };
+        assert_eq!(
+            sent(Response::ok("t")),
+            typed("text/plain; charset=utf-8", "t")
+        );
+        assert_eq!(
+            sent(Response::from_html("t")),
+            typed("text/html; charset=utf-8", "t")
+        );
+        assert_eq!(
+            sent(Response::from_json(&json!({"a": 1}))),
+            typed("application/json", "{\"a\":1}")
+        );
+        assert_eq!(
+            sent(Response::from_bytes(b"t".to_vec())),
+            typed("application/octet-stream", "t")
+        );
+        assert_eq!(
+            sent(Response::error("t", 404)),
+            (404, None, Bytes::from_static(b"t"))
+        );
         assert_eq!(sent(Response::empty()), (200, None, Bytes::new()));
-        assert_eq!(sent(Response::from_stream(stream::iter([Ok::<_, Error>(b"a".to_vec()), Ok(b"b".to_vec())]))).2, "ab");
+        assert_eq!(
+            sent(Response::from_stream(stream::iter([
+                Ok::<_, Error>(b"a".to_vec()),
+                Ok(b"b".to_vec())
+            ])))
+            .2,
+            "ab"
+        );
     }
 
     #[test]
     fn a_response_can_be_changed_before_it_is_sent() {
-        let response = Response::ok("t").unwrap().with_status(201).with_headers([("a", "b")].into_iter().collect());
+        let response = Response::ok("t")
+            .unwrap()
+            .with_status(201)
+            .with_headers([("a", "b")].into_iter().collect());
         let cors = Cors::new().with_origins(["https://a.example"]);
-        let (status, headers, _) = now(response.with_cors(&cors).unwrap().into_parts_native()).unwrap();
+        let (status, headers, _) =
+            now(response.with_cors(&cors).unwrap().into_parts_native()).unwrap();
         assert_eq!(status, 201);
         let mut names: Vec<_> = headers.keys().map(http::HeaderName::as_str).collect();
         names.sort_unstable();
@@ -569,7 +641,10 @@ mod tests {
     fn an_error_needs_a_status_of_an_error() {
         for status in [200, 399, 600] {
             let error = Response::error("t", status).unwrap_err().to_string();
-            assert!(error.contains("error status codes must be in the 400-599 range!"), "{error}");
+            assert!(
+                error.contains("error status codes must be in the 400-599 range!"),
+                "{error}"
+            );
         }
     }
 
@@ -585,7 +660,10 @@ mod tests {
             refusal(Response::ok("t").unwrap().with_status(204)),
             "TypeError: Response with null body status (101, 204, 205, or 304) cannot have a body."
         );
-        assert_eq!(sent(Response::ok("").map(|response| response.with_status(204))).0, 204);
+        assert_eq!(
+            sent(Response::ok("").map(|response| response.with_status(204))).0,
+            204
+        );
     }
 
     #[test]
@@ -593,11 +671,16 @@ mod tests {
         let url = url::Url::parse("https://a.example/x").unwrap();
         let response = Response::redirect(url.clone()).unwrap();
         assert_eq!(response.status_code(), 302);
-        assert_eq!(response.headers().get("location").unwrap().as_deref(), Some("https://a.example/x"));
+        assert_eq!(
+            response.headers().get("location").unwrap().as_deref(),
+            Some("https://a.example/x")
+        );
         assert!(response.headers().set("a", "b").is_err());
         assert!(Response::redirect_with_status(url.clone(), 200).is_err());
         assert_eq!(
-            Response::redirect_with_status(url, 304).unwrap_err().to_string(),
+            Response::redirect_with_status(url, 304)
+                .unwrap_err()
+                .to_string(),
             "RangeError: 304 is not a redirect status code. It must be one of: 301, 302, 303, 307, or 308."
         );
     }
@@ -605,7 +688,10 @@ mod tests {
     #[test]
     fn a_received_body_is_read_once_and_its_headers_cannot_be_changed() {
         let mut response = received("{\"a\":1}");
-        assert_eq!(now(response.json::<serde_json::Value>()).unwrap(), json!({"a": 1}));
+        assert_eq!(
+            now(response.json::<serde_json::Value>()).unwrap(),
+            json!({"a": 1})
+        );
         assert_eq!(now(response.text()).unwrap(), "");
         assert!(response.headers_mut().set("a", "b").is_err());
         assert!(refusal(response).starts_with("TypeError: This ReadableStream is disturbed"));
@@ -617,7 +703,10 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(now(response.text()).unwrap(), "t");
         }
-        assert_eq!(response.stream().unwrap_err().to_string(), "body is not streamable");
+        assert_eq!(
+            response.stream().unwrap_err().to_string(),
+            "body is not streamable"
+        );
         assert!(now(Response::from_bytes(vec![0xff]).unwrap().text()).is_err());
     }
 
@@ -633,9 +722,21 @@ mod tests {
 
     #[test]
     fn cf_goes_there_and_back() {
-        let response = Response::empty().unwrap().with_cf(Some(json!({"a": 1}))).unwrap();
-        assert_eq!(response.cf::<serde_json::Value>().unwrap(), Some(json!({"a": 1})));
-        assert_eq!(response.with_cf(None::<()>).unwrap().cf::<()>().unwrap(), None);
-        assert_eq!(Response::builder().with_cf(1).unwrap_err().to_string(), "cf must be an object");
+        let response = Response::empty()
+            .unwrap()
+            .with_cf(Some(json!({"a": 1})))
+            .unwrap();
+        assert_eq!(
+            response.cf::<serde_json::Value>().unwrap(),
+            Some(json!({"a": 1}))
+        );
+        assert_eq!(
+            response.with_cf(None::<()>).unwrap().cf::<()>().unwrap(),
+            None
+        );
+        assert_eq!(
+            Response::builder().with_cf(1).unwrap_err().to_string(),
+            "cf must be an object"
+        );
     }
 }

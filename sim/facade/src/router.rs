@@ -17,7 +17,8 @@ use std::future::Future;
 use std::rc::Rc;
 
 type HandlerFn<D> = fn(Request, RouteContext<D>) -> Result<Response>;
-type AsyncHandlerFn<'a, D> = Rc<dyn 'a + Fn(Request, RouteContext<D>) -> LocalBoxFuture<'a, Result<Response>>>;
+type AsyncHandlerFn<'a, D> =
+    Rc<dyn 'a + Fn(Request, RouteContext<D>) -> LocalBoxFuture<'a, Result<Response>>>;
 type Routes<'a, D> = matchit::Router<Handler<'a, D>>;
 
 enum Handler<'a, D> {
@@ -39,7 +40,9 @@ impl<'a, D: 'a> Handler<'a, D> {
     where
         T: Future<Output = Result<Response>> + 'a,
     {
-        Self::Async(Rc::new(move |request, context| Box::pin(handler(request, context))))
+        Self::Async(Rc::new(move |request, context| {
+            Box::pin(handler(request, context))
+        }))
     }
 
     async fn call(&self, request: Request, context: RouteContext<D>) -> Result<Response> {
@@ -56,7 +59,12 @@ pub struct RouteParams(Vec<(String, String)>);
 
 impl From<Params<'_, '_>> for RouteParams {
     fn from(params: Params<'_, '_>) -> Self {
-        Self(params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        Self(
+            params
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        )
     }
 }
 
@@ -73,7 +81,11 @@ pub struct RouteContext<D> {
 impl<D> RouteContext<D> {
     /// A parameter of the path.
     pub fn param(&self, key: &str) -> Option<&String> {
-        self.params.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.params
+            .0
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
     }
 
     /// A secret.
@@ -180,7 +192,11 @@ verbs! {
 impl<'a, D: 'a> Router<'a, D> {
     /// A router whose handlers get `data`.
     pub fn with_data(data: D) -> Self {
-        Self { by_method: std::array::from_fn(|_| None), otherwise: None, data }
+        Self {
+            by_method: std::array::from_fn(|_| None),
+            otherwise: None,
+            data,
+        }
     }
 
     /// Registers a handler for [`Method::Report`].
@@ -203,7 +219,11 @@ impl<'a, D: 'a> Router<'a, D> {
     ///
     /// # Panics
     /// When the pattern is not valid or collides with another.
-    pub fn on_async<T>(self, pattern: &str, func: impl Fn(Request, RouteContext<D>) -> T + 'a) -> Self
+    pub fn on_async<T>(
+        self,
+        pattern: &str,
+        func: impl Fn(Request, RouteContext<D>) -> T + 'a,
+    ) -> Self
     where
         T: Future<Output = Result<Response>> + 'a,
     {
@@ -222,7 +242,11 @@ impl<'a, D: 'a> Router<'a, D> {
     ///
     /// # Panics
     /// When the pattern is not valid or collides with another.
-    pub fn or_else_any_method_async<T>(self, pattern: &str, func: impl Fn(Request, RouteContext<D>) -> T + 'a) -> Self
+    pub fn or_else_any_method_async<T>(
+        self,
+        pattern: &str,
+        func: impl Fn(Request, RouteContext<D>) -> T + 'a,
+    ) -> Self
     where
         T: Future<Output = Result<Response>> + 'a,
     {
@@ -234,9 +258,19 @@ impl<'a, D: 'a> Router<'a, D> {
     /// # Errors
     /// What the handler answers.
     pub async fn run(self, req: Request, env: Env) -> Result<Response> {
-        let Self { by_method, otherwise, data } = self;
-        let context = |params: Params<'_, '_>| RouteContext { data, env, params: params.into() };
-        let own = by_method[req.method().index()].as_ref().and_then(|routes| routes.at(req.path_str()).ok());
+        let Self {
+            by_method,
+            otherwise,
+            data,
+        } = self;
+        let context = |params: Params<'_, '_>| RouteContext {
+            data,
+            env,
+            params: params.into(),
+        };
+        let own = by_method[req.method().index()]
+            .as_ref()
+            .and_then(|routes| routes.at(req.path_str()).ok());
         if let Some(Match { value, params }) = own {
             let context = context(params);
             return value.call(req, context).await;
@@ -250,7 +284,10 @@ impl<'a, D: 'a> Router<'a, D> {
         if known {
             return Response::error("Method Not Allowed", 405);
         }
-        if let Some(Match { value, params }) = otherwise.as_ref().and_then(|routes| routes.at(req.path_str()).ok()) {
+        if let Some(Match { value, params }) = otherwise
+            .as_ref()
+            .and_then(|routes| routes.at(req.path_str()).ok())
+        {
             let context = context(params);
             return value.call(req, context).await;
         }
@@ -266,11 +303,17 @@ impl<'a, D: 'a> Router<'a, D> {
     }
 
     fn register_all(self, pattern: &str, handler: &Handler<'a, D>) -> Self {
-        Method::all().into_iter().fold(self, |router, method| router.register(pattern, handler.clone(), method))
+        Method::all().into_iter().fold(self, |router, method| {
+            router.register(pattern, handler.clone(), method)
+        })
     }
 
     fn register_otherwise(mut self, pattern: &str, handler: Handler<'a, D>) -> Self {
-        if let Err(error) = self.otherwise.get_or_insert_default().insert(pattern, handler) {
+        if let Err(error) = self
+            .otherwise
+            .get_or_insert_default()
+            .insert(pattern, handler)
+        {
             panic!("failed to register route for {pattern} pattern: {error}");
         }
         self
@@ -287,16 +330,29 @@ mod tests {
     use url::Url;
 
     /// Status and body of the answer of `router`.
-    fn ask<D>(router: Router<'_, D>, method: http::Method, path: &str) -> (u16, String) {
+    fn ask<'a, D: 'a>(router: Router<'a, D>, method: http::Method, path: &str) -> (u16, String) {
         let url = Url::parse("https://a.example").unwrap().join(path).unwrap();
         let request = Request::from_parts(method, url, HeaderMap::new(), Bytes::new(), None);
-        let response = router.run(request, Env::new()).now_or_never().unwrap().unwrap();
-        let ResponseBody::Body(body) = response.body() else { panic!("no bytes: {response:?}") };
-        (response.status_code(), String::from_utf8(body.clone()).unwrap())
+        let response = router
+            .run(request, Env::new())
+            .now_or_never()
+            .unwrap()
+            .unwrap();
+        let ResponseBody::Body(body) = response.body() else {
+            panic!("no bytes: {response:?}")
+        };
+        (
+            response.status_code(),
+            String::from_utf8(body.clone()).unwrap(),
+        )
     }
 
     fn id<D>(_: Request, context: RouteContext<D>) -> Result<Response> {
-        Response::ok(format!("id {:?}, none {:?}", context.param("id"), context.param("x")))
+        Response::ok(format!(
+            "id {:?}, none {:?}",
+            context.param("id"),
+            context.param("x")
+        ))
     }
 
     fn method_of(request: Request, _: RouteContext<()>) -> Result<Response> {
@@ -305,11 +361,27 @@ mod tests {
 
     #[test]
     fn a_route_is_chosen_by_method_and_path() {
-        let router = || Router::new().get("/user/:id", id).post("/user/:id", method_of);
-        assert_eq!(ask(router(), http::Method::GET, "/user/7?a=b"), (200, "id Some(\"7\"), none None".into()));
-        assert_eq!(ask(router(), http::Method::POST, "/user/7"), (200, "POST".into()));
-        assert_eq!(ask(router(), http::Method::PUT, "/user/7"), (405, "Method Not Allowed".into()));
-        assert_eq!(ask(router(), http::Method::GET, "/user"), (404, "Not Found".into()));
+        let router = || {
+            Router::new()
+                .get("/user/:id", id)
+                .post("/user/:id", method_of)
+        };
+        assert_eq!(
+            ask(router(), http::Method::GET, "/user/7?a=b"),
+            (200, "id Some(\"7\"), none None".into())
+        );
+        assert_eq!(
+            ask(router(), http::Method::POST, "/user/7"),
+            (200, "POST".into())
+        );
+        assert_eq!(
+            ask(router(), http::Method::PUT, "/user/7"),
+            (405, "Method Not Allowed".into())
+        );
+        assert_eq!(
+            ask(router(), http::Method::GET, "/user"),
+            (404, "Not Found".into())
+        );
     }
 
     #[test]
@@ -317,19 +389,44 @@ mod tests {
         let greeting = String::from("hello");
         let router = Router::with_data(5_u8).get_async("/*path", |_, context| {
             let greeting = &greeting;
-            async move { Response::ok(format!("{greeting} {} {}", context.data, context.param("path").unwrap())) }
+            async move {
+                Response::ok(format!(
+                    "{greeting} {} {}",
+                    context.data,
+                    context.param("path").unwrap()
+                ))
+            }
         });
-        assert_eq!(ask(router, http::Method::GET, "/a/b"), (200, "hello 5 a/b".into()));
+        assert_eq!(
+            ask(router, http::Method::GET, "/a/b"),
+            (200, "hello 5 a/b".into())
+        );
     }
 
     #[test]
     fn on_answers_every_method_and_the_fallback_only_unknown_paths() {
-        let router = || Router::new().on("/all", method_of).head("/head", method_of).or_else_any_method("/*any", method_of);
-        assert_eq!(ask(router(), http::Method::TRACE, "/all"), (200, "TRACE".into()));
-        assert_eq!(ask(router(), http::Method::PUT, "/other"), (200, "PUT".into()));
+        let router = || {
+            Router::new()
+                .on("/all", method_of)
+                .head("/head", method_of)
+                .or_else_any_method("/*any", method_of)
+        };
+        assert_eq!(
+            ask(router(), http::Method::TRACE, "/all"),
+            (200, "TRACE".into())
+        );
+        assert_eq!(
+            ask(router(), http::Method::PUT, "/other"),
+            (200, "PUT".into())
+        );
         // Upstream does not count HEAD, OPTIONS and TRACE as knowing a path.
-        assert_eq!(ask(router(), http::Method::GET, "/head"), (200, "GET".into()));
-        let known = Router::new().get("/known", method_of).or_else_any_method("/*any", method_of);
+        assert_eq!(
+            ask(router(), http::Method::GET, "/head"),
+            (200, "GET".into())
+        );
+        let known = Router::new()
+            .get("/known", method_of)
+            .or_else_any_method("/*any", method_of);
         assert_eq!(ask(known, http::Method::PUT, "/known").0, 405);
     }
 

@@ -20,7 +20,9 @@ pub struct SendFuture<F> {
 impl<F> SendFuture<F> {
     /// Wraps a future.
     pub fn new(inner: F) -> Self {
-        Self { inner: send_wrapper::SendWrapper::new(Box::pin(inner)) }
+        Self {
+            inner: send_wrapper::SendWrapper::new(Box::pin(inner)),
+        }
     }
 }
 
@@ -120,7 +122,10 @@ mod tests {
         let mut wrapped = SendWrapper::new(Rc::new(1));
         *wrapped = Rc::new(2);
         assert_eq!(**wrapped.clone(), 2);
-        assert_eq!(format!("{wrapped:?} {wrapped}"), "SendWrapper(2) SendWrapper(2)");
+        assert_eq!(
+            format!("{wrapped:?} {wrapped}"),
+            "SendWrapper(2) SendWrapper(2)"
+        );
         let shared = Rc::new(3);
         assert_eq!(async move { *shared }.into_send().now_or_never(), Some(3));
     }

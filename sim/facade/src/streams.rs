@@ -47,7 +47,9 @@ impl ReadableStream {
     }
 
     /// A stream the Worker makes.
-    pub(crate) fn from_stream(stream: impl Stream<Item = Result<Vec<u8>, JsValue>> + 'static) -> Self {
+    pub(crate) fn from_stream(
+        stream: impl Stream<Item = Result<Vec<u8>, JsValue>> + 'static,
+    ) -> Self {
         Self::new(Source::Live(stream.boxed_local()))
     }
 
@@ -78,20 +80,25 @@ impl ReadableStream {
         match &*self.source.borrow() {
             Source::Whole(bytes) => Ok(bytes.clone()),
             Source::Rest(_) | Source::Taken => Err(disturbed()),
-            Source::Live(_) => {
-                Err("the simulator cannot copy a response whose body is a stream made by the Worker".into())
-            }
+            Source::Live(_) => Err(
+                "the simulator cannot copy a response whose body is a stream made by the Worker"
+                    .into(),
+            ),
         }
     }
 
     fn new(source: Source) -> Self {
-        Self { source: SendWrapper::new(Rc::new(RefCell::new(source))) }
+        Self {
+            source: SendWrapper::new(Rc::new(RefCell::new(source))),
+        }
     }
 }
 
 /// What the platform throws when a stream that was read becomes a body (workerd api/http.c++, 2026-08-22).
 fn disturbed() -> Error {
-    js::type_error("This ReadableStream is disturbed (has already been read from), and cannot be used as a body.")
+    js::type_error(
+        "This ReadableStream is disturbed (has already been read from), and cannot be used as a body.",
+    )
 }
 
 impl fmt::Debug for ReadableStream {
@@ -131,7 +138,9 @@ impl Stream for ByteStream {
                 *source = Source::Rest(rest);
                 Poll::Ready((!piece.is_empty()).then(|| Ok(piece.into())))
             }
-            Source::Live(stream) => stream.poll_next_unpin(context).map(|piece| piece.map(|piece| piece.map_err(Error::from))),
+            Source::Live(stream) => stream
+                .poll_next_unpin(context)
+                .map(|piece| piece.map(|piece| piece.map_err(Error::from))),
             Source::Taken => Poll::Ready(None),
         }
     }
@@ -153,7 +162,11 @@ pub struct FixedLengthStream {
 impl FixedLengthStream {
     /// Counts the bytes of `stream`, which should be `length`.
     pub fn wrap(stream: impl Stream<Item = Result<Vec<u8>>> + 'static, length: u64) -> Self {
-        Self { length_bytes: length, read_bytes: 0, inner: stream.boxed_local() }
+        Self {
+            length_bytes: length,
+            read_bytes: 0,
+            inner: stream.boxed_local(),
+        }
     }
 
     fn wrong_length(&self) -> Error {
@@ -169,14 +182,20 @@ impl Stream for FixedLengthStream {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        this.inner.poll_next_unpin(context).map(|piece| match piece {
-            Some(Ok(piece)) => {
-                this.read_bytes += piece.len() as u64;
-                Some(if this.read_bytes > this.length_bytes { Err(this.wrong_length()) } else { Ok(piece) })
-            }
-            Some(Err(error)) => Some(Err(error)),
-            None => (this.read_bytes != this.length_bytes).then(|| Err(this.wrong_length())),
-        })
+        this.inner
+            .poll_next_unpin(context)
+            .map(|piece| match piece {
+                Some(Ok(piece)) => {
+                    this.read_bytes += piece.len() as u64;
+                    Some(if this.read_bytes > this.length_bytes {
+                        Err(this.wrong_length())
+                    } else {
+                        Ok(piece)
+                    })
+                }
+                Some(Err(error)) => Some(Err(error)),
+                None => (this.read_bytes != this.length_bytes).then(|| Err(this.wrong_length())),
+            })
     }
 }
 
@@ -195,7 +214,12 @@ mod tests {
     use futures_util::{FutureExt, TryStreamExt, stream};
 
     fn read(stream: ReadableStream) -> Vec<usize> {
-        ByteStream::from(stream).map_ok(|piece| piece.len()).try_collect().now_or_never().unwrap().unwrap()
+        ByteStream::from(stream)
+            .map_ok(|piece| piece.len())
+            .try_collect()
+            .now_or_never()
+            .unwrap()
+            .unwrap()
     }
 
     #[test]
@@ -204,28 +228,48 @@ mod tests {
         assert_eq!(read(stream.clone()), [PIECE_BYTES, 1]);
         assert!(read(stream.clone()).is_empty());
         let error = stream.collect().now_or_never().unwrap().unwrap_err();
-        assert!(error.to_string().starts_with("TypeError: This ReadableStream is disturbed"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("TypeError: This ReadableStream is disturbed"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_stream_of_the_workers_own_is_collected_or_fails() {
         let good = ReadableStream::from_stream(stream::iter([Ok(vec![1, 2]), Ok(vec![3])]));
-        assert_eq!(good.collect().now_or_never().unwrap().unwrap(), [1, 2, 3].as_slice());
+        assert_eq!(
+            good.collect().now_or_never().unwrap().unwrap(),
+            [1, 2, 3].as_slice()
+        );
         let bad = ReadableStream::from_stream(stream::iter([Ok(vec![1]), Err("broken".into())]));
-        assert_eq!(bad.collect().now_or_never().unwrap().unwrap_err().to_string(), "broken");
+        assert_eq!(
+            bad.collect()
+                .now_or_never()
+                .unwrap()
+                .unwrap_err()
+                .to_string(),
+            "broken"
+        );
     }
 
     #[test]
     fn a_fixed_length_stream_tells_when_the_length_is_wrong() {
         let run = |length| {
             let pieces = stream::iter([Ok(vec![1, 2]), Ok(vec![3])]);
-            FixedLengthStream::wrap(pieces, length).try_concat().now_or_never().unwrap()
+            FixedLengthStream::wrap(pieces, length)
+                .try_concat()
+                .now_or_never()
+                .unwrap()
         };
         assert_eq!(run(3).unwrap(), [1, 2, 3]);
         for (length, got) in [(2, 3), (4, 3)] {
             assert_eq!(
                 run(length).unwrap_err().to_string(),
-                format!("fixed length stream had different length than expected (expected {length}, got {got})")
+                format!(
+                    "fixed length stream had different length than expected (expected {length}, got {got})"
+                )
             );
         }
     }

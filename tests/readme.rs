@@ -1,1 +1,0 @@
-//! Placeholder while the suites are written.
