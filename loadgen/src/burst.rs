@@ -14,7 +14,6 @@ use crate::expect::{Charge, Expectation};
 use crate::plan::{Auth, Identities, Plan, Template};
 use crate::report::{Report, Subject};
 use crate::secret::{Redactor, Secret, shown_url};
-use crate::target::embedded::EmbeddedError;
 use crate::target::{Measured, embedded, http as http_target};
 use crate::verdict::{Evidence, run_checks, unmeasured, verdict};
 
@@ -69,12 +68,8 @@ pub fn run(
             let options = embedded::Options {
                 env: args.env.clone(),
                 vars: args.var.clone(),
-                timeout,
             };
-            embedded::run(&prepared.plan, &options, progress).map_err(|error| match error {
-                EmbeddedError::Usage(_) => usage(error),
-                EmbeddedError::Absent => Trouble::Unable(miette!("{error}")),
-            })?
+            embedded::run(&prepared.plan, &options, progress).map_err(usage)?
         }
     };
     measured

@@ -65,6 +65,9 @@ pub enum Op {
         key: String,
         /// Size of the value.
         bytes: u64,
+        /// When the value expires, in seconds since the Unix epoch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expiration_seconds: Option<u64>,
     },
     /// `delete` of one KV key.
     KvDelete {

@@ -1,9 +1,11 @@
 //! [`AbortController`] and [`AbortSignal`]: calling off a [`crate::Fetch`].
 //!
-//! A signal is one shared state of its thread: the reason, once there is one, and the tasks waiting for it. `Send` and `Sync` are
-//! upstream's promise; a signal that is used on another thread panics instead of being unsound.
+//! A signal is one shared state of its thread: the reason, once there is one, and the tasks waiting
+//! for it. `Send` and `Sync` are upstream's promise; a signal that is used on another thread panics
+//! instead of being unsound.
 //!
-//! Absent: the `web_sys` object behind a signal, its events, `AbortSignal.timeout` and `any`, which upstream does not wrap either.
+//! Absent: the `web_sys` object behind a signal, its events, `AbortSignal.timeout` and `any`, which
+//! upstream does not wrap either.
 
 use crate::js;
 use crate::wasm_bindgen::JsValue;

@@ -1,8 +1,10 @@
 //! [`Cf`]: what the platform tells of the client, as `request.cf`.
 //!
-//! The simulator attaches clients to PoPs and knows which one, its city and the HTTP version. Its clients are no bots and ask for no
-//! priority. Everything else the platform knows (country, network, TLS, time zone, certificates…) is not simulated, and those
-//! calls are absent: a Worker that decides by them does not compile here, which is better than an answer that is always `None`.
+//! The simulator attaches clients to PoPs and knows which one, its city and the HTTP version. Its
+//! clients are no bots and ask for no priority. Everything else the platform knows (country,
+//! network, TLS, time zone, certificates…) is not simulated, and those calls are absent: a Worker
+//! that decides by them does not compile here, which is better than an answer that is always
+//! `None`.
 
 use send_wrapper::SendWrapper;
 use std::rc::Rc;

@@ -1,7 +1,8 @@
 //! [`Cors`]: response headers for other origins, as workers-rs builds them.
 //!
-//! Lists become one header with the items joined by commas. Upstream does the same for several origins, which no browser accepts:
-//! a Worker that serves more than one origin has to choose the header itself.
+//! Lists become one header with the items joined by commas. Upstream does the same for several
+//! origins, which no browser accepts: a Worker that serves more than one origin has to choose the
+//! header itself.
 
 use crate::{Headers, Method, Result};
 

@@ -1,11 +1,14 @@
-//! [`Error`]: what every call of this API may answer, with the variants, texts and conversions of workers-rs 0.8.7.
+//! [`Error`]: what every call of this API may answer, with the variants, texts and conversions of
+//! workers-rs 0.8.7.
 //!
-//! A JavaScript `Error` object becomes [`Error::UnknownJsError`] (or one of the variants that have a code of their own), a thrown
-//! string becomes [`Error::JsError`], anything else [`Error::Internal`]. The way back, [`Error::to_js_value`], keeps a stored
-//! original. Variants that exist upstream only under the features `http` and `timezone` are absent, as those features are.
+//! A JavaScript `Error` object becomes [`Error::UnknownJsError`] (or one of the variants that have
+//! a code of their own), a thrown string becomes [`Error::JsError`], anything else
+//! [`Error::Internal`]. The way back, [`Error::to_js_value`], keeps a stored original. Variants
+//! that exist upstream only under the features `http` and `timezone` are absent, as those features
+//! are.
 //!
-//! Upstream's `Error` is `Send` and `Sync` because a `JsValue` is on a target without threads; ours is as thread-bound as the
-//! native `JsValue` it may hold.
+//! Upstream's `Error` is `Send` and `Sync` because a `JsValue` is on a target without threads; ours
+//! is as thread-bound as the native `JsValue` it may hold.
 
 use crate::js_sys::{self, Reflect};
 use crate::kv::KvError;
@@ -90,8 +93,8 @@ const CODED: [(&str, Variant); 5] = [
 const CAUSES_MAX: u32 = 16;
 
 impl Error {
-    /// This error as the value JavaScript would see: a stored original where there is one, a string for [`Error::JsError`], else
-    /// a new `Error` object whose message names the causes too.
+    /// This error as the value JavaScript would see: a stored original where there is one, a string
+    /// for [`Error::JsError`], else a new `Error` object whose message names the causes too.
     pub fn to_js_value(&self) -> JsValue {
         match self {
             Self::UnknownJsError { original, .. } => original.clone(),
@@ -153,7 +156,8 @@ fn coded(message: &str, code: &str) -> JsValue {
     error.into()
 }
 
-/// The text of an error and, indented below it, of each of its sources: the form upstream gives to JavaScript.
+/// The text of an error and, indented below it, of each of its sources: the form upstream gives to
+/// JavaScript.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,7 +1,8 @@
 //! [`FormData`]: the fields of a form.
 //!
-//! URL-encoded forms are read. Multipart bodies, and with them received files, are not simulated: reading one is an error that says so.
-//! `File::last_modified` and the conversions from and to `web_sys` are absent.
+//! URL-encoded forms are read. Multipart bodies, and with them received files, are not simulated:
+//! reading one is an error that says so. `File::last_modified` and the conversions from and to
+//! `web_sys` are absent.
 
 use crate::Result;
 use std::cell::RefCell;
@@ -93,7 +94,8 @@ impl FormData {
         self.fields.borrow_mut().retain(|(known, _)| known != name);
     }
 
-    /// Reads a body; `None` when the platform would throw over its content type (workerd api/form-data.c++, 2026-08-22).
+    /// Reads a body; `None` when the platform would throw over its content type (workerd
+    /// api/form-data.c++, 2026-08-22).
     ///
     /// # Errors
     /// For a multipart body.

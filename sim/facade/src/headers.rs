@@ -1,15 +1,17 @@
 //! [`Headers`]: the header list of a request or response, with the rules of the platform.
 //!
-//! Names are lower-cased and iteration is sorted by name; several values of one name are read as one, joined by `", "`, only
-//! `set-cookie` stays apart. Methods that change the list take `&self`, as in JavaScript, so the map sits behind a lock: that, and
-//! not a `RefCell`, because a [`crate::Request`] has to be `Sync`. The lock is never held while other code runs. Builders that own
-//! their headers pass by it.
+//! Names are lower-cased and iteration is sorted by name; several values of one name are read as
+//! one, joined by `", "`, only `set-cookie` stays apart. Methods that change the list take `&self`,
+//! as in JavaScript, so the map sits behind a lock: that, and not a `RefCell`, because a
+//! [`crate::Request`] has to be `Sync`. The lock is never held while other code runs. Builders that
+//! own their headers pass by it.
 //!
-//! Headers of an incoming request and of a response that came from elsewhere are *immutable* (workerd api/headers.h, 2026-08-22):
-//! changing them throws `TypeError: Can't modify immutable headers.`; a clone may be changed.
+//! Headers of an incoming request and of a response that came from elsewhere are *immutable*
+//! (workerd api/headers.h, 2026-08-22): changing them throws `TypeError: Can't modify immutable
+//! headers.`; a clone may be changed.
 //!
-//! Upstream's public field `.0`, a `web_sys` object, is absent. Control characters other than tab are refused in values here; the
-//! platform refuses NUL, CR and LF and passes the others on.
+//! Upstream's public field `.0`, a `web_sys` object, is absent. Control characters other than tab
+//! are refused in values here; the platform refuses NUL, CR and LF and passes the others on.
 
 use crate::error::Error;
 use crate::{Result, js};
@@ -114,8 +116,9 @@ impl Headers {
     /// Every value of `Set-Cookie`, the only name this call is for.
     ///
     /// # Panics
-    /// For any other name. The platform throws there (`getAll()`, workerd api/headers.c++, 2026-08-22), upstream's binding does
-    /// not catch it, and the request fails with an exception: a value to handle would promise more than production keeps.
+    /// For any other name. The platform throws there (`getAll()`, workerd api/headers.c++,
+    /// 2026-08-22), upstream's binding does not catch it, and the request fails with an exception:
+    /// a value to handle would promise more than production keeps.
     ///
     /// # Errors
     /// Never; the type is upstream's.
@@ -248,7 +251,8 @@ impl Clone for Headers {
 }
 
 impl std::fmt::Debug for Headers {
-    /// Every header with its value, as upstream prints them: a Worker that logs its headers must be seen doing so.
+    /// Every header with its value, as upstream prints them: a Worker that logs its headers must be
+    /// seen doing so.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Headers {\n")?;
         for (name, value) in self {

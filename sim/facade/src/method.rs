@@ -1,7 +1,7 @@
 //! [`Method`]: the request methods of workers-rs.
 //!
-//! Ten of them; a request with any other method reaches the Worker as `GET`, as it does upstream. [`crate::Request`] keeps the
-//! true method beside it and passes that on.
+//! Ten of them; a request with any other method reaches the Worker as `GET`, as it does upstream.
+//! [`crate::Request`] keeps the true method beside it and passes that on.
 
 use std::fmt;
 

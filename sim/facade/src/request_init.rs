@@ -1,7 +1,8 @@
 //! [`RequestInit`]: the options of an outgoing request, with the types for Cloudflare's own options.
 //!
-//! Method, headers, body and redirect mode have an effect. The [`CfProperties`] (edge cache, image resizing, Polish…) are plain data
-//! with upstream's way into JavaScript: the simulator has none of those products.
+//! Method, headers, body and redirect mode have an effect. The [`CfProperties`] (edge cache, image
+//! resizing, Polish…) are plain data with upstream's way into JavaScript: the simulator has none of
+//! those products.
 
 use crate::js_sys::{Object, Reflect};
 use crate::wasm_bindgen::JsValue;
@@ -13,7 +14,8 @@ use worker_native_js::serde_wasm_bindgen;
 /// The options of an outgoing request.
 #[derive(Debug)]
 pub struct RequestInit {
-    /// The body: a string, a `Uint8Array` or an `ArrayBuffer`; anything else is turned into a string, as the platform does.
+    /// The body: a string, a `Uint8Array` or an `ArrayBuffer`; anything else is turned into a
+    /// string, as the platform does.
     pub body: Option<JsValue>,
     /// The headers.
     pub headers: Headers,
@@ -153,7 +155,8 @@ impl Default for CfProperties {
 }
 
 impl From<&CfProperties> for JsValue {
-    /// Upstream's object: an option that is not set appears with the default of its type, only `image` is left out.
+    /// Upstream's object: an option that is not set appears with the default of its type, only
+    /// `image` is left out.
     fn from(props: &CfProperties) -> Self {
         let default = CfProperties::default();
         let object = Object::new();

@@ -1,8 +1,9 @@
 //! [`Response`]: what a Worker answers, and what it is answered.
 //!
-//! A response the Worker makes holds its bytes; one it receives holds a stream that can be read once and headers that cannot be
-//! changed, as in production: to add a header, clone them or build anew. What JavaScript checks when the response is handed to
-//! the platform (the status, a body where none may be) is checked by [`Response::into_parts_native`], with the platform's errors;
+//! A response the Worker makes holds its bytes; one it receives holds a stream that can be read
+//! once and headers that cannot be changed, as in production: to add a header, clone them or build
+//! anew. What JavaScript checks when the response is handed to the platform (the status, a body
+//! where none may be) is checked by [`Response::into_parts_native`], with the platform's errors;
 //! upstream panics there.
 //!
 //! Absent: WebSockets and the conversions from and to `web_sys`.
@@ -139,7 +140,8 @@ impl Response {
     /// A redirect. Its headers cannot be changed.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the status is not one of 300 to 399; `RangeError` when it is one of those but no redirect.
+    /// [`Error::Internal`] when the status is not one of 300 to 399; `RangeError` when it is one of
+    /// those but no redirect.
     pub fn redirect_with_status(url: url::Url, status_code: u16) -> Result<Self> {
         if !(300..=399).contains(&status_code) {
             return Err(Error::Internal(REDIRECT_STATUS.into()));
@@ -180,7 +182,8 @@ impl Response {
     /// The body as JSON, read by `serde_json` as upstream does.
     ///
     /// # Errors
-    /// [`Error::RustError`] when it is not UTF-8, [`Error::SerdeJsonError`] when it is not JSON of that shape.
+    /// [`Error::RustError`] when it is not UTF-8, [`Error::SerdeJsonError`] when it is not JSON of
+    /// that shape.
     pub async fn json<B: DeserializeOwned>(&mut self) -> Result<B> {
         Ok(serde_json::from_str(&self.text().await?)?)
     }
@@ -290,7 +293,8 @@ impl Response {
     /// A second response with the same body; both have it as a stream from now on.
     ///
     /// # Errors
-    /// As [`Response::into_parts_native`]; and when the body is a stream made by the Worker, which is not simulated.
+    /// As [`Response::into_parts_native`]; and when the body is a stream made by the Worker, which
+    /// is not simulated.
     pub fn cloned(&mut self) -> Result<Self> {
         check_status(self.init.status_code, &self.body)?;
         let bytes = match &self.body {

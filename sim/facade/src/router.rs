@@ -1,12 +1,14 @@
 //! [`Router`]: handlers by method and path.
 //!
-//! Patterns are those of `matchit` 0.7, as upstream: `/user/:id` and `/files/*rest`. A path that only other methods know answers
-//! 405 (without `Allow`), an unknown one 404. Handlers that are not `async` are function pointers, as upstream, so that a closure
-//! which captures something compiles on neither side.
+//! Patterns are those of `matchit` 0.7, as upstream: `/user/:id` and `/files/*rest`. A path that
+//! only other methods know answers 405 (without `Allow`), an unknown one 404. Handlers that are not
+//! `async` are function pointers, as upstream, so that a closure which captures something compiles
+//! on neither side.
 //!
 //! `RouteContext` has no `service`, `bucket` and `rate_limiter`: those bindings are not simulated.
 //!
-//! A router is usually built for every request, so it is cheap to build: a table with one place per method, allocated where used.
+//! A router is usually built for every request, so it is cheap to build: a table with one place per
+//! method, allocated where used.
 
 use crate::durable::ObjectNamespace;
 use crate::{Env, KvStore, Method, Request, Response, Result, Secret, Var};

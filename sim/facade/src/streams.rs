@@ -1,11 +1,13 @@
 //! Bodies as streams: [`ReadableStream`], [`ByteStream`] and [`FixedLengthStream`].
 //!
-//! A message inside the simulator is whole when it is delivered, so a received body is a stream over bytes that are there already.
-//! It still comes in pieces, as on the platform, so that code which takes the first piece for the whole body is found out. A stream
-//! a Worker makes itself ([`crate::Response::from_stream`]) is polled when its response leaves the Worker.
+//! A message inside the simulator is whole when it is delivered, so a received body is a stream
+//! over bytes that are there already. It still comes in pieces, as on the platform, so that code
+//! which takes the first piece for the whole body is found out. A stream a Worker makes itself
+//! ([`crate::Response::from_stream`]) is polled when its response leaves the Worker.
 //!
-//! [`ReadableStream`] stands where upstream has the `web_sys` type of that name and offers none of its methods; locks are not
-//! modelled: a stream that was read, or whose reader was dropped, is at its end.
+//! [`ReadableStream`] stands where upstream has the `web_sys` type of that name and offers none of
+//! its methods; locks are not modelled: a stream that was read, or whose reader was dropped, is at
+//! its end.
 
 use crate::error::Error;
 use crate::wasm_bindgen::JsValue;
@@ -20,7 +22,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// The largest piece a reader gets at once (workerd api/streams/common.h, `DEFAULT_AUTO_ALLOCATE_CHUNK_SIZE`, 2026-08-22).
+/// The largest piece a reader gets at once (workerd api/streams/common.h,
+/// `DEFAULT_AUTO_ALLOCATE_CHUNK_SIZE`, 2026-08-22).
 pub(crate) const PIECE_BYTES: usize = 4096;
 
 /// A body that can be read once. Clones are handles onto the same stream.

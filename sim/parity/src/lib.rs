@@ -1,12 +1,15 @@
-//! The façade's signatures against those of the real workers-rs: `cargo check -p edgeproof-parity` is the test.
+//! The façade's signatures against those of the real workers-rs: `cargo check -p edgeproof-parity`
+//! is the test.
 //!
-//! Every module holds the same list against both crates: [`both!`] pastes it twice, once with `worker` being the real crate and once
-//! with `worker` being the façade. A function is checked by coercing it to a function pointer of the type written down, a future by
-//! the type of its output, an enum by a `match` without a wildcard, a struct by a literal with every field, a trait by asking for
-//! it. Whatever differs does not compile.
+//! Every module holds the same list against both crates: [`both!`] pastes it twice, once with
+//! `worker` being the real crate and once with `worker` being the façade. A function is checked by
+//! coercing it to a function pointer of the type written down, a future by the type of its output,
+//! an enum by a `match` without a wildcard, a struct by a literal with every field, a trait by
+//! asking for it. Whatever differs does not compile.
 //!
-//! What this cannot see: a generic bound that is *looser* in the façade (a Worker that leans on it fails in the build for wasm), and
-//! behaviour. The real crate is a type oracle only: natively most of it panics, and nothing here is ever run.
+//! What this cannot see: a generic bound that is *looser* in the façade (a Worker that leans on it
+//! fails in the build for wasm), and behaviour. The real crate is a type oracle only: natively most
+//! of it panics, and nothing here is ever run.
 
 #![allow(dead_code, unused_imports, clippy::type_complexity, clippy::too_many_arguments, reason = "nothing here runs")]
 

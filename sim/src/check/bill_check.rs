@@ -165,6 +165,7 @@ mod tests {
             namespace: namespace.clone(),
             key: key.clone(),
             bytes: 1,
+            expiration_seconds: None,
         };
         let written = Outcome::KvWritten {
             version: 1,

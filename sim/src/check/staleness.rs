@@ -10,9 +10,8 @@
 //! All three allow for [`Options::tolerance`]; a propagation delay injected as a fault has to be part of it.
 //!
 //! A miss does not name a version: it may be any deletion, the time before the first write, or a value that expired. It
-//! is judged by the state that suits it best, and a written value counts as possibly expired from the 60 s on that an
-//! expiration must lie ahead (KVLIM 2026-10-08). A version that no record wrote is taken as it is: the acknowledgement
-//! of its write may have been lost.
+//! is judged by the state that suits it best; a written value counts as expired from the expiration it was written with.
+//! A version that no record wrote is taken as it is: the acknowledgement of its write may have been lost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +20,6 @@ use serde::Serialize;
 
 use super::Violation;
 use crate::history::{KvVersion, Nanos, Op, Outcome, Record};
-use crate::limits::kv;
 
 /// What to allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +125,11 @@ fn keys(records: &[Record]) -> BTreeMap<Name<'_>, Key<'_>> {
                 },
             ) => {
                 let absent_from = match op {
-                    // An expiration counts from when the write was begun, in whole seconds.
-                    Op::KvPut { .. } => record.start + nanos(kv::EXPIRATION_TTL_SECONDS - 1),
+                    Op::KvPut {
+                        expiration_seconds: Some(seconds),
+                        ..
+                    } => nanos(*seconds),
+                    Op::KvPut { .. } => Nanos::MAX,
                     _ => 0,
                 };
                 let write = Write {
@@ -341,6 +342,7 @@ mod tests {
                 namespace,
                 key,
                 bytes: 1,
+                expiration_seconds: None,
             },
             outcome,
         )
@@ -488,11 +490,30 @@ mod tests {
             read("SIN", 20 * SECOND, None, 5 * SECOND),
             delete("CDG", 30 * SECOND, 2),
             read("CDG", 31 * SECOND, None, 30 * SECOND + 10 * MS),
-            put("CDG", 40 * SECOND, 3),
+            expiring(put("CDG", 40 * SECOND, 3), 100),
             read("CDG", 120 * SECOND, None, 119 * SECOND),
         ];
         assert_eq!(rules(&records), [] as [&str; 0]);
         assert_eq!(measure(&records).misses, 3);
+    }
+
+    #[test]
+    fn a_value_that_goes_before_its_expiration_is_rejected() {
+        let records = [
+            expiring(put("CDG", 40 * SECOND, 3), 130),
+            read("CDG", 120 * SECOND, None, 119 * SECOND),
+        ];
+        assert_eq!(rules(&records), ["kv/outdated-fetch", "kv/went-back"]);
+    }
+
+    fn expiring(mut put: Record, at_seconds: u64) -> Record {
+        if let Op::KvPut {
+            expiration_seconds, ..
+        } = &mut put.op
+        {
+            *expiration_seconds = Some(at_seconds);
+        }
+        put
     }
 
     #[test]

@@ -180,7 +180,10 @@ impl World {
         self.record(start, &scope, || {
             let (namespace, key) = (self.kv_name(namespace), put.key.to_string());
             let op = match &put.value {
-                Some(value) => Op::KvPut { namespace, key, bytes: value.len() as u64 },
+                Some(value) => {
+                    let expiration_seconds = put.expiration_seconds;
+                    Op::KvPut { namespace, key, bytes: value.len() as u64, expiration_seconds }
+                }
                 None => Op::KvDelete { namespace, key },
             };
             let outcome = match &committed {
@@ -234,21 +237,38 @@ impl World {
             let limit = kv::check_list(&prefix, limit)?;
             let start = world.now();
             world.count(Meter::KvLists, 1);
-            let pop = invocation.pop;
-            let site = world.kv_site(pop);
-            let way_there = world.kv_travel("GET", pop, site)?;
-            world.sleep_until(start.after(way_there), "kv.list", 0).await;
-            if let Some(status) = world.0.faults.borrow().kv_error(world.now(), KvOperation::Get) {
-                return Err(kv_status("GET", status));
-            }
-            let now = world.now();
-            let page = world.with_kv(namespace, |kv| kv.list(now, &prefix, cursor.as_deref(), limit));
-            let way_back = world.kv_travel("GET", site, pop)? + nanos(world.0.options.kv_central);
-            world.sleep_until(now.after(way_back), "kv.listed", page.keys.len() as u64).await;
-            world.record(start, &Self::scope(), || (Op::KvList { namespace: world.kv_name(namespace) }, Outcome::Done));
+            let listed = world.kv_page(invocation.pop, namespace, &prefix, cursor.as_deref(), limit).await;
+            world.record(start, &Self::scope(), || {
+                let outcome = match &listed {
+                    Ok(_) => Outcome::Done,
+                    Err(exception) => Outcome::Error { message: exception.message.clone() },
+                };
+                (Op::KvList { namespace: world.kv_name(namespace) }, outcome)
+            });
             world.deliver().await;
-            Ok(page)
+            listed
         })
+    }
+
+    async fn kv_page(
+        &self,
+        pop: Pop,
+        namespace: u32,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Exception> {
+        let site = self.kv_site(pop);
+        let way_there = self.kv_travel("GET", pop, site)?;
+        self.sleep_until(self.now().after(way_there), "kv.list", 0).await;
+        let now = self.now();
+        if let Some(status) = self.0.faults.borrow().kv_error(now, KvOperation::Get) {
+            return Err(kv_status("GET", status));
+        }
+        let page = self.with_kv(namespace, |kv| kv.list(now, prefix, cursor, limit));
+        let way_back = self.kv_travel("GET", site, pop)? + nanos(self.0.options.kv_central);
+        self.sleep_until(now.after(way_back), "kv.listed", page.keys.len() as u64).await;
+        Ok(page)
     }
 
     fn with_kv<T>(&self, namespace: u32, act: impl FnOnce(&mut kv::Namespace) -> T) -> T {

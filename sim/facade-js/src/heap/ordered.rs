@@ -142,6 +142,19 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn gaps_never_outnumber_the_entries() {
+        let mut table = Ordered::new();
+        for key in 0..1_000 {
+            table.insert(key, ());
+        }
+        for key in 0..900 {
+            table.remove_by(|k| *k == key, || key);
+            assert!(table.slots.len() <= 2 * table.len());
+        }
+        assert!(table.iter().map(|(key, ())| *key).eq(900..1_000));
+    }
+
     proptest! {
         #[test]
         fn an_ordered_table_behaves_like_a_list_of_pairs(steps in prop::collection::vec(step(), 0..400)) {

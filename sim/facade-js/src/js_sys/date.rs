@@ -651,6 +651,20 @@ mod tests {
     }
 
     #[test]
+    fn every_day_of_400_years_has_a_date_and_every_date_its_day() {
+        let mut leap_days = 0;
+        for days in -10..146_107 {
+            let time = f64::from(days) * MS_PER_DAY;
+            let f = Fields::of(time).unwrap();
+            assert!((1..=31).contains(&f.day) && f.month < 12, "day {days}");
+            let again = days_from_civil(f.year as f64, f64::from(f.month), f64::from(f.day));
+            assert_eq!(again, f64::from(days));
+            leap_days += u32::from((f.month, f.day) == (1, 29));
+        }
+        assert_eq!(leap_days, 97);
+    }
+
+    #[test]
     fn the_fields_of_a_leap_day() {
         let day = Date::new(&"2024-02-29T13:14:15.016Z".into());
         assert_eq!(

@@ -234,6 +234,14 @@ mod tests {
     }
 
     #[test]
+    fn the_negative_zero_is_stored_as_zero() {
+        let map = Map::new();
+        map.set(&(-0.0).into(), &1.into());
+        let zero = map.keys().into_iter().next().unwrap().unwrap();
+        assert!(Object::is(&zero, &0.into()));
+    }
+
+    #[test]
     fn a_large_map_finds_every_kind_of_key() {
         let map = Map::new();
         let keys: Vec<JsValue> = (0..200)

@@ -79,6 +79,8 @@ fn integers_beyond_two_to_the_53_are_refused_both_ways() {
         to_value(&i64::MIN).unwrap_err().to_string(),
         "Error: -9223372036854775808 can't be represented as a JavaScript number"
     );
+    assert!(to_value(&(MAX + 1)).is_err());
+    assert!(to_value(&(-(MAX as i64) - 1)).is_err());
     assert_eq!(to_value(&-(MAX as i64)).unwrap(), -(MAX as f64));
     assert_eq!(
         from_value::<u64>(JsValue::from_f64(MAX as f64)).unwrap(),

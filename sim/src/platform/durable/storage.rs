@@ -43,10 +43,6 @@ pub struct ListOptions {
     pub limit: Option<usize>,
 }
 
-/// Text of a write that is too large: values are blobs of a hidden table, and this is SQLite's text for those (observed
-/// on workerd for SQL; the text of a key-value `put` is in no source).
-const VALUE_TOO_LARGE: &str = "string or blob too big: SQLITE_TOOBIG";
-
 #[derive(Debug)]
 enum Undo {
     Key(Box<str>, Option<Bytes>),
@@ -128,7 +124,7 @@ impl Storage {
     pub fn put(&mut self, key: &str, value: Bytes) -> Result<Rows, Exception> {
         let bytes = key.len() + value.len();
         if bytes > limits::durable::KEY_AND_VALUE_BYTES {
-            return Err(Exception::error(VALUE_TOO_LARGE));
+            return Err(Exception::error(limits::durable::VALUE_TOO_LARGE));
         }
         self.value_bytes += bytes as u64;
         let old = self.values.insert(key.into(), value);
