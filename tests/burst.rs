@@ -200,7 +200,7 @@ fn the_quota_outlives_the_memory_of_the_object_that_counts() {
     });
 }
 
-/// Users who ask in their own rhythms for four minutes, around and across the ends of windows. Each has a client of their own, so
+/// Users who ask in their own rhythms for three minutes, around and across the ends of windows. Each has a client of their own, so
 /// that the records tell them apart by address.
 fn traffic(world: &World) {
     world.run(async |world| {
@@ -208,7 +208,7 @@ fn traffic(world: &World) {
             let client = world.client("MEX");
             let user = format!("user-{number}");
             let make = || post(&client, &user);
-            while world.elapsed() < Duration::from_secs(240) {
+            while world.elapsed() < Duration::from_secs(180) {
                 match number {
                     // Steadily, four times as often as allowed.
                     0 => drop(one_by_one(&client, 1, make).await),
@@ -233,7 +233,7 @@ fn no_window_ever_holds_more_admissions_than_the_quota() {
     assert_eq!(quota::check(history.records(), 50, WINDOW, quota::admitted_by_address), []);
     let counted = quota::measure(history.records(), WINDOW, quota::admitted_by_address);
     assert_eq!((counted.identities, counted.most), (4, 50), "and the quota is used fully");
-    assert!(counted.admitted > 500, "{counted:?}");
+    assert!(counted.admitted > 400, "{counted:?}");
 }
 
 #[test]

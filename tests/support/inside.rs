@@ -73,7 +73,7 @@ thread_local! {
 const JOB: &str = "x-job";
 
 /// A world with the Worker of this file, a history, and clients at these PoPs.
-pub fn platform(pops: &[&str]) -> Builder {
+pub(crate) fn platform(pops: &[&str]) -> Builder {
     WAITING.take();
     World::builder()
         .script(worker::native::script(env!("CARGO_PKG_NAME")))
@@ -83,7 +83,7 @@ pub fn platform(pops: &[&str]) -> Builder {
 }
 
 /// Options under which no message and no start takes any time: things happen when the test says.
-pub fn instant() -> Options {
+pub(crate) fn instant() -> Options {
     let mut options = Options {
         client_to_pop: Duration::ZERO,
         network_jitter: 0.0,
@@ -103,7 +103,7 @@ pub fn instant() -> Options {
 ///
 /// # Panics
 /// If it fails or panics.
-pub async fn at<T: 'static>(client: &Client, code: impl AsyncFnOnce(Env, Context) -> Result<T> + 'static) -> T {
+pub(crate) async fn at<T: 'static>(client: &Client, code: impl AsyncFnOnce(Env, Context) -> Result<T> + 'static) -> T {
     match answer(client, code).await {
         (_, Some(Ok(value))) => value,
         (_, Some(Err(text))) => panic!("the handler failed: {text}"),
@@ -112,7 +112,7 @@ pub async fn at<T: 'static>(client: &Client, code: impl AsyncFnOnce(Env, Context
 }
 
 /// Runs `code` as one invocation of the Worker and gives the client's answer, and what the handler returned.
-pub async fn answer<T: 'static>(
+pub(crate) async fn answer<T: 'static>(
     client: &Client,
     code: impl AsyncFnOnce(Env, Context) -> Result<T> + 'static,
 ) -> (http::Response, Option<Result<T, String>>) {
@@ -132,7 +132,7 @@ pub async fn answer<T: 'static>(
 }
 
 /// Runs `code` as one event of an object, from within an invocation.
-pub async fn within<T: 'static>(stub: &Stub, code: impl for<'a> AsyncFnOnce(&'a Thing) -> Result<T> + 'static) -> Result<T> {
+pub(crate) async fn within<T: 'static>(stub: &Stub, code: impl for<'a> AsyncFnOnce(&'a Thing) -> Result<T> + 'static) -> Result<T> {
     let result = Rc::new(RefCell::new(None));
     let slot = Rc::clone(&result);
     let job = object_job(move |thing| Box::pin(async move { keep(code(thing).await, &slot) }));
@@ -149,12 +149,12 @@ pub async fn within<T: 'static>(stub: &Stub, code: impl for<'a> AsyncFnOnce(&'a 
 }
 
 /// Runs `code` in every constructor of [`Thing`] from now on.
-pub fn on_construct(code: impl Fn(&State) + 'static) {
+pub(crate) fn on_construct(code: impl Fn(&State) + 'static) {
     WAITING.with_borrow_mut(|waiting| waiting.constructor = Some(Rc::new(code)));
 }
 
 /// Runs `code` in every alarm of [`Thing`] from now on.
-pub fn on_alarm(code: impl for<'a> AsyncFn(&'a Thing) -> Result<()> + 'static) {
+pub(crate) fn on_alarm(code: impl for<'a> AsyncFn(&'a Thing) -> Result<()> + 'static) {
     let code = Rc::new(code);
     let alarm = alarm_job(move |thing| {
         let code = Rc::clone(&code);
@@ -186,9 +186,12 @@ fn keep<T>(result: Result<T>, slot: &RefCell<Option<Result<T, String>>>) -> Resu
     }
 }
 
-/// An error's message, as JavaScript would show it.
-pub fn message(error: &Error) -> String {
-    let value = error.to_js_value();
+/// The message of what the platform threw, or the error's text.
+pub(crate) fn message(error: &Error) -> String {
+    let value = match error {
+        Error::KvError(KvError::JavaScript(thrown)) => thrown.clone(),
+        other => other.to_js_value(),
+    };
     match value.dyn_ref::<js_sys::Error>() {
         Some(error) => String::from(error.message()),
         None => error.to_string(),
@@ -199,7 +202,7 @@ pub fn message(error: &Error) -> String {
 ///
 /// # Panics
 /// If it did not fail.
-pub fn failure<T>(result: Result<T, impl Into<Error>>) -> String {
+pub(crate) fn failure<T>(result: Result<T, impl Into<Error>>) -> String {
     match result {
         Ok(_) => panic!("this should have failed"),
         Err(error) => message(&error.into()),
@@ -207,12 +210,12 @@ pub fn failure<T>(result: Result<T, impl Into<Error>>) -> String {
 }
 
 /// Whether an error has one of the platform's flags, such as `retryable`.
-pub fn flag(error: &Error, name: &str) -> bool {
+pub(crate) fn flag(error: &Error, name: &str) -> bool {
     js_sys::Reflect::get(&error.to_js_value(), &JsValue::from_str(name)).is_ok_and(|flag| flag.is_truthy())
 }
 
 /// Sleeps in virtual time, inside a handler.
-pub async fn pause(ms: u64) {
+pub(crate) async fn pause(ms: u64) {
     Delay::from(Duration::from_millis(ms)).await;
 }
 
@@ -229,13 +232,13 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
 
 /// An object that does what it is told.
 #[durable_object]
-pub struct Thing {
+pub(crate) struct Thing {
     /// Its state.
-    pub state: State,
+    pub(crate) state: State,
     /// Its bindings.
-    pub env: Env,
+    pub(crate) env: Env,
     /// Something in memory, lost with the instance.
-    pub memory: Cell<u64>,
+    pub(crate) memory: Cell<u64>,
 }
 
 impl DurableObject for Thing {
@@ -261,7 +264,7 @@ impl DurableObject for Thing {
 
 /// A class with nothing in it.
 #[durable_object]
-pub struct Other;
+pub(crate) struct Other;
 
 impl DurableObject for Other {
     fn new(_: State, _: Env) -> Self {

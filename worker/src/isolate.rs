@@ -5,11 +5,13 @@
 //! lost (caches, counters), and what serves while a store is away (limits, dedupe).
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use edgeproof_isolate::IsolateLocal;
-use futures_util::future::{Either, select};
 use worker::kv::KvStore;
 use worker::{D1Database, Date, Delay, Env, ObjectNamespace};
 
@@ -98,11 +100,17 @@ pub(crate) fn new_id() -> String {
 }
 
 /// What `work` gives, or `None` if it has not come to an end after `timeout_ms`; then it is dropped.
-pub(crate) async fn within<T>(timeout_ms: u64, work: impl Future<Output = T>) -> Option<T> {
-    let work = std::pin::pin!(work);
-    let end = std::pin::pin!(Delay::from(Duration::from_millis(timeout_ms)));
-    match select(work, end).await {
-        Either::Left((output, _)) => Some(output),
-        Either::Right(_) => None,
-    }
+///
+/// Boxed, because an asynchronous function that pins an argument has room for it twice, and that room is copied with every
+/// future around it.
+pub(crate) fn within<T>(
+    timeout_ms: u64,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = Option<T>> {
+    let mut work = Box::pin(work);
+    let mut end = Delay::from(Duration::from_millis(timeout_ms));
+    poll_fn(move |context| match work.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Pin::new(&mut end).poll(context).map(|()| None),
+    })
 }

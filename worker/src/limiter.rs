@@ -97,11 +97,14 @@ pub(crate) async fn charge(
             Some(charge)
         }
         Err(error) => {
-            app.health.limiter.failed(call.started_ms);
-            worker::console_error!("the rate limiter's object is away: {error}");
             metrics::count(&app.metrics.rate_limit_fallbacks);
-            let alert = call.alert(Severity::Critical, "The rate limiter's object cannot be reached; limits are kept per isolate and logins are refused.".to_owned());
-            call.after(alerts::once(app.clone(), "limiter", alert));
+            // An absent binding has been told already, once for the isolate.
+            if app.namespace.is_some() {
+                app.health.limiter.failed(call.started_ms);
+                console_error!("the rate limiter's object is away: {error}");
+                let alert = call.alert(Severity::Critical, "The rate limiter's object cannot be reached; limits are kept per isolate and logins are refused.".to_owned());
+                call.after(alerts::once(app.clone(), "limiter", alert));
+            }
             (policy.name != PolicyName::Auth)
                 .then(|| from_memory(app, &name, policy, call.started_ms))
         }

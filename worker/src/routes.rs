@@ -82,6 +82,7 @@ pub(crate) async fn serve(
     call.finish(reply)
 }
 
+// Health, login and the cached reads are boxed: their futures are large, and every request's future would have room for them.
 async fn answer(call: &mut Call<'_>) -> Result<Reply, Failure> {
     let app = call.app.clone();
     let route = Route::of(&call.path);
@@ -89,7 +90,7 @@ async fn answer(call: &mut Call<'_>) -> Result<Reply, Failure> {
         return Ok(preflight(route));
     }
     if route == Some(Route::Health) && call.verb == Verb::Get {
-        return Ok(health::report(&app).await);
+        return Ok(Box::pin(health::report(&app)).await);
     }
 
     // A login is charged by address and needs no token, so none is looked at.
@@ -116,7 +117,7 @@ async fn answer(call: &mut Call<'_>) -> Result<Reply, Failure> {
             .into());
     }
     let (user_id, role) = match (route.access(), caller) {
-        (Access::Public, _) => return auth::login(call).await,
+        (Access::Public, _) => return Box::pin(auth::login(call)).await,
         (_, Caller::Known(claims)) => (claims.sub, claims.role),
         (_, Caller::Unchecked) => {
             return Err(Problem::unavailable("Tokens cannot be checked at the moment.").into());
@@ -130,8 +131,8 @@ async fn answer(call: &mut Call<'_>) -> Result<Reply, Failure> {
         (Route::Transactions, Verb::Post) => transactions::create(call, &user_id).await,
         (Route::Transactions, _) => transactions::list(call, &user_id).await,
         (Route::Transaction(id), _) => transactions::one(call, &user_id, id).await,
-        (Route::Dashboard, _) => cache::read(call, Kind::Dashboard, &user_id).await,
-        (Route::Reports, _) => cache::read(call, Kind::Reports, &user_id).await,
+        (Route::Dashboard, _) => Box::pin(cache::read(call, Kind::Dashboard, &user_id)).await,
+        (Route::Reports, _) => Box::pin(cache::read(call, Kind::Reports, &user_id)).await,
         (Route::AuditLogs, _) => logs::list_audit(call).await,
         (Route::ErrorLogs, _) => logs::list_errors(call).await,
         (Route::AlertTest, _) => Ok(call.test_alert()),

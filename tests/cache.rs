@@ -1,0 +1,321 @@
+//! The cache of dashboards and reports: fast where it can be, never wrong, whatever KV does.
+
+mod support;
+
+use std::time::Duration;
+
+use edgeproof_sim::World;
+use edgeproof_sim::check::staleness;
+use edgeproof_sim::fault::{FaultKind, KvOperation};
+use edgeproof_sim::history::{Op, Outcome};
+use edgeproof_sim::http::Response;
+use edgeproof_sim::world::client::Client;
+use support::*;
+
+/// Longer than an isolate's memory serves a value that KV has too.
+const PAST_MEMORY_SECONDS: f64 = 6.0;
+
+async fn read(client: &Client, user: &str, path: &str) -> Response {
+    let answer = client.send(get(client, user, path)).await;
+    assert_eq!(answer.status, 200, "{path} of {user}: {:?}", answer.body);
+    answer
+}
+
+async fn write(client: &Client, user: &str) {
+    assert_eq!(client.send(post(client, user)).await.status, 201);
+}
+
+fn transactions_in(answer: &Response) -> u64 {
+    json_of(answer)["data"]["transactionCount"].as_u64().expect("transactionCount is a whole number")
+}
+
+/// Reads and whether KV or memory had it.
+async fn hit(client: &Client, user: &str) -> (u64, String) {
+    let answer = read(client, user, DASHBOARD).await;
+    (transactions_in(&answer), x_cache(&answer).to_owned())
+}
+
+fn seen(count: u64, cache: &str) -> (u64, String) {
+    (count, cache.to_owned())
+}
+
+/// How often a value was computed from the database.
+fn computations(world: &World) -> usize {
+    records(world, |op| matches!(op, Op::D1 { sql, .. } if sql.iter().any(|sql| sql.contains("COUNT(*) AS count")))).len()
+}
+
+#[test]
+fn the_second_read_is_a_hit_with_the_same_body() {
+    for path in [DASHBOARD, REPORTS] {
+        for transactions in [0, 3] {
+            let world = world();
+            world.run(async |world| {
+                let client = world.client("MEX");
+                one_by_one(&client, transactions, || post(&client, "user-1")).await;
+                let first = read(&client, "user-1", path).await;
+                let second = read(&client, "user-1", path).await;
+                sleep(world, PAST_MEMORY_SECONDS).await;
+                let third = read(&client, "user-1", path).await;
+                assert_eq!([&first, &second, &third].map(x_cache), ["MISS", "HIT", "HIT"], "{path} with {transactions}");
+                assert_eq!(first.body, second.body);
+                assert_eq!(first.body, third.body);
+                assert_eq!(transactions_in(&first), transactions as u64);
+            });
+            assert_eq!(computations(&world), 1, "{path} with {transactions}");
+        }
+    }
+}
+
+#[test]
+fn a_hit_outlives_every_isolate_because_kv_has_it() {
+    let world = world();
+    world.run(async |world| {
+        let client = world.client("MEX");
+        write(&client, "user-1").await;
+        assert_eq!(hit(&client, "user-1").await, seen(1, "MISS"));
+        sleep(world, 1.0).await;
+        world.inject(FaultKind::IsolateEvicted { pop: "MEX".into() });
+        assert_eq!(hit(&client, "user-1").await, seen(1, "HIT"));
+    });
+    let from_kv = records(&world, |op| matches!(op, Op::KvGet { .. }));
+    assert!(matches!(from_kv.last().map(|record| &record.outcome), Some(Outcome::KvRead { version: Some(_), .. })), "{from_kv:?}");
+}
+
+#[test]
+fn an_entry_expires_after_its_time() {
+    let world = production(&["MEX"]).var("CACHE_DASHBOARD_TTL", "120").build().expect("builds");
+    world.run(async |world| {
+        let client = world.client("MEX");
+        assert_eq!(hit(&client, "user-1").await, seen(0, "MISS"));
+        sleep(world, 100.0).await;
+        assert_eq!(hit(&client, "user-1").await, seen(0, "HIT"));
+        // A PoP's own copy may outlive the entry by its cacheTtl.
+        sleep(world, 100.0).await;
+        assert_eq!(hit(&client, "user-1").await, seen(0, "MISS"));
+    });
+}
+
+#[test]
+fn a_write_is_seen_by_the_next_read_wherever_it_is_made() {
+    let world = production(&["MEX", "FRA"]).build().expect("builds");
+    world.run(async |world| {
+        let (mexico, frankfurt) = (world.client("MEX"), world.client("FRA"));
+        for count in 0..5 {
+            for client in [&mexico, &frankfurt] {
+                assert_eq!(hit(client, "user-1").await.0, count);
+                let reports = read(client, "user-1", REPORTS).await;
+                assert_eq!(transactions_in(&reports), count);
+            }
+            write(&mexico, "user-1").await;
+        }
+        assert_eq!(hit(&frankfurt, "user-1").await, seen(5, "MISS"));
+        assert_eq!(hit(&frankfurt, "user-1").await, seen(5, "HIT"));
+    });
+}
+
+/// Two PoPs read at once: both find nothing, both put. Of two puts of a key in one second KV takes one; where the other was made,
+/// KV goes on saying that there is nothing.
+fn with_a_stale_pop(world: &World) -> Vec<(u64, String)> {
+    world.run(async |world| {
+        let (mexico, frankfurt) = (world.client("MEX"), world.client("FRA"));
+        futures_util::future::join(hit(&mexico, "user-1"), hit(&frankfurt, "user-1")).await;
+        let mut reads = Vec::new();
+        for _ in 0..4 {
+            sleep(world, PAST_MEMORY_SECONDS).await;
+            reads.push(hit(&mexico, "user-1").await);
+            reads.push(hit(&frankfurt, "user-1").await);
+        }
+        write(&mexico, "user-1").await;
+        reads.push(hit(&frankfurt, "user-1").await);
+        reads
+    })
+}
+
+#[test]
+fn kv_itself_is_stale_across_pops_and_nobody_is_shown_it() {
+    let world = production(&["MEX", "FRA"]).build().expect("builds");
+    let reads = with_a_stale_pop(&world);
+    let history = world.history();
+    let measured = staleness::measure(history.records());
+    for r in history.records().iter().filter(|r| matches!(r.op, Op::KvGet{..}|Op::KvPut{..}|Op::D1{..}|Op::Request{..})) { println!("{:.3} {:.3} {} {:?} {:?}", (r.start-1767225600000000000) as f64/1e9, (r.end-1767225600000000000) as f64/1e9, r.pop, r.op, r.outcome); }
+    assert!(measured.stale_reads >= 1, "a PoP was told what was no longer so: {measured:?}");
+    assert!(measured.max_stale_seconds > 5.0 && measured.max_stale_seconds <= 61.0, "{measured:?}");
+    assert_eq!(staleness::check(history.records(), &staleness::Options::default()), [], "stale within what KV promises");
+    // Every answer was right all the same, before the write and at once after it.
+    assert!(reads[..8].iter().all(|(count, _)| *count == 0), "{reads:?}");
+    assert_eq!(reads[8].0, 1);
+}
+
+#[test]
+fn a_kv_that_is_staler_than_it_may_be_is_seen_by_the_check() {
+    let world = production(&["MEX", "FRA"]).build().expect("builds");
+    with_a_stale_pop(&world);
+    let mut records = world.history().records().to_vec();
+    assert_eq!(staleness::check(&records, &staleness::Options::default()), []);
+    // The same run, had the last cached read been served two minutes later.
+    let cached = records
+        .iter_mut()
+        .rev()
+        .find(|record| matches!(record.outcome, Outcome::KvRead { cached: true, .. }))
+        .expect("some reads came from a PoP's cache");
+    cached.start += 120_000_000_000;
+    cached.end += 120_000_000_000;
+    let violations = staleness::check(&records, &staleness::Options::default());
+    assert!(violations.iter().any(|violation| violation.rule == "kv/too-old"), "{violations:?}");
+}
+
+#[test]
+fn a_read_that_began_before_a_write_never_puts_the_old_value_back() {
+    // The read comes from Frankfurt, the database and the write are in Mexico City. Every offset is another interleaving of the
+    // read's steps (version, KV, computing, put) with the write.
+    let mut overtaken = 0;
+    for offset_ms in (0..600).step_by(15) {
+        let world = production(&["MEX", "FRA"]).build().expect("builds");
+        world.run(async |world| {
+            let (mexico, frankfurt) = (world.client("MEX"), world.client("FRA"));
+            // Warm: so that what follows is not about starts of isolates and objects.
+            hit(&frankfurt, "somebody").await;
+            let writing = async {
+                world.sleep(Duration::from_millis(offset_ms)).await;
+                write(&mexico, "user-1").await;
+                world.now().0
+            };
+            let (early, written_at) = futures_util::future::join(hit(&frankfurt, "user-1"), writing).await;
+            for pause in [0.0, 1.0, PAST_MEMORY_SECONDS, 70.0] {
+                sleep(world, pause).await;
+                assert_eq!(hit(&frankfurt, "user-1").await.0, 1, "written {offset_ms} ms after the read began");
+                assert_eq!(hit(&mexico, "user-1").await.0, 1, "written {offset_ms} ms after the read began");
+            }
+            // The race was real: the old value was put when the write had already been answered.
+            let puts = records(world, |op| matches!(op, Op::KvPut { key, .. } if key.ends_with(":0")));
+            if early.0 == 0 && puts.iter().any(|put| put.end > written_at && put.pop == "FRA") {
+                overtaken += 1;
+            }
+        });
+    }
+    assert!(overtaken >= 3, "{overtaken}");
+}
+
+#[test]
+fn a_cached_value_is_never_shown_to_another_user() {
+    world().run(async |world| {
+        let client = world.client("MEX");
+        write(&client, "user-1").await;
+        for path in [DASHBOARD, REPORTS] {
+            assert_eq!(transactions_in(&read(&client, "user-1", path).await), 1);
+            // Ids that would meet the first one's key if keys were glued together from ids.
+            for other in ["user-2", "user-1:1", "user-1:", "USER-1", "user-", "1", "user-1/../user-1"] {
+                let answer = read(&client, other, path).await;
+                assert_eq!((transactions_in(&answer), x_cache(&answer)), (0, "MISS"), "{path} of {other}");
+            }
+        }
+    });
+}
+
+#[test]
+fn no_header_and_no_unknown_parameter_makes_another_entry() {
+    let world = world();
+    world.run(async |world| {
+        let client = world.client("MEX");
+        read(&client, "user-1", DASHBOARD).await;
+        for (name, value) in [
+            ("accept", "text/html"), ("accept-language", "de"), ("accept-encoding", "br"), ("cookie", "a=b"), ("cache-control", "no-cache"),
+            ("origin", "https://evil.example"), ("x-forwarded-host", "evil.example"), ("if-none-match", "*"), ("range", "bytes=0-1"),
+        ] {
+            let answer = client.get(DASHBOARD).bearer(&token("user-1")).header(name, value).send().await;
+            assert_eq!((answer.status, x_cache(&answer)), (200, "HIT"), "{name}: {value}");
+        }
+        let answer = client.get("/api/dashboard?cachebuster=17&user_id=user-2").bearer(&token("user-1")).send().await;
+        assert_eq!((answer.status, x_cache(&answer)), (200, "HIT"));
+    });
+    assert_eq!(records(&world, |op| matches!(op, Op::KvPut { .. })).len(), 1);
+}
+
+#[test]
+fn no_answer_may_be_kept_by_anybody_else() {
+    world().run(async |world| {
+        let client = world.client("MEX");
+        for _ in 0..2 {
+            let answer = read(&client, "user-1", DASHBOARD).await;
+            assert_eq!(answer.header("cache-control"), Some("no-store"));
+        }
+    });
+}
+
+#[test]
+fn twenty_concurrent_misses_cause_three_computations_at_most() {
+    let world = world();
+    world.run(async |world| {
+        let client = world.client("MEX");
+        let answers = in_parallel(20, times(20, &client, || get(&client, "user-1", DASHBOARD))).await;
+        assert_eq!(statuses(&answers), [(200, 20)]);
+        assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    });
+    let computed = computations(&world);
+    assert!((1..=3).contains(&computed), "{computed}");
+}
+
+#[test]
+fn a_denied_write_drops_nothing() {
+    world().run(async |world| {
+        let client = world.client("MEX");
+        in_parallel(64, times(50, &client, || post(&client, "user-1"))).await;
+        assert_eq!(hit(&client, "user-1").await, seen(50, "MISS"));
+        let denied = in_parallel(64, times(20, &client, || post(&client, "user-1"))).await;
+        assert_eq!(statuses(&denied), [(429, 20)]);
+        assert_eq!(hit(&client, "user-1").await, seen(50, "HIT"));
+        // Nor does a refused body.
+        let refused = client.send(post_test_data(&client, "user-2")).await;
+        assert_eq!(refused.status, 422);
+    });
+}
+
+#[test]
+fn a_failing_kv_is_a_miss_and_never_an_error() {
+    for (operation, status) in [(KvOperation::Get, 500), (KvOperation::Get, 429), (KvOperation::Get, 503), (KvOperation::Put, 500), (KvOperation::Put, 429)] {
+        let world = world();
+        world.run(async |world| {
+            let client = world.client("MEX");
+            write(&client, "user-1").await;
+            world.inject(FaultKind::KvErrors { operation, status, for_ms: 60_000 });
+            for _ in 0..3 {
+                assert_eq!(hit(&client, "user-1").await, seen(1, "MISS"), "{operation:?} {status}");
+                sleep(world, PAST_MEMORY_SECONDS).await;
+            }
+            sleep(world, 60.0).await;
+            hit(&client, "user-1").await;
+            sleep(world, PAST_MEMORY_SECONDS).await;
+            assert_eq!(hit(&client, "user-1").await, seen(1, "HIT"), "healed after {operation:?} {status}");
+        });
+        assert_eq!(rows_in(&world, "error_logs", "1"), 0);
+    }
+}
+
+#[test]
+fn health_says_that_the_cache_fails_and_that_it_works_again() {
+    world().run(async |world| {
+        let client = world.client("MEX");
+        world.inject(FaultKind::KvErrors { operation: KvOperation::Get, status: 500, for_ms: 30_000 });
+        hit(&client, "user-1").await;
+        let health = json_of(&client.get(HEALTH).send().await);
+        assert_eq!((&health["status"], &health["components"]["cache"]), (&"degraded".into(), &"failing".into()));
+        sleep(world, 100.0).await;
+        let health = json_of(&client.get(HEALTH).send().await);
+        assert_eq!((&health["status"], &health["components"]["cache"]), (&"ok".into(), &"ok".into()));
+    });
+}
+
+#[test]
+fn a_lifetime_below_what_kv_takes_is_raised_and_breaks_nothing() {
+    for seconds in ["1", "5", "59"] {
+        let world = production(&["MEX"]).var("CACHE_DASHBOARD_TTL", seconds).var("CACHE_TTL_SECONDS", seconds).build().expect("builds");
+        world.run(async |world| {
+            let client = world.client("MEX");
+            assert_eq!(hit(&client, "user-1").await, seen(0, "MISS"));
+            sleep(world, PAST_MEMORY_SECONDS).await;
+            assert_eq!(hit(&client, "user-1").await, seen(0, "HIT"), "{seconds} s");
+        });
+        let puts = records(&world, |op| matches!(op, Op::KvPut { .. }));
+        assert!(matches!(puts[..], [ref put] if matches!(put.outcome, Outcome::KvWritten { .. })), "{puts:?}");
+    }
+}
