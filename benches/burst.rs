@@ -15,6 +15,9 @@ use http::{HeaderValue, Method};
 use std::cell::Cell;
 use worker::{Context, DurableObject, Env, Request, Response, Result, Router, State, durable_object, event};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const IN_FLIGHT: u64 = 1000;
 const REQUESTS: u64 = 20_000;
 const KEYS: u64 = 1000;

@@ -10,6 +10,9 @@ use std::time::Duration;
 use worker::wasm_bindgen::JsValue;
 use worker::{Context, DurableObject, Env, Request, Response, Result, State, durable_object, event};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Operations per iteration.
 const OPERATIONS: u64 = 900;
 

@@ -22,6 +22,9 @@ const DEFAULT_BODY: &str =
     r#"{"type":"expense","amount":12.34,"description":"burst","date":"2026-01-15"}"#;
 const DEFAULT_PATH: &str = "/api/transactions";
 
+/// How long a server may take to answer, unless `--timeout` says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Why there is no report.
 #[derive(Debug)]
 pub enum Trouble {
@@ -52,7 +55,9 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Report, Trouble> {
     let mut prepared = prepare(args, environment)?;
-    let timeout = Duration::from_secs_f64(args.timeout);
+    let timeout = args
+        .timeout
+        .map_or(DEFAULT_TIMEOUT, Duration::from_secs_f64);
     let measured = match &prepared.origin {
         Some(origin) => {
             let options = http_target::Options {
@@ -306,15 +311,30 @@ fn check_http_options(args: &BurstArgs, origin: &Url) -> Result<(), Trouble> {
 }
 
 fn check_embedded_options(args: &BurstArgs) -> Result<(), Trouble> {
-    for (given, name) in [
-        (args.login.is_some(), "--login"),
-        (args.token_env.is_some(), "--token-env"),
-        (!args.allow_host.is_empty(), "--allow-host"),
+    for (given, name, why) in [
+        (
+            args.login.is_some(),
+            "--login",
+            "the simulator issues its own tokens",
+        ),
+        (
+            args.token_env.is_some(),
+            "--token-env",
+            "the simulator issues its own tokens",
+        ),
+        (
+            !args.allow_host.is_empty(),
+            "--allow-host",
+            "the simulator reaches no host",
+        ),
+        (
+            args.timeout.is_some(),
+            "--timeout",
+            "in the simulator every request is answered",
+        ),
     ] {
         if given {
-            return Err(usage(format!(
-                "{name} needs a TARGET: the embedded simulator issues its own tokens"
-            )));
+            return Err(usage(format!("{name} needs a TARGET: {why}")));
         }
     }
     match args.max_requests {

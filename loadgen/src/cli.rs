@@ -96,9 +96,9 @@ pub struct BurstArgs {
     /// Refuse to send more requests than this, a login included.
     #[arg(long, value_name = "N")]
     pub max_requests: Option<u64>,
-    /// How long to wait for a connection or an answer (in the simulator: of virtual time).
-    #[arg(long, default_value_t = 30.0, value_name = "SECONDS", value_parser = parse_seconds)]
-    pub timeout: f64,
+    /// How long to wait for a connection, and for an answer [default: 30] (needs a TARGET).
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub timeout: Option<f64>,
     /// Scheme, host and port of a server; without it, the embedded simulator.
     #[arg(value_name = "TARGET")]
     pub target: Option<String>,
@@ -158,8 +158,8 @@ impl BurstArgs {
         if let Some(cap) = self.max_requests {
             option("--max-requests", &cap.to_string());
         }
-        if self.timeout != 30.0 {
-            option("--timeout", &self.timeout.to_string());
+        if let Some(seconds) = self.timeout {
+            option("--timeout", &seconds.to_string());
         }
         if let Some(target) = &self.target {
             words.push(quote(&crate::secret::shown_url(target)));

@@ -261,7 +261,8 @@ impl Report {
     /// The report for people, several lines.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        self.write_text(&mut text).expect("a String takes every write");
+        self.write_text(&mut text)
+            .expect("a String takes every write");
         text
     }
 
@@ -328,12 +329,14 @@ impl Report {
             self.connection_resets, self.reconnects
         )?;
 
-        writeln!(out)?;
-        writeln!(
-            out,
-            "  {:<12}{:>10}{:>10}{:>10}{:>10}{:>10}",
-            "latency ms", "p50", "p90", "p99", "p99.9", "max"
-        )?;
+        if admitted + denied > 0 {
+            writeln!(out)?;
+            writeln!(
+                out,
+                "  {:<12}{:>10}{:>10}{:>10}{:>10}{:>10}",
+                "latency ms", "p50", "p90", "p99", "p99.9", "max"
+            )?;
+        }
         for (name, latency) in [
             ("admitted", self.latency_ms.admitted),
             ("denied", self.latency_ms.denied),

@@ -42,6 +42,8 @@ fn impossible_command_lines_are_refused_before_anything_is_sent() {
         (vec!["--timeout", "0"], "seconds"),
         (vec!["--login", "demo:x"], "needs a TARGET"),
         (vec!["--token-env", "HOME"], "needs a TARGET"),
+        (vec!["--timeout", "5"], "needs a TARGET"),
+        (vec!["--allow-host", "h"], "needs a TARGET"),
         (vec!["--max-requests", "100"], "--max-requests allows 100"),
         (vec![local], "needs a token"),
         (vec![local, "--login", "demo"], "USER:PASSWORD"),

@@ -141,7 +141,7 @@ pub(crate) async fn within<T: 'static>(stub: &Stub, code: impl for<'a> AsyncFnOn
         waiting.object.insert(waiting.next, job);
         waiting.next
     });
-    let mut init = RequestInit::new();
+    let init = RequestInit::new();
     init.headers.set(JOB, &number.to_string())?;
     stub.fetch_with_request(Request::new_with_init("https://object/", &init)?).await?;
     let value = result.take().expect("an object that answered has ended");

@@ -16,8 +16,8 @@ use edgeproof_sim::wrangler::{Var, WorkerConfig};
 use edgeproof_worker::core::config::Config;
 use edgeproof_worker::core::jwt;
 use edgeproof_worker::core::policy::PolicyName;
-use http::header::AUTHORIZATION;
 use http::HeaderValue;
+use http::header::AUTHORIZATION;
 use thiserror::Error;
 use url::Url;
 

@@ -9,6 +9,9 @@ use clap::{Parser, Subcommand};
 // Nothing here names the Worker; without this its handlers would not be linked.
 extern crate edgeproof_worker as _;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The production Worker on a simulated Cloudflare.
 #[derive(Debug, Parser)]
 #[command(name = "sim", version, about)]

@@ -72,13 +72,19 @@ pub struct D1ExecResult {
 
 impl D1ExecResult {
     /// How many statements ran.
-    pub fn count(&self) -> Option<u32> {
-        Some(self.count)
+    ///
+    /// # Errors
+    /// Never; upstream's signature.
+    pub fn count(&self) -> std::result::Result<Option<u32>, JsValue> {
+        Ok(Some(self.count))
     }
 
     /// How long they took, in milliseconds.
-    pub fn duration(&self) -> Option<f64> {
-        Some(self.duration)
+    ///
+    /// # Errors
+    /// Never; upstream's signature.
+    pub fn duration(&self) -> std::result::Result<Option<f64>, JsValue> {
+        Ok(Some(self.duration))
     }
 }
 

@@ -240,6 +240,15 @@ mod tests {
     }
 
     #[test]
+    fn dropping_a_reader_cancels_the_rest() {
+        let stream = ReadableStream::from_bytes(vec![7; PIECE_BYTES + 1].into());
+        let mut reader = ByteStream::from(stream.clone());
+        assert!(reader.next().now_or_never().unwrap().is_some());
+        drop(reader);
+        assert!(read(stream).is_empty());
+    }
+
+    #[test]
     fn a_stream_of_the_workers_own_is_collected_or_fails() {
         let good = ReadableStream::from_stream(stream::iter([Ok(vec![1, 2]), Ok(vec![3])]));
         assert_eq!(

@@ -69,7 +69,7 @@ pub struct QueryResult {
     pub outcome: Outcome,
     /// Whether the database changed.
     pub changed_db: bool,
-    /// Size of the database in bytes, after it.
+    /// Size of the database in bytes, after the call that it was part of.
     pub size_after: u64,
     /// How long the database worked on it.
     pub duration: Duration,
@@ -188,7 +188,7 @@ impl D1 {
     fn run(&mut self, call: &Call) -> (Duration, Result<Vec<QueryResult>, Exception>) {
         match call {
             Call::Query(statement) => match self.statement(&statement.sql, &statement.parameters) {
-                Ok(result) => (self.worked(std::slice::from_ref(&result)), Ok(vec![result])),
+                Ok(result) => self.reply(vec![result]),
                 Err(failure) => (self.service_time.statement, Err(error("D1_ERROR", &failure.message))),
             },
             Call::Batch(statements) => self.transaction(statements.iter().map(|s| (&*s.sql, &*s.parameters)), "D1_ERROR", ""),
@@ -219,7 +219,7 @@ impl D1 {
         };
         match attempt() {
             Ok(()) if results.is_empty() => (Duration::ZERO, Err(error(prefix, limits::d1::NO_STATEMENTS))),
-            Ok(()) => (self.worked(&results), Ok(results)),
+            Ok(()) => self.reply(results),
             Err(failure) => {
                 let worked = self.worked(&results) + self.service_time.statement;
                 // A failure of the rollback leaves no transaction either; the first failure is the one to tell.
@@ -233,7 +233,16 @@ impl D1 {
         let outcome = self.database.query(sql, parameters)?;
         let duration = self.duration(&outcome);
         let changed_db = outcome.changes > 0 || outcome.rows_written > 0;
-        Ok(QueryResult { changed_db, size_after: self.database.size_bytes(), duration, outcome })
+        Ok(QueryResult { changed_db, size_after: 0, duration, outcome })
+    }
+
+    /// What a call that succeeded took and returns.
+    fn reply(&self, mut results: Vec<QueryResult>) -> (Duration, Result<Vec<QueryResult>, Exception>) {
+        let size_after = self.database.size_bytes();
+        for result in &mut results {
+            result.size_after = size_after;
+        }
+        (self.worked(&results), Ok(results))
     }
 
     fn duration(&self, outcome: &Outcome) -> Duration {

@@ -339,6 +339,30 @@ mod tests {
     }
 
     #[test]
+    fn a_shortened_or_lengthened_signature_is_refused() {
+        let token = mint(SECRET, "user-1", "admin", NOW, 60);
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        for length in 0..bytes.len() {
+            let shortened = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&bytes[..length]));
+            assert!(
+                Key::new(SECRET).verify(&shortened, NOW).is_err(),
+                "{length} bytes"
+            );
+        }
+        for more in [1, 2, 100] {
+            let longer = format!(
+                "{signed}.{}",
+                URL_SAFE_NO_PAD.encode([&bytes[..], &vec![0; more]].concat())
+            );
+            assert!(
+                Key::new(SECRET).verify(&longer, NOW).is_err(),
+                "{more} bytes more"
+            );
+        }
+    }
+
+    #[test]
     fn a_token_is_valid_from_nbf_until_before_exp() {
         let token = mint(SECRET, "a", "user", NOW, 60);
         assert!(Key::new(SECRET).verify(&token, NOW + 59).is_ok());

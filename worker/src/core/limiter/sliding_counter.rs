@@ -62,3 +62,42 @@ impl SlidingCounter {
         (self.window + 2).saturating_mul(quota.window_ms)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Quota, SlidingCounter};
+
+    /// A multiple of the window: windows are aligned to the epoch.
+    const ALIGNED: u64 = 1_765_000_000_000;
+    const QUOTA: Quota = Quota {
+        limit: 5,
+        window_ms: 10_000,
+    };
+
+    fn full_at(now_ms: u64) -> SlidingCounter {
+        let mut counter = SlidingCounter::default();
+        for _ in 0..QUOTA.limit {
+            assert!(counter.charge(QUOTA, now_ms).allowed);
+        }
+        counter
+    }
+
+    #[test]
+    fn a_full_window_leaves_room_for_one_as_soon_as_it_is_over() {
+        let mut counter = full_at(ALIGNED);
+        assert_eq!(counter.charge(QUOTA, ALIGNED).reset_seconds, 10);
+        assert!(!counter.charge(QUOTA, ALIGNED + 9_999).allowed);
+        assert!(counter.charge(QUOTA, ALIGNED + 10_000).allowed);
+        assert!(!counter.charge(QUOTA, ALIGNED + 10_000).allowed);
+    }
+
+    #[test]
+    fn the_previous_window_fades_evenly() {
+        let mut counter = full_at(ALIGNED);
+        // Half of the previous 5 still counts: 2 when rounded down, so 3 fit.
+        let admitted = (0..5)
+            .filter(|_| counter.charge(QUOTA, ALIGNED + 15_000).allowed)
+            .count();
+        assert_eq!(admitted, 3);
+    }
+}
