@@ -23,7 +23,10 @@ const KEY: &[u8] = b"thirty-two bytes of a signer's key";
 /// The production Worker with two receivers.
 fn alerting(pops: &[&str], security: Origin) -> Builder {
     production(pops)
-        .secret("SECURITY_ALERT_WEBHOOK", "https://hooks.example/services/T0/B0/planted-path-secret")
+        .secret(
+            "SECURITY_ALERT_WEBHOOK",
+            "https://hooks.example/services/T0/B0/planted-path-secret",
+        )
         .secret("ERROR_ALERT_WEBHOOK", "https://errors.example/in")
         .secret("WEBHOOK_SECRET", &format!("whsec_{}", STANDARD.encode(KEY)))
         .origin(SECURITY, security)
@@ -46,7 +49,13 @@ async fn settle(world: &World) {
 }
 
 fn header<'a>(received: &'a Received, name: &str) -> &'a str {
-    received.request.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().expect("ASCII")
+    received
+        .request
+        .headers
+        .get(name)
+        .unwrap_or_else(|| panic!("no {name}"))
+        .to_str()
+        .expect("ASCII")
 }
 
 fn body(received: &Received) -> Value {
@@ -61,8 +70,11 @@ fn is_signed(received: &Received, key: &[u8]) -> bool {
     mac.update(header(received, "webhook-timestamp").as_bytes());
     mac.update(b".");
     mac.update(&received.request.body);
-    let signature = header(received, "webhook-signature").strip_prefix("v1,").expect("version 1");
-    mac.verify_slice(&STANDARD.decode(signature).expect("base64")).is_ok()
+    let signature = header(received, "webhook-signature")
+        .strip_prefix("v1,")
+        .expect("version 1");
+    mac.verify_slice(&STANDARD.decode(signature).expect("base64"))
+        .is_ok()
 }
 
 #[test]
@@ -71,7 +83,8 @@ fn a_burst_raises_exactly_one_alert() {
         let world = with_receiver(Origin::new());
         world.run(async |world| {
             let client = world.client("MEX");
-            let answers = in_parallel(in_flight, times(150, &client, || post(&client, "user-1"))).await;
+            let answers =
+                in_parallel(in_flight, times(150, &client, || post(&client, "user-1"))).await;
             assert_eq!(count(&answers, 429), 100);
             settle(world).await;
         });
@@ -82,11 +95,21 @@ fn a_burst_raises_exactly_one_alert() {
 
 #[test]
 fn a_burst_in_two_pops_raises_exactly_one_alert() {
-    let world = alerting(&["MEX", "FRA"], Origin::new()).build().expect("builds");
+    let world = alerting(&["MEX", "FRA"], Origin::new())
+        .build()
+        .expect("builds");
     world.run(async |world| {
         let clients = [world.client("MEX"), world.client("FRA")];
-        let requests = (0..300).map(|number| (clients[number % 2].clone(), post(&clients[number % 2], "user-1")));
-        assert_eq!(statuses(&in_parallel(128, requests).await), [(201, 50), (429, 250)]);
+        let requests = (0..300).map(|number| {
+            (
+                clients[number % 2].clone(),
+                post(&clients[number % 2], "user-1"),
+            )
+        });
+        assert_eq!(
+            statuses(&in_parallel(128, requests).await),
+            [(201, 50), (429, 250)]
+        );
         settle(world).await;
     });
     assert_eq!(world.received(SECURITY).len(), 1);
@@ -103,14 +126,30 @@ fn an_alert_says_who_did_what_where() {
     assert_eq!(received.request.method, "POST");
     assert_eq!(header(received, "content-type"), "application/json");
     let alert = body(received);
-    assert!(alert["title"].as_str().is_some_and(|title| title.starts_with('🔒')), "{alert}");
+    assert!(
+        alert["title"]
+            .as_str()
+            .is_some_and(|title| title.starts_with('🔒')),
+        "{alert}"
+    );
     assert!(["low", "medium", "high", "critical"].contains(&alert["severity"].as_str().unwrap()));
     assert_eq!(alert["environment"], "development");
-    assert_eq!((&alert["details"]["endpoint"], &alert["details"]["method"]), (&"transactions".into(), &"POST".into()));
+    assert_eq!(
+        (&alert["details"]["endpoint"], &alert["details"]["method"]),
+        (&"transactions".into(), &"POST".into())
+    );
     assert_eq!(alert["details"]["userId"], "user-1");
     let timestamp = alert["timestamp"].as_str().unwrap();
-    assert!(timestamp.starts_with("2026-01-01T00:00:0") && timestamp.ends_with('Z'), "{timestamp}");
-    assert!(alert["message"].as_str().is_some_and(|message| message.contains("write")), "{alert}");
+    assert!(
+        timestamp.starts_with("2026-01-01T00:00:0") && timestamp.ends_with('Z'),
+        "{timestamp}"
+    );
+    assert!(
+        alert["message"]
+            .as_str()
+            .is_some_and(|message| message.contains("write")),
+        "{alert}"
+    );
 }
 
 #[test]
@@ -126,13 +165,19 @@ fn a_receiver_can_verify_the_signature() {
     let mut altered = received.clone();
     altered.request.body = [&received.request.body[..], b" "].concat().into();
     assert!(!is_signed(&altered, KEY));
-    assert_eq!(header(received, "webhook-timestamp").parse::<u64>().ok(), Some(received.at.unix_seconds()));
+    assert_eq!(
+        header(received, "webhook-timestamp").parse::<u64>().ok(),
+        Some(received.at.unix_seconds())
+    );
     assert!(header(received, "webhook-id").len() > 16);
 }
 
 #[test]
 fn without_a_signing_secret_an_alert_is_sent_unsigned_and_health_says_so() {
-    let world = alerting(&["MEX"], Origin::new()).without("WEBHOOK_SECRET").build().expect("builds");
+    let world = alerting(&["MEX"], Origin::new())
+        .without("WEBHOOK_SECRET")
+        .build()
+        .expect("builds");
     world.run(async |world| {
         let client = world.client("MEX");
         burst(&client, "user-1").await;
@@ -142,7 +187,13 @@ fn without_a_signing_secret_an_alert_is_sent_unsigned_and_health_says_so() {
     });
     let received = world.received(SECURITY);
     assert_eq!(received.len(), 1);
-    assert!(received[0].request.headers.get("webhook-signature").is_none());
+    assert!(
+        received[0]
+            .request
+            .headers
+            .get("webhook-signature")
+            .is_none()
+    );
 }
 
 #[test]
@@ -154,7 +205,11 @@ fn another_identity_and_another_policy_have_alerts_of_their_own() {
             burst(&client, user).await;
         }
         // user-1 again, under the policy of reads; and an address, under two policies.
-        in_parallel(64, times(150, &client, || get(&client, "user-1", TRANSACTIONS))).await;
+        in_parallel(
+            64,
+            times(150, &client, || get(&client, "user-1", TRANSACTIONS)),
+        )
+        .await;
         in_parallel(64, times(150, &client, || client.get(TRANSACTIONS).build())).await;
         one_by_one(&client, 10, || login(&client, "demo", "wrong")).await;
         settle(world).await;
@@ -164,13 +219,29 @@ fn another_identity_and_another_policy_have_alerts_of_their_own() {
         .iter()
         .map(|received| {
             let details = &body(received)["details"];
-            let who = details.get("userId").or_else(|| details.get("address")).expect("an identity");
-            (who.as_str().unwrap().to_owned(), details["policy"].as_str().unwrap().to_owned())
+            let who = details
+                .get("userId")
+                .or_else(|| details.get("address"))
+                .expect("an identity");
+            (
+                who.as_str().unwrap().to_owned(),
+                details["policy"].as_str().unwrap().to_owned(),
+            )
         })
         .collect();
     subjects.sort();
-    let expected = [("198.18.0.1", "auth"), ("198.18.0.1", "general"), ("user-1", "general"), ("user-1", "write"), ("user-2", "write"), ("user-3", "write")];
-    assert_eq!(subjects, expected.map(|(who, policy)| (who.to_owned(), policy.to_owned())));
+    let expected = [
+        ("198.18.0.1", "auth"),
+        ("198.18.0.1", "general"),
+        ("user-1", "general"),
+        ("user-1", "write"),
+        ("user-2", "write"),
+        ("user-3", "write"),
+    ];
+    assert_eq!(
+        subjects,
+        expected.map(|(who, policy)| (who.to_owned(), policy.to_owned()))
+    );
 }
 
 #[test]
@@ -181,13 +252,26 @@ fn ordinary_refusals_raise_no_alert() {
         let user = token("user-1");
         let requests = [
             client.get("/api/nothing").bearer(&user).build(),
-            client.request(http::Method::DELETE, TRANSACTIONS).bearer(&user).build(),
+            client
+                .request(http::Method::DELETE, TRANSACTIONS)
+                .bearer(&user)
+                .build(),
             client.get(TRANSACTIONS).build(),
             client.get("/api/admin/audit-logs").bearer(&user).build(),
             client.post(TRANSACTIONS).bearer(&user).body("x").build(),
-            client.post(TRANSACTIONS).bearer(&user).header("content-type", "application/json").body("{").build(),
+            client
+                .post(TRANSACTIONS)
+                .bearer(&user)
+                .header("content-type", "application/json")
+                .body("{")
+                .build(),
             post_test_data(&client, "user-1"),
-            client.post(TRANSACTIONS).bearer(&user).header("content-type", "application/json").body("x".repeat(70_000)).build(),
+            client
+                .post(TRANSACTIONS)
+                .bearer(&user)
+                .header("content-type", "application/json")
+                .body("x".repeat(70_000))
+                .build(),
             login(&client, "demo", "wrong"),
         ];
         let answers = in_parallel(1, requests.map(|request| (client.clone(), request))).await;
@@ -195,7 +279,10 @@ fn ordinary_refusals_raise_no_alert() {
         assert_eq!(seen, [404, 405, 401, 403, 415, 400, 422, 413, 401]);
         settle(world).await;
     });
-    assert_eq!((world.received(SECURITY).len(), world.received(ERRORS).len()), (0, 0));
+    assert_eq!(
+        (world.received(SECURITY).len(), world.received(ERRORS).len()),
+        (0, 0)
+    );
     assert_eq!(rows_in(&world, "error_logs", "1"), 0);
 }
 
@@ -209,18 +296,27 @@ fn within_the_dedupe_window_nothing_is_repeated_and_after_it_one_alert_is() {
             burst(&client, "user-1").await;
             sleep(world, 59.999).await;
             let expected = 1 + minute / 5;
-            assert!(world.received(SECURITY).len() <= expected, "minute {minute}");
+            assert!(
+                world.received(SECURITY).len() <= expected,
+                "minute {minute}"
+            );
         }
     });
     let received = world.received(SECURITY);
     assert_eq!(received.len(), 2);
     assert!(received[1].at.since(received[0].at) >= Duration::from_secs(300));
-    assert_ne!(header(&received[0], "webhook-id"), header(&received[1], "webhook-id"));
+    assert_ne!(
+        header(&received[0], "webhook-id"),
+        header(&received[1], "webhook-id")
+    );
 }
 
 #[test]
 fn the_dedupe_window_is_as_long_as_configured() {
-    let world = alerting(&["MEX"], Origin::new()).var("ALERT_DEDUPE_SECONDS", "60").build().expect("builds");
+    let world = alerting(&["MEX"], Origin::new())
+        .var("ALERT_DEDUPE_SECONDS", "60")
+        .build()
+        .expect("builds");
     world.run(async |world| {
         let client = world.client("MEX");
         for _ in 0..4 {
@@ -249,12 +345,20 @@ fn a_receiver_that_hangs_delays_no_answer() {
     let tries = world.received(SECURITY);
     assert_eq!(tries.len(), 3);
     let last = tries[2].at.since(tries[0].at);
-    assert!(last < Duration::from_secs(15), "three tries end within the 30 s after the answer: {last:?}");
+    assert!(
+        last < Duration::from_secs(15),
+        "three tries end within the 30 s after the answer: {last:?}"
+    );
 }
 
 #[test]
 fn a_receiver_that_fails_is_tried_three_times_with_the_same_id_and_the_failure_is_logged() {
-    for origin in [Origin::new().status(500), Origin::new().status(503), Origin::new().fail(), Origin::new().status(429)] {
+    for origin in [
+        Origin::new().status(500),
+        Origin::new().status(503),
+        Origin::new().fail(),
+        Origin::new().status(429),
+    ] {
         let world = with_receiver(origin);
         world.run(async |world| {
             burst(&world.client("MEX"), "user-1").await;
@@ -270,7 +374,10 @@ fn a_receiver_that_fails_is_tried_three_times_with_the_same_id_and_the_failure_i
         let logged = rows(&world, "SELECT message, metadata FROM error_logs");
         assert_eq!(logged.len(), 1, "{logged:?}");
         assert_eq!(logged[0][0], "webhook delivery failed");
-        assert!(!logged[0][1].contains("planted-path-secret") && !logged[0][1].contains(SECURITY), "{logged:?}");
+        assert!(
+            !logged[0][1].contains("planted-path-secret") && !logged[0][1].contains(SECURITY),
+            "{logged:?}"
+        );
     }
 }
 
@@ -315,15 +422,27 @@ fn a_failing_database_raises_an_error_alert_and_no_security_alert() {
     let world = with_receiver(Origin::new());
     world.run(async |world| {
         let client = world.client("MEX");
-        world.inject(FaultKind::D1Failing { binding: "DB".into(), for_ms: 10_000 });
+        world.inject(FaultKind::D1Failing {
+            binding: "DB".into(),
+            for_ms: 10_000,
+        });
         let answers = one_by_one(&client, 20, || get(&client, "user-1", TRANSACTIONS)).await;
         assert_eq!(statuses(&answers), [(503, 20)]);
         settle(world).await;
     });
     let received = world.received(ERRORS);
-    assert_eq!(received.len(), 1, "one isolate served all of them, and it tells once");
+    assert_eq!(
+        received.len(),
+        1,
+        "one isolate served all of them, and it tells once"
+    );
     let alert = body(&received[0]);
-    assert!(alert["title"].as_str().is_some_and(|title| title.starts_with('🚨')), "{alert}");
+    assert!(
+        alert["title"]
+            .as_str()
+            .is_some_and(|title| title.starts_with('🚨')),
+        "{alert}"
+    );
     assert!(is_signed(&received[0], KEY));
     assert_eq!(world.received(SECURITY).len(), 0);
 }
@@ -333,9 +452,18 @@ fn an_administrator_can_send_a_test_alert() {
     let world = with_receiver(Origin::new());
     world.run(async |world| {
         let client = world.client("MEX");
-        let test = |token: &str| client.post("/api/admin/alerts/test").bearer(token).json(&serde_json::json!({})).build();
+        let test = |token: &str| {
+            client
+                .post("/api/admin/alerts/test")
+                .bearer(token)
+                .json(&serde_json::json!({}))
+                .build()
+        };
         assert_eq!(client.send(test(&token("user-1"))).await.status, 403);
-        assert_eq!(client.send(test(&token_of("user-2", "admin"))).await.status, 202);
+        assert_eq!(
+            client.send(test(&token_of("user-2", "admin"))).await.status,
+            202
+        );
         settle(world).await;
     });
     let received = world.received(ERRORS);

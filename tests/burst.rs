@@ -37,8 +37,15 @@ fn of_150_posts_exactly_50_are_admitted() {
     for in_flight in [1, 64] {
         let world = world();
         let answers = burst(&world, in_flight, create);
-        assert!(world.elapsed() < WINDOW, "a burst is shorter than the window");
-        assert_eq!(statuses(&answers), [(201, 50), (429, 100)], "{in_flight} in flight");
+        assert!(
+            world.elapsed() < WINDOW,
+            "a burst is shorter than the window"
+        );
+        assert_eq!(
+            statuses(&answers),
+            [(201, 50), (429, 100)],
+            "{in_flight} in flight"
+        );
         assert_eq!(rows_in(&world, "transactions", "user_id = 'user-1'"), 50);
     }
 }
@@ -47,7 +54,11 @@ fn of_150_posts_exactly_50_are_admitted() {
 fn of_150_gets_exactly_100_are_admitted() {
     for in_flight in [1, 64] {
         let answers = burst(&world(), in_flight, list);
-        assert_eq!(statuses(&answers), [(200, 100), (429, 50)], "{in_flight} in flight");
+        assert_eq!(
+            statuses(&answers),
+            [(200, 100), (429, 50)],
+            "{in_flight} in flight"
+        );
     }
 }
 
@@ -56,7 +67,11 @@ fn a_body_that_is_no_transaction_is_charged_like_any_other_and_refused_uniformly
     for in_flight in [1, 64] {
         let world = world();
         let answers = burst(&world, in_flight, test_data);
-        assert_eq!(statuses(&answers), [(422, 50), (429, 100)], "{in_flight} in flight");
+        assert_eq!(
+            statuses(&answers),
+            [(422, 50), (429, 100)],
+            "{in_flight} in flight"
+        );
         assert_eq!(rows_in(&world, "transactions", "1"), 0);
     }
 }
@@ -67,9 +82,16 @@ fn in_sequence_the_first_50_are_the_admitted_ones_and_the_rest_falls_by_one() {
     for (number, answer) in answers.iter().enumerate() {
         let (policy, remaining, seconds) = rate_limit(answer);
         assert_eq!(policy, "write");
-        assert_eq!(answer.header("ratelimit-policy"), Some("\"write\";q=50;w=60"));
+        assert_eq!(
+            answer.header("ratelimit-policy"),
+            Some("\"write\";q=50;w=60")
+        );
         assert_eq!(answer.status == 201, number < 50, "request {number}");
-        assert_eq!(remaining, 49u64.saturating_sub(number as u64), "request {number}");
+        assert_eq!(
+            remaining,
+            49u64.saturating_sub(number as u64),
+            "request {number}"
+        );
         assert!((1..=60).contains(&seconds), "request {number}: t={seconds}");
         if answer.status == 429 {
             assert_eq!(retry_after(answer), seconds, "both fields tell the same");
@@ -90,9 +112,15 @@ fn in_parallel_every_remainder_is_given_out_exactly_once() {
 fn a_denial_tells_what_is_exceeded_in_the_registered_form() {
     let answers = burst(&world(), 1, create);
     let denied = &answers[149];
-    assert_eq!(denied.header("content-type"), Some("application/problem+json"));
+    assert_eq!(
+        denied.header("content-type"),
+        Some("application/problem+json")
+    );
     let problem = json_of(denied);
-    assert_eq!(problem["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    assert_eq!(
+        problem["type"],
+        "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    );
     assert_eq!(problem["status"], 429);
     assert_eq!(problem["violated-policies"], serde_json::json!(["write"]));
     assert_eq!(problem["requestId"], denied.header("x-request-id").unwrap());
@@ -131,7 +159,11 @@ fn retry_after_is_honest_at_every_moment_of_the_window() {
         world().run(async |world| {
             let (client, denied) = blocked(world, f64::from(tenths) / 10.0).await;
             sleep(world, retry_after(&denied) as f64).await;
-            assert_eq!(client.send(create(&client)).await.status, 201, "denied at {tenths} tenths");
+            assert_eq!(
+                client.send(create(&client)).await.status,
+                201,
+                "denied at {tenths} tenths"
+            );
         });
     }
 }
@@ -143,7 +175,13 @@ fn a_denied_request_stores_nothing_and_consumes_nothing() {
         let (client, _) = blocked(world, 0.0).await;
         sleep(world, 1.0).await;
         let stored = all_tables(world);
-        let meters = [Meter::ObjectRowsWritten, Meter::D1RowsWritten, Meter::D1RowsRead, Meter::KvWrites, Meter::KvReads];
+        let meters = [
+            Meter::ObjectRowsWritten,
+            Meter::D1RowsWritten,
+            Meter::D1RowsRead,
+            Meter::KvWrites,
+            Meter::KvReads,
+        ];
         let used = |world: &World| meters.map(|meter| world.usage().total(meter));
         let before = used(world);
         let answers = in_parallel(64, times(200, &client, || create(&client))).await;
@@ -152,7 +190,10 @@ fn a_denied_request_stores_nothing_and_consumes_nothing() {
         assert_eq!(all_tables(world), stored);
         assert_eq!(used(world), before);
         // Nor is anything taken from the other policy.
-        assert_eq!(rate_limit(&client.send(list(&client)).await), ("general".to_owned(), 99, 60));
+        assert_eq!(
+            rate_limit(&client.send(list(&client)).await),
+            ("general".to_owned(), 99, 60)
+        );
     });
 }
 
@@ -171,7 +212,10 @@ fn knocking_does_not_prolong_the_block() {
         let blocked_until = world.now().since(first_sent);
         assert!(knocks > 400, "{knocks}");
         // The first admission was decided a little after it was sent; the first knock after that has left the window passes.
-        assert!(blocked_until > WINDOW && blocked_until < WINDOW + Duration::from_millis(250), "{blocked_until:?}");
+        assert!(
+            blocked_until > WINDOW && blocked_until < WINDOW + Duration::from_millis(250),
+            "{blocked_until:?}"
+        );
     });
 }
 
@@ -230,9 +274,16 @@ fn no_window_ever_holds_more_admissions_than_the_quota() {
     let world = world();
     traffic(&world);
     let history = world.history();
-    assert_eq!(quota::check(history.records(), 50, WINDOW, quota::admitted_by_address), []);
+    assert_eq!(
+        quota::check(history.records(), 50, WINDOW, quota::admitted_by_address),
+        []
+    );
     let counted = quota::measure(history.records(), WINDOW, quota::admitted_by_address);
-    assert_eq!((counted.identities, counted.most), (4, 50), "and the quota is used fully");
+    assert_eq!(
+        (counted.identities, counted.most),
+        (4, 50),
+        "and the quota is used fully"
+    );
     assert!(counted.admitted > 400, "{counted:?}");
 }
 
@@ -247,28 +298,53 @@ fn a_limiter_that_admits_too_much_is_seen_by_the_check() {
         ("RATE_LIMIT_ALGORITHM", "fixed-window", 100),
     ];
     for (name, value, most) in broken {
-        let world = production(&["MEX"]).var(name, value).build().expect("builds");
+        let world = production(&["MEX"])
+            .var(name, value)
+            .build()
+            .expect("builds");
         traffic(&world);
         let history = world.history();
         let violations = quota::check(history.records(), 50, WINDOW, quota::admitted_by_address);
-        let worst = violations.iter().map(|violation| violation.events.len()).max();
-        assert!(worst.is_some_and(|worst| worst > 50 && worst <= most), "{name}={value}: {worst:?}");
+        let worst = violations
+            .iter()
+            .map(|violation| violation.events.len())
+            .max();
+        assert!(
+            worst.is_some_and(|worst| worst > 50 && worst <= most),
+            "{name}={value}: {worst:?}"
+        );
     }
 }
 
 #[test]
 fn every_algorithm_keeps_its_documented_bound_and_lets_the_quota_be_used() {
-    for (algorithm, bound) in [("sliding-log", 50), ("sliding-counter", 100), ("token-bucket", 100), ("fixed-window", 100)] {
-        let world = production(&["MEX"]).var("RATE_LIMIT_ALGORITHM", algorithm).build().expect("builds");
+    for (algorithm, bound) in [
+        ("sliding-log", 50),
+        ("sliding-counter", 100),
+        ("token-bucket", 100),
+        ("fixed-window", 100),
+    ] {
+        let world = production(&["MEX"])
+            .var("RATE_LIMIT_ALGORITHM", algorithm)
+            .build()
+            .expect("builds");
         traffic(&world);
         let history = world.history();
-        assert_eq!(quota::check(history.records(), bound, WINDOW, quota::admitted_by_address), [], "{algorithm}");
+        assert_eq!(
+            quota::check(history.records(), bound, WINDOW, quota::admitted_by_address),
+            [],
+            "{algorithm}"
+        );
         let counted = quota::measure(history.records(), WINDOW, quota::admitted_by_address);
         assert!(counted.most >= 50, "{algorithm}: {counted:?}");
     }
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "each of the two threads has a world of its own"
+)]
 fn one_seed_is_one_run_on_any_thread_and_another_seed_is_another() {
     fn fingerprint(seed: u64) -> (Fingerprint, String) {
         let world = production(&["MEX"]).seed(seed).build().expect("builds");
@@ -276,9 +352,18 @@ fn one_seed_is_one_run_on_any_thread_and_another_seed_is_another() {
         (world.fingerprint(), world.history().to_json_lines())
     }
     let here = fingerprint(7);
-    let elsewhere = std::thread::spawn(|| fingerprint(7)).join().expect("the thread ends well");
+    let elsewhere = std::thread::spawn(|| fingerprint(7))
+        .join()
+        .expect("the thread ends well");
     assert_eq!(here.0, elsewhere.0);
-    assert!(here == elsewhere, "also the history is the same, line by line");
-    assert_eq!(here, fingerprint(7), "what ran before in this thread leaves no trace");
+    assert!(
+        here == elsewhere,
+        "also the history is the same, line by line"
+    );
+    assert_eq!(
+        here,
+        fingerprint(7),
+        "what ran before in this thread leaves no trace"
+    );
     assert_ne!(here.0, fingerprint(8).0);
 }

@@ -16,7 +16,12 @@ async fn use_up(client: &Client, user: &str) {
 /// Uses up the budget of a client's address.
 async fn use_up_address(client: &Client) {
     let answers = in_parallel(64, times(101, client, || anonymous(client))).await;
-    assert_eq!(statuses(&answers), [(401, 100), (429, 1)], "{}", client.ip());
+    assert_eq!(
+        statuses(&answers),
+        [(401, 100), (429, 1)],
+        "{}",
+        client.ip()
+    );
 }
 
 fn anonymous(client: &Client) -> edgeproof_sim::http::Request {
@@ -44,10 +49,21 @@ fn users_who_burst_at_the_same_time_get_their_quota_each() {
     let world = world();
     world.run(async |world| {
         let client = world.client("MEX");
-        let requests = (0..600).map(|number| (client.clone(), post(&client, &format!("user-{}", number % 4))));
-        assert_eq!(statuses(&in_parallel(64, requests).await), [(201, 200), (429, 400)]);
+        let requests = (0..600).map(|number| {
+            (
+                client.clone(),
+                post(&client, &format!("user-{}", number % 4)),
+            )
+        });
+        assert_eq!(
+            statuses(&in_parallel(64, requests).await),
+            [(201, 200), (429, 400)]
+        );
     });
-    let per_user = rows(&world, "SELECT user_id, count(*) FROM transactions GROUP BY 1 ORDER BY 1");
+    let per_user = rows(
+        &world,
+        "SELECT user_id, count(*) FROM transactions GROUP BY 1 ORDER BY 1",
+    );
     let expected = [0, 1, 2, 3].map(|number| vec![format!("user-{number}"), "50".to_owned()]);
     assert_eq!(per_user, expected);
 }
@@ -56,13 +72,37 @@ fn users_who_burst_at_the_same_time_get_their_quota_each() {
 fn two_tokens_of_one_user_share_one_budget_also_from_two_addresses() {
     world().run(async |world| {
         let (home, work) = (world.client("MEX"), world.client("MEX"));
-        let (one, two) = (token("user-1"), edgeproof_worker::core::jwt::mint(JWT_SECRET, "user-1", "user", START_SECONDS - 60, 9_999));
+        let (one, two) = (
+            token("user-1"),
+            edgeproof_worker::core::jwt::mint(
+                JWT_SECRET,
+                "user-1",
+                "user",
+                START_SECONDS - 60,
+                9_999,
+            ),
+        );
         assert_ne!(one, two);
         let send = |number: usize| match number % 2 {
-            0 => (home.clone(), home.post(TRANSACTIONS).bearer(&one).json(&transaction()).build()),
-            _ => (work.clone(), work.post(TRANSACTIONS).bearer(&two).json(&transaction()).build()),
+            0 => (
+                home.clone(),
+                home.post(TRANSACTIONS)
+                    .bearer(&one)
+                    .json(&transaction())
+                    .build(),
+            ),
+            _ => (
+                work.clone(),
+                work.post(TRANSACTIONS)
+                    .bearer(&two)
+                    .json(&transaction())
+                    .build(),
+            ),
         };
-        assert_eq!(statuses(&in_parallel(64, (0..150).map(send)).await), [(201, 50), (429, 100)]);
+        assert_eq!(
+            statuses(&in_parallel(64, (0..150).map(send)).await),
+            [(201, 50), (429, 100)]
+        );
     });
 }
 
@@ -81,7 +121,13 @@ fn a_user_who_is_called_like_an_address_shares_nothing_with_it() {
     world().run(async |world| {
         let client = world.client("MEX").with_ip("203.0.113.7");
         use_up_address(&client).await;
-        for user in ["203.0.113.7", "ip:203.0.113.7", "a:203.0.113.7", "a203.0.113.7", "unknown"] {
+        for user in [
+            "203.0.113.7",
+            "ip:203.0.113.7",
+            "a:203.0.113.7",
+            "a203.0.113.7",
+            "unknown",
+        ] {
             assert_eq!(left(&client, user).await, 99, "{user}");
         }
         // And the other way round.
@@ -95,12 +141,26 @@ fn a_user_who_is_called_like_an_address_shares_nothing_with_it() {
 fn any_id_of_a_user_has_a_budget_of_its_own() {
     let long = "x".repeat(5_000);
     let longer = "x".repeat(5_001);
-    let ids = ["a", "A", "a ", "a/b", "a:b", "a/b:c", "Ünïcødé 🚨", "Ünïcødé 🔒", "../a", "' OR 1=1 --", &long, &longer];
+    let ids = [
+        "a",
+        "A",
+        "a ",
+        "a/b",
+        "a:b",
+        "a/b:c",
+        "Ünïcødé 🚨",
+        "Ünïcødé 🔒",
+        "../a",
+        "' OR 1=1 --",
+        &long,
+        &longer,
+    ];
     world().run(async |world| {
         let client = world.client("MEX");
         for id in ids {
             assert_eq!(left(&client, id).await, 99, "{id:.20}");
-            let rest = in_parallel(64, times(100, &client, || get(&client, id, TRANSACTIONS))).await;
+            let rest =
+                in_parallel(64, times(100, &client, || get(&client, id, TRANSACTIONS))).await;
             assert_eq!(statuses(&rest), [(200, 99), (429, 1)], "{id:.20}");
         }
     });
@@ -109,16 +169,31 @@ fn any_id_of_a_user_has_a_budget_of_its_own() {
 #[test]
 fn what_a_client_writes_about_its_address_changes_nothing() {
     let names = [
-        "X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "Fastly-Client-IP", "CF-Connecting-IP",
-        "CF-Connecting-IPv6", "CF-Pseudo-IPv4", "Via",
+        "X-Forwarded-For",
+        "X-Real-IP",
+        "Forwarded",
+        "True-Client-IP",
+        "X-Client-IP",
+        "X-Cluster-Client-IP",
+        "Fastly-Client-IP",
+        "CF-Connecting-IP",
+        "CF-Connecting-IPv6",
+        "CF-Pseudo-IPv4",
+        "Via",
     ];
     world().run(async |world| {
         let client = world.client("MEX");
         let forged = |number: usize| {
             let address = format!("192.0.2.{}", number % 250);
-            names.iter().fold(client.get(TRANSACTIONS), |request, name| request.header(name, &address)).build()
+            names
+                .iter()
+                .fold(client.get(TRANSACTIONS), |request, name| {
+                    request.header(name, &address)
+                })
+                .build()
         };
-        let answers = in_parallel(64, (0..150).map(|number| (client.clone(), forged(number)))).await;
+        let answers =
+            in_parallel(64, (0..150).map(|number| (client.clone(), forged(number)))).await;
         assert_eq!(statuses(&answers), [(401, 100), (429, 50)]);
         // Nor is anybody else's budget touched.
         let victim = client.clone().with_ip("192.0.2.1");
@@ -136,9 +211,15 @@ fn of_an_ipv6_address_the_network_is_charged() {
             let request = anonymous(&host);
             (host, request)
         });
-        assert_eq!(statuses(&in_parallel(64, hosts).await), [(401, 100), (429, 50)]);
+        assert_eq!(
+            statuses(&in_parallel(64, hosts).await),
+            [(401, 100), (429, 50)]
+        );
         let neighbour = at("2001:db8:1:3::1".to_owned());
-        assert_eq!(rate_limit(&neighbour.send(anonymous(&neighbour)).await).1, 99);
+        assert_eq!(
+            rate_limit(&neighbour.send(anonymous(&neighbour)).await).1,
+            99
+        );
     });
 }
 
@@ -159,14 +240,31 @@ fn requests_without_a_valid_token_are_charged_to_the_address() {
             anonymous(&client),
             client.post(TRANSACTIONS).json(&transaction()).build(),
             client.get(DASHBOARD).bearer("no.token.atall").build(),
-            client.get("/api/admin/audit-logs").bearer(&token("user-1")[1..]).build(),
-            client.get("/api/reports").header("authorization", "Basic dXNlcjpwYXNz").build(),
+            client
+                .get("/api/admin/audit-logs")
+                .bearer(&token("user-1")[1..])
+                .build(),
+            client
+                .get("/api/reports")
+                .header("authorization", "Basic dXNlcjpwYXNz")
+                .build(),
         ];
-        let answers: Vec<Response> = in_parallel(1, (0..150).map(|number| (client.clone(), requests[number % 5].clone()))).await;
+        let answers: Vec<Response> = in_parallel(
+            1,
+            (0..150).map(|number| (client.clone(), requests[number % 5].clone())),
+        )
+        .await;
         for (number, answer) in answers.iter().enumerate() {
             let (policy, remaining, _) = rate_limit(answer);
-            assert_eq!((policy.as_str(), remaining), ("general", 99u64.saturating_sub(number as u64)));
-            assert_eq!(answer.status, if number < 100 { 401 } else { 429 }, "request {number}");
+            assert_eq!(
+                (policy.as_str(), remaining),
+                ("general", 99u64.saturating_sub(number as u64))
+            );
+            assert_eq!(
+                answer.status,
+                if number < 100 { 401 } else { 429 },
+                "request {number}"
+            );
         }
         // A user behind that address goes on.
         assert_eq!(left(&client, "user-1").await, 99);
@@ -177,8 +275,16 @@ fn requests_without_a_valid_token_are_charged_to_the_address() {
 fn guessing_paths_is_charged_like_anything_else() {
     world().run(async |world| {
         let client = world.client("MEX");
-        let paths = (0..150).map(|number| (client.clone(), client.get(&format!("/wp-admin/{number}")).build()));
-        assert_eq!(statuses(&in_parallel(1, paths).await), [(404, 100), (429, 50)]);
+        let paths = (0..150).map(|number| {
+            (
+                client.clone(),
+                client.get(&format!("/wp-admin/{number}")).build(),
+            )
+        });
+        assert_eq!(
+            statuses(&in_parallel(1, paths).await),
+            [(404, 100), (429, 50)]
+        );
     });
 }
 
@@ -189,10 +295,19 @@ async fn five_logins(world: &World, password: &str, status: u16) {
     assert_eq!(seen, [status, status, status, status, status, 429, 429]);
     assert_eq!(rate_limit(&answers[0]), ("auth".to_owned(), 4, 60));
     // A token makes no difference: who logs in is an address.
-    let with_token = client.post(LOGIN).bearer(&token("user-1")).json(&serde_json::json!({"username": "demo", "password": password}));
+    let with_token = client
+        .post(LOGIN)
+        .bearer(&token("user-1"))
+        .json(&serde_json::json!({"username": "demo", "password": password}));
     assert_eq!(with_token.send().await.status, 429);
     let elsewhere = world.client("MEX");
-    assert_eq!(elsewhere.send(login(&elsewhere, "demo", password)).await.status, status);
+    assert_eq!(
+        elsewhere
+            .send(login(&elsewhere, "demo", password))
+            .await
+            .status,
+        status
+    );
 }
 
 #[test]
@@ -208,7 +323,10 @@ fn logins_do_not_consume_the_general_quota_of_the_address() {
     world().run(async |world| {
         let client = world.client("MEX");
         one_by_one(&client, 7, || login(&client, "demo", "wrong")).await;
-        assert_eq!(rate_limit(&client.send(anonymous(&client)).await), ("general".to_owned(), 99, 60));
+        assert_eq!(
+            rate_limit(&client.send(anonymous(&client)).await),
+            ("general".to_owned(), 99, 60)
+        );
     });
 }
 
@@ -218,9 +336,21 @@ fn health_and_preflights_are_free_of_charge() {
         let client = world.client("MEX");
         let health = one_by_one(&client, 150, || client.get(HEALTH).build()).await;
         assert_eq!(statuses(&health), [(200, 150)]);
-        let preflight = || client.request(http::Method::OPTIONS, TRANSACTIONS).header("origin", "https://a.example").build();
-        assert_eq!(statuses(&one_by_one(&client, 150, preflight).await), [(204, 150)]);
-        assert!(health.iter().all(|answer| answer.header("ratelimit").is_none()));
+        let preflight = || {
+            client
+                .request(http::Method::OPTIONS, TRANSACTIONS)
+                .header("origin", "https://a.example")
+                .build()
+        };
+        assert_eq!(
+            statuses(&one_by_one(&client, 150, preflight).await),
+            [(204, 150)]
+        );
+        assert!(
+            health
+                .iter()
+                .all(|answer| answer.header("ratelimit").is_none())
+        );
         assert_eq!(rate_limit(&client.send(anonymous(&client)).await).1, 99);
     });
 }

@@ -27,7 +27,11 @@ fn of_75_requests_from_each_of_two_pops_exactly_50_are_admitted() {
         let world = production(&["MEX", "FRA"]).build().expect("builds");
         let answers = interleaved(&world, in_flight);
         assert!(world.elapsed() < WINDOW);
-        assert_eq!(statuses(&answers), [(201, 50), (429, 100)], "{in_flight} in flight");
+        assert_eq!(
+            statuses(&answers),
+            [(201, 50), (429, 100)],
+            "{in_flight} in flight"
+        );
         assert_eq!(rows_in(&world, "transactions", "1"), 50);
     }
 }
@@ -47,7 +51,11 @@ fn one_object_counts_for_both_pops() {
     ids.dedup();
     assert_eq!(ids.len(), 1);
     for pop in ["MEX", "FRA"] {
-        assert_eq!(calls.iter().filter(|record| record.pop == pop).count(), 75, "{pop}");
+        assert_eq!(
+            calls.iter().filter(|record| record.pop == pop).count(),
+            75,
+            "{pop}"
+        );
     }
 }
 
@@ -57,7 +65,12 @@ fn a_user_on_five_continents_has_one_budget() {
     let world = production(&pops).build().expect("builds");
     let answers = world.run(async |world| {
         let clients = pops.map(|pop| world.client(pop));
-        let requests = (0..150).map(|number| (clients[number % 5].clone(), post(&clients[number % 5], "user-1")));
+        let requests = (0..150).map(|number| {
+            (
+                clients[number % 5].clone(),
+                post(&clients[number % 5], "user-1"),
+            )
+        });
         in_parallel(64, requests).await
     });
     assert_eq!(statuses(&answers), [(201, 50), (429, 100)]);
@@ -79,7 +92,14 @@ fn retry_after_from_one_pop_is_honest_in_the_other() {
 #[test]
 fn a_slow_link_delays_answers_and_lets_nobody_through() {
     let world = production(&["MEX", "FRA"]).build().expect("builds");
-    world.run(async |world| world.inject(FaultKind::LinkLatency { a: "MEX".into(), b: "FRA".into(), extra_ms: 700, for_ms: 600_000 }));
+    world.run(async |world| {
+        world.inject(FaultKind::LinkLatency {
+            a: "MEX".into(),
+            b: "FRA".into(),
+            extra_ms: 700,
+            for_ms: 600_000,
+        })
+    });
     assert_eq!(statuses(&interleaved(&world, 150)), [(201, 50), (429, 100)]);
 }
 
@@ -90,14 +110,39 @@ fn cut_off_from_the_object_a_pop_counts_by_itself_and_never_fails() {
         let (mexico, frankfurt) = (world.client("MEX"), world.client("FRA"));
         // The object is in Mexico, near its first caller; the database is there too, so reads that need neither are sent.
         one_by_one(&mexico, 1, || get(&mexico, "user-1", TRANSACTIONS)).await;
-        world.inject(FaultKind::Partition { a: "MEX".into(), b: "FRA".into(), for_ms: 20_000 });
-        let cut_off = one_by_one(&frankfurt, 120, || frankfurt.get("/api/nothing").bearer(&token("user-1")).build()).await;
-        assert_eq!(statuses(&cut_off), [(404, 100), (429, 20)], "one isolate's own budget");
+        world.inject(FaultKind::Partition {
+            a: "MEX".into(),
+            b: "FRA".into(),
+            for_ms: 20_000,
+        });
+        let cut_off = one_by_one(&frankfurt, 120, || {
+            frankfurt
+                .get("/api/nothing")
+                .bearer(&token("user-1"))
+                .build()
+        })
+        .await;
+        assert_eq!(
+            statuses(&cut_off),
+            [(404, 100), (429, 20)],
+            "one isolate's own budget"
+        );
         let here = one_by_one(&mexico, 1, || get(&mexico, "user-1", TRANSACTIONS)).await;
-        assert_eq!(rate_limit(&here[0]).1, 98, "the object has not heard of them");
+        assert_eq!(
+            rate_limit(&here[0]).1,
+            98,
+            "the object has not heard of them"
+        );
         sleep(world, 20.0).await;
         // Healed: the object counts again for both.
-        let healed = frankfurt.send(frankfurt.get("/api/nothing").bearer(&token("user-1")).build()).await;
+        let healed = frankfurt
+            .send(
+                frankfurt
+                    .get("/api/nothing")
+                    .bearer(&token("user-1"))
+                    .build(),
+            )
+            .await;
         assert_eq!(rate_limit(&healed).1, 97);
     });
 }

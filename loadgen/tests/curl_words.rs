@@ -83,6 +83,8 @@ fn ansi_c_item() -> impl Strategy<Value = String> {
         "\\\\x[1-7][0-9a-fA-F]",
         "\\\\x[1-9a-f]g",
         "\\\\xc3\\\\xa9",
+        // One digit more than the escape takes.
+        "\\\\(x[1-7][0-9a-f]|[1-3][0-7]{2}|u00[2-7][0-9a-f]|U0001f60[0-9a-f])[0-7a-f]",
         "\\\\x[89a-f][0-9a-f]",
         "\\\\[1-3][0-7]{2}",
         "\\\\[1-7][0-7]?[89a-z]",

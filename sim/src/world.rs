@@ -26,7 +26,7 @@ mod persist;
 
 pub use d1::D1Reply;
 pub use fetch::Gateway;
-pub use kv::KvRead;
+pub use kv::{KvRead, KvReads};
 pub use object::{CriticalSection, StubState};
 
 use crate::bill::usage::{Meter, Usage, UtcDay};

@@ -190,6 +190,7 @@ fn keep<T>(result: Result<T>, slot: &RefCell<Option<Result<T, String>>>) -> Resu
 pub(crate) fn message(error: &Error) -> String {
     let value = match error {
         Error::KvError(KvError::JavaScript(thrown)) => thrown.clone(),
+        Error::D1(thrown) => AsRef::<JsValue>::as_ref(thrown).clone(),
         other => other.to_js_value(),
     };
     match value.dyn_ref::<js_sys::Error>() {

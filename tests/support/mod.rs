@@ -136,11 +136,7 @@ pub async fn in_parallel(
 }
 
 /// `number` requests of one client.
-pub fn times(
-    number: usize,
-    client: &Client,
-    make: impl Fn() -> Request,
-) -> Vec<(Client, Request)> {
+pub fn times(number: usize, client: &Client, make: impl Fn() -> Request) -> Vec<(Client, Request)> {
     (0..number).map(|_| (client.clone(), make())).collect()
 }
 

@@ -77,7 +77,9 @@ fn secret(text: &str) -> Result<Secret, &'static str> {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    let config = WorkerConfig::load(&arguments.config, arguments.env.as_deref())?;
+    // A shorter name of the same file, for messages; a file that is not there keeps the name it was given.
+    let file = arguments.config.canonicalize().unwrap_or_else(|_| arguments.config.clone());
+    let config = WorkerConfig::load(&file, arguments.env.as_deref())?;
     for warning in &config.warnings {
         eprintln!("warning: {}:{}: {}", config.file.display(), warning.line, warning.message);
     }

@@ -13,7 +13,6 @@ pub struct Date {
 }
 
 impl PartialEq for Date {
-    #[expect(clippy::float_cmp, reason = "two dates are the same when their milliseconds are")]
     fn eq(&self, other: &Self) -> bool {
         self.js_date.get_time() == other.js_date.get_time()
     }

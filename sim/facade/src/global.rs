@@ -13,6 +13,7 @@ const REDIRECTS_MAX: u32 = 20;
 
 /// A request to be sent to an origin.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "upstream's variants")]
 pub enum Fetch {
     /// GET this URL.
     Url(url::Url),

@@ -284,7 +284,6 @@ impl SqlCursor {
     }
 
     /// The rows that are left, one by one.
-    #[expect(clippy::should_implement_trait, reason = "upstream's name")]
     pub fn next<T>(&self) -> SqlCursorIterator<T>
     where
         T: DeserializeOwned,

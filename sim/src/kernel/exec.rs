@@ -98,12 +98,12 @@ impl<S: Clone> Executor<S> {
     /// If another executor is entered: one world runs on a thread at a time.
     pub fn enter(&self) {
         assert_eq!(OWNER.replace(self.owner), 0, "one world runs on a thread at a time");
-        // Whatever was woken while no world ran: tasks of this one are polled again, others' entries are gone.
+        // Wakes of the time before are forgotten with their queue, so every task is polled again.
         READY.with_borrow_mut(|ready| {
             ready.clear();
             for (task, slot) in self.slots.borrow().iter().enumerate() {
+                slot.waker.queued.store(slot.future.is_some(), Ordering::Relaxed);
                 if slot.future.is_some() {
-                    slot.waker.queued.store(true, Ordering::Relaxed);
                     ready.push_back(u32::try_from(task).expect("slots are numbered by u32"));
                 }
             }

@@ -22,20 +22,20 @@ impl Stream {
     }
 
     /// 64 random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// A number below `bound`, by multiplication (bias below 2^-32 for the small bounds used here); 0 for a bound of 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        let wide = u128::from(self.next()) * u128::from(bound);
+        let wide = u128::from(self.next_u64()) * u128::from(bound);
         u64::try_from(wide >> 64).expect("a 128-bit number shifted by 64 fits")
     }
 
     /// A number in `[0, 1)` with 53 random bits, as JavaScript's `Math.random()`.
     pub fn unit(&mut self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "53 bits are exact in an f64")]
-        let numerator = (self.next() >> 11) as f64;
+        let numerator = (self.next_u64() >> 11) as f64;
         numerator / 9_007_199_254_740_992.0
     }
 

@@ -64,6 +64,8 @@ pub struct Assignment {
 pub struct Isolates {
     options: Options,
     pops: Vec<Vec<Isolate>>,
+    /// Evicted by a fault while they worked: they take no more requests and are gone with their last.
+    leaving: Vec<Isolate>,
     next: IsolateId,
     stream: Stream,
 }
@@ -71,7 +73,7 @@ pub struct Isolates {
 impl Isolates {
     /// No isolates yet, in `pops` PoPs. Numbers begin at `first`, so that no two worlds of a process share one.
     pub fn new(options: Options, pops: usize, first: IsolateId, stream: Stream) -> Self {
-        Self { options, pops: (0..pops).map(|_| Vec::new()).collect(), next: first, stream }
+        Self { options, pops: (0..pops).map(|_| Vec::new()).collect(), leaving: Vec::new(), next: first, stream }
     }
 
     /// Gives a request to an isolate; [`release`](Self::release) must follow.
@@ -108,24 +110,35 @@ impl Isolates {
 
     /// Another event (a `waitUntil` task) is in flight in an isolate.
     pub fn retain(&mut self, pop: Pop, id: IsolateId) {
-        if let Some(isolate) = self.pops[pop.index()].iter_mut().find(|isolate| isolate.id == id) {
+        let isolates = self.pops[pop.index()].iter_mut().chain(&mut self.leaving);
+        if let Some(isolate) = isolates.into_iter().find(|isolate| isolate.id == id) {
             isolate.in_flight += 1;
         }
     }
 
-    /// An event in an isolate has ended.
-    pub fn release(&mut self, now: Instant, pop: Pop, id: IsolateId) {
-        // An isolate that was evicted by a fault while it worked is not in the table any more.
+    /// An event in an isolate has ended. True if the isolate was evicted before and this was its last event.
+    pub fn release(&mut self, now: Instant, pop: Pop, id: IsolateId) -> bool {
         if let Some(isolate) = self.pops[pop.index()].iter_mut().find(|isolate| isolate.id == id) {
             isolate.in_flight -= 1;
             isolate.idle_since = now;
+            return false;
         }
+        let Some(place) = self.leaving.iter().position(|isolate| isolate.id == id) else { return false };
+        self.leaving[place].in_flight -= 1;
+        let last = self.leaving[place].in_flight == 0;
+        if last {
+            self.leaving.swap_remove(place);
+        }
+        last
     }
 
-    /// Evicts every isolate of a PoP; requests in flight go on in memory that no later request sees (LIM: an isolate over
-    /// its limit finishes what it has).
+    /// Evicts every isolate of a PoP, and names those that are gone at once; requests in flight go on in memory that no
+    /// later request sees (LIM: an isolate over its limit finishes what it has).
     pub fn evict_all(&mut self, pop: Pop) -> Vec<IsolateId> {
-        std::mem::take(&mut self.pops[pop.index()]).into_iter().map(|isolate| isolate.id).collect()
+        let isolates = std::mem::take(&mut self.pops[pop.index()]);
+        let (idle, busy): (Vec<_>, Vec<_>) = isolates.into_iter().partition(|isolate| isolate.in_flight == 0);
+        self.leaving.extend(busy);
+        idle.into_iter().map(|isolate| isolate.id).collect()
     }
 
     /// A number for an isolate outside of the table: the one that hosts a PoP's objects.

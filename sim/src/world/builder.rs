@@ -360,7 +360,7 @@ impl Builder {
     fn database(&self, config: &crate::wrangler::D1Database, home: Pop) -> Result<D1, BuildError> {
         let name = config.binding.as_str();
         let sql_error = |file: &str, message: String| BuildError::Sql { file: file.to_owned(), message };
-        let seed = Stream::new(self.seed, &format!("d1/{name}")).next();
+        let seed = Stream::new(self.seed, &format!("d1/{name}")).next_u64();
         let service = self.options.d1_service;
         let mut database = match &self.persist {
             None => D1::new(name.into(), home, service, seed),

@@ -12,11 +12,7 @@ impl World {
     /// Starts a timer for every fault of the list.
     pub(super) fn plan_faults(&self, faults: Vec<Fault>) {
         for (number, fault) in (0..).zip(faults) {
-            if let FaultKind::KvPropagationDelay { delay_ms, .. } = &fault.kind {
-                for namespace in self.0.namespaces.borrow_mut().iter_mut() {
-                    namespace.keep_history(Duration::from_millis(*delay_ms));
-                }
-            }
+            self.expect_fault(&fault.kind);
             let world = self.handle();
             let at = self.start().after(fault.at_ms.saturating_mul(MILLISECOND));
             self.spawn_in(
@@ -29,8 +25,20 @@ impl World {
         }
     }
 
+    /// Versions that a delayed PoP will ask for must not be forgotten before it asks.
+    fn expect_fault(&self, kind: &FaultKind) {
+        if let FaultKind::KvPropagationDelay { delay_ms, .. } = kind {
+            for namespace in self.0.namespaces.borrow_mut().iter_mut() {
+                namespace.keep_history(Duration::from_millis(*delay_ms));
+            }
+        }
+    }
+
     /// Lets something go wrong now.
+    ///
+    /// A propagation delay that was not in the world's list cannot bring back versions that were overwritten before.
     pub fn inject(&self, kind: FaultKind) {
+        self.expect_fault(&kind);
         self.record(self.now(), &None, || (Op::Fault { kind: kind.to_string() }, Outcome::Done));
         match &kind {
             FaultKind::ObjectReset { class } => self.reset_class(class, limits::durable::RESET_CODE_UPDATED),

@@ -81,7 +81,14 @@ impl World {
         for waker in invocation.wait_until.take() {
             waker.wake();
         }
-        self.0.isolates.borrow_mut().release(self.now(), invocation.pop, invocation.isolate);
+        self.release_isolate(invocation);
+    }
+
+    fn release_isolate(&self, invocation: &Invocation) {
+        let gone = self.0.isolates.borrow_mut().release(self.now(), invocation.pop, invocation.isolate);
+        if gone {
+            self.forget_isolates(invocation.pop, &[invocation.isolate]);
+        }
     }
 
     /// Drops the memory of isolates that are gone.
@@ -116,7 +123,7 @@ impl World {
             }
             match invocation.object {
                 Some(object) => world.end_event(object),
-                None => world.0.isolates.borrow_mut().release(world.now(), invocation.pop, invocation.isolate),
+                None => world.release_isolate(&invocation),
             }
         });
     }
@@ -261,6 +268,18 @@ impl<T: Returned> Future for InScope<T> {
         edgeproof_isolate::enter(isolate);
         super::SCOPE.set(before);
         result
+    }
+}
+
+impl<T> Drop for InScope<T> {
+    /// A handler that is cut off is dropped as who it was: what it had begun goes on in its name.
+    fn drop(&mut self) {
+        let Some(handler) = self.handler.take() else { return };
+        let before = super::SCOPE.replace(Some(Rc::clone(&self.invocation)));
+        let isolate = edgeproof_isolate::enter(self.invocation.isolate);
+        drop(handler);
+        edgeproof_isolate::enter(isolate);
+        super::SCOPE.set(before);
     }
 }
 

@@ -22,6 +22,9 @@ pub struct KvRead {
     pub metadata: Option<Rc<str>>,
 }
 
+/// What a read of many keys returned: each key with its value, in the order asked for.
+pub type KvReads = Vec<(Rc<str>, Option<KvRead>)>;
+
 impl World {
     /// Reads a key. `None`: no such key, as far as this PoP knows.
     ///
@@ -48,7 +51,7 @@ impl World {
         namespace: u32,
         keys: Vec<Rc<str>>,
         cache_ttl_seconds: Option<u64>,
-    ) -> Operation<Result<Vec<(Rc<str>, Option<KvRead>)>, Exception>> {
+    ) -> Operation<Result<KvReads, Exception>> {
         let world = self.handle();
         Operation::new(async move {
             let invocation = Self::invocation()?;

@@ -49,10 +49,8 @@ pub enum CriticalSection {
     Transaction,
 }
 
-enum Event {
-    Fetch(Request),
-    Alarm,
-}
+/// An event of an object: a request, or, where there is none, its alarm.
+type Event = Option<Request>;
 
 impl World {
     // --- names ---------------------------------------------------------------------------------------------------
@@ -65,7 +63,7 @@ impl World {
     /// A new random id.
     pub fn object_unique_id(&self, class: u16) -> ObjectId {
         let mut ids = self.0.ids.borrow_mut();
-        let random = [ids.next(), ids.next(), ids.next()];
+        let random = [ids.next_u64(), ids.next_u64(), ids.next_u64()];
         self.0.classes.borrow()[usize::from(class)].unique_id(random)
     }
 
@@ -150,7 +148,7 @@ impl World {
         let refusal = self.object_refusal(class);
         let result = match refusal {
             Some(refusal) => Err(refusal),
-            None => self.object_event(class, index, Event::Fetch(request)).await,
+            None => self.object_event(class, index, Some(request)).await,
         };
         // The answer leaves when what the object wrote is durable; if it never becomes so, the answer never leaves.
         let finished = self.now();
@@ -159,9 +157,10 @@ impl World {
         let way_back = self.travel(home, caller.pop)?;
         let detail = result.as_ref().map_or(0, |response| u64::from(response.status));
         self.sleep_until(leaves.after(way_back), "object.answer", detail).await;
-        if durable_at > finished {
+        if durable_at >= finished {
             let reset = self.with(class, index, |object| {
-                let reset = object.last_reset.clone().filter(|(at, _)| *at >= finished && *at < leaves);
+                // A commit that fails does so at the end of the turn that wrote, even if it would have taken no time.
+                let reset = object.last_reset.clone().filter(|(at, _)| *at == finished || (*at > finished && *at < leaves));
                 reset.filter(|_| object.generation != generation)
             });
             if let Some((_, reason)) = reset {
@@ -200,8 +199,8 @@ impl World {
         let instance = instance.expect("an open gate has a started instance behind it");
         let invocation = self.new_invocation(home, self.object_host(home), Some(object));
         let handler: LocalBoxFuture<Result<Response, Exception>> = match event {
-            Event::Fetch(request) => instance.fetch(request),
-            Event::Alarm => {
+            Some(request) => instance.fetch(request),
+            None => {
                 let alarm = instance.alarm();
                 Box::pin(async move { alarm.await.map(|()| Response::text(200, "")) })
             }
@@ -339,7 +338,7 @@ impl World {
                 object.generation += 1;
                 object.last_reset = Some((now, reason.into()));
             }
-            (live, object.storage.alarm_ms().is_some())
+            (live, object.storage.pending_alarm_ms().is_some())
         });
         let Some(mut live) = live else { return };
         self.record(now, &None, || {
@@ -435,8 +434,9 @@ impl World {
     /// The object was reset before.
     pub(super) async fn output_gate(&self, invocation: &Invocation) -> Result<(), Exception> {
         let Some(object) = invocation.object else { return Ok(()) };
-        let durable_at = self.with_object(object, |object| object.storage.durable_at);
-        if durable_at > self.now() {
+        let (durable_at, committed) =
+            self.with_object(object, |object| (object.storage.durable_at, !object.storage.has_written()));
+        if durable_at > self.now() || !committed {
             self.sleep_until(durable_at, "object.durable", u64::from(object.index)).await;
             if !self.is_live(object) {
                 return Err(Exception::error(STORAGE_GONE));
@@ -628,7 +628,15 @@ impl World {
     }
 
     fn end_savepoint(&self, object: ObjectRef, savepoint: Savepoint, keep: bool) -> Result<(), Exception> {
-        let ended = self.write(object, |storage| Ok((storage.end_savepoint(savepoint, keep), Rows::default())))?;
+        let durable_at = self.now().after(nanos(self.0.options.object_commit));
+        let ended = self.write(object, |storage| {
+            let ended = storage.end_savepoint(savepoint, keep);
+            if storage.savepoints() == 0 && storage.has_written() {
+                // Nothing of it was committed before.
+                storage.durable_at = durable_at;
+            }
+            Ok((ended, Rows::default()))
+        })?;
         ended.map_err(|failure| Exception::error(failure.message))
     }
 
@@ -673,7 +681,7 @@ impl World {
 
     /// Starts a timer for an object's alarm as it stands now.
     pub(super) fn arm_alarm(&self, class: u16, index: u32) {
-        let (alarm, epoch) = self.with(class, index, |object| (object.storage.alarm_ms(), object.storage.alarm_epoch()));
+        let (alarm, epoch) = self.with(class, index, |object| (object.storage.pending_alarm_ms(), object.storage.alarm_epoch()));
         let Some(alarm_ms) = alarm else { return };
         let world = self.handle();
         self.spawn_in(
@@ -692,12 +700,9 @@ impl World {
     async fn run_alarm(&self, class: u16, index: u32) {
         for retry in 0..=limits::durable::ALARM_RETRIES {
             let start = self.now();
-            let home = self.with(class, index, |object| {
-                object.storage.take_alarm();
-                object.home
-            });
+            let (home, alarm_ms) = self.with(class, index, |object| (object.home, object.storage.take_alarm()));
             self.count(Meter::ObjectRequests, 1);
-            let result = self.object_event(class, index, Event::Alarm).await;
+            let result = self.object_event(class, index, None).await;
             let scope = self.keeps_history().then(|| self.new_invocation(home, self.object_host(home), None));
             self.record(start, &scope, || {
                 let (class, id) = self.object_name(ObjectRef { class, index, generation: 0 });
@@ -710,11 +715,21 @@ impl World {
             if result.is_ok() || retry == limits::durable::ALARM_RETRIES {
                 return;
             }
+            let superseded = self.with(class, index, |object| {
+                let superseded = object.storage.pending_alarm_ms().is_some();
+                if !superseded {
+                    object.storage.put_back_alarm(alarm_ms);
+                }
+                superseded
+            });
+            if superseded {
+                return; // by the handler itself
+            }
             let jitter = 1.0 + limits::durable::ALARM_RETRY_JITTER * self.0.alarms.borrow_mut().unit();
             let delay = limits::durable::alarm_retry_delay(retry).mul_f64(jitter);
             self.sleep_until(self.now() + delay, "alarm.retry", u64::from(index)).await;
-            if self.with(class, index, |object| object.storage.alarm_ms().is_some()) {
-                return; // the handler, or somebody since, set another one
+            if self.with(class, index, |object| object.storage.failed_alarm_ms().is_none()) {
+                return; // somebody set another one, or deleted it
             }
         }
     }

@@ -46,7 +46,7 @@ pub struct ListOptions {
 #[derive(Debug)]
 enum Undo {
     Key(Box<str>, Option<Bytes>),
-    Alarm(Option<u64>),
+    Alarm { pending_ms: Option<u64>, failed_ms: Option<u64> },
 }
 
 /// A place in an object's implicit transaction to which it can go back.
@@ -66,12 +66,16 @@ pub struct Storage {
     sql_file: Option<PathBuf>,
     sql_transaction: bool,
     alarm_ms: Option<u64>,
+    /// The alarm whose handler failed and is to run again.
+    failed_alarm_ms: Option<u64>,
     /// Grows with every change of the alarm, so that a timer knows whether it still means it.
     alarm_epoch: u32,
     undo: Vec<Undo>,
     savepoints: u32,
-    /// The implicit transaction has writes.
+    /// The implicit transaction is open.
     dirty: bool,
+    /// The implicit transaction has writes.
+    written: bool,
     /// When the writes made so far are durable: the output gate holds messages until then.
     pub durable_at: Instant,
 }
@@ -99,6 +103,11 @@ impl Storage {
     /// Whether a commit is due at the end of this turn.
     pub fn is_dirty(&self) -> bool {
         self.dirty
+    }
+
+    /// Whether writes wait for that commit.
+    pub fn has_written(&self) -> bool {
+        self.written
     }
 
     /// Explicit transactions that are open.
@@ -130,7 +139,7 @@ impl Storage {
         let old = self.values.insert(key.into(), value);
         self.forget_bytes(key, old.as_ref());
         self.undo.push(Undo::Key(key.into(), old));
-        self.dirty = true;
+        self.wrote();
         Ok(Rows { read: 0, written: 1 })
     }
 
@@ -141,7 +150,7 @@ impl Storage {
         let found = old.is_some();
         if found {
             self.undo.push(Undo::Key(key.into(), old));
-            self.dirty = true;
+            self.wrote();
         }
         (found, Rows { read: 0, written: u64::from(found) })
     }
@@ -168,7 +177,7 @@ impl Storage {
         {
             return Err(Exception::error(format!("the object's database could not be deleted: {problem}")));
         }
-        self.dirty = true;
+        self.wrote();
         Ok(Rows { read: 0, written: deleted })
     }
 
@@ -200,9 +209,19 @@ impl Storage {
         (found, Rows { read, written: 0 })
     }
 
-    /// The alarm, in milliseconds since the Unix epoch.
-    pub fn alarm_ms(&self) -> Option<u64> {
+    /// When the alarm is to run for the first time, in milliseconds since the Unix epoch.
+    pub fn pending_alarm_ms(&self) -> Option<u64> {
         self.alarm_ms
+    }
+
+    /// The alarm as `getAlarm()` sees it: pending, or failed and to be retried.
+    pub fn alarm_ms(&self) -> Option<u64> {
+        self.alarm_ms.or(self.failed_alarm_ms)
+    }
+
+    /// The alarm that failed, if nobody has set or deleted one since.
+    pub fn failed_alarm_ms(&self) -> Option<u64> {
+        self.failed_alarm_ms
     }
 
     /// Number of the alarm's last change.
@@ -212,17 +231,23 @@ impl Storage {
 
     /// Sets or deletes the alarm. Setting one is billed as a row written (DOPRICE).
     pub fn set_alarm(&mut self, alarm_ms: Option<u64>) -> Rows {
-        self.undo.push(Undo::Alarm(self.alarm_ms));
+        self.undo.push(Undo::Alarm { pending_ms: self.alarm_ms, failed_ms: self.failed_alarm_ms.take() });
         self.alarm_ms = alarm_ms;
         self.alarm_epoch = self.alarm_epoch.wrapping_add(1);
-        self.dirty = true;
+        self.wrote();
         Rows { read: 0, written: u64::from(alarm_ms.is_some()) }
     }
 
-    /// Takes the alarm that is about to run: `getAlarm()` is null inside its handler (DOALARM).
-    pub fn take_alarm(&mut self) {
-        self.alarm_ms = None;
+    /// Takes the alarm that is about to run, or to run again: `getAlarm()` is null inside its handler (DOALARM).
+    pub fn take_alarm(&mut self) -> Option<u64> {
         self.alarm_epoch = self.alarm_epoch.wrapping_add(1);
+        self.alarm_ms.take().or(self.failed_alarm_ms.take())
+    }
+
+    /// Puts an alarm back whose handler failed: it is gone for good only when the handler has succeeded (workerd
+    /// actor-sqlite). Its retry is nobody's timer but the one of whoever ran it.
+    pub fn put_back_alarm(&mut self, alarm_ms: Option<u64>) {
+        self.failed_alarm_ms = alarm_ms;
     }
 
     /// Runs SQL.
@@ -250,7 +275,9 @@ impl Storage {
         }
         // Even a read keeps the implicit transaction open until the end of the turn; it is closed with the writes.
         self.dirty = true;
-        database.execute_script(statements, parameters)
+        let outcome = database.execute_script(statements, parameters)?;
+        self.written |= outcome.rows_written > 0;
+        Ok(outcome)
     }
 
     /// Size of the database in bytes, 0 before SQL is used.
@@ -300,7 +327,9 @@ impl Storage {
             return Ok(());
         }
         self.dirty = false;
-        self.undo.clear();
+        self.written = false;
+        // Not just emptied: an idle object is to cost little.
+        self.undo = Vec::new();
         if std::mem::take(&mut self.sql_transaction)
             && let Some(database) = &mut self.sql
         {
@@ -313,6 +342,7 @@ impl Storage {
     pub fn roll_back(&mut self) {
         self.savepoints = 0;
         self.dirty = false;
+        self.written = false;
         self.undo_to(0);
         if std::mem::take(&mut self.sql_transaction)
             && let Some(database) = &mut self.sql
@@ -337,12 +367,18 @@ impl Storage {
                         self.value_bytes -= (key.len() + value.len()) as u64;
                     }
                 }
-                Undo::Alarm(old) => {
-                    self.alarm_ms = old;
+                Undo::Alarm { pending_ms, failed_ms } => {
+                    self.alarm_ms = pending_ms;
+                    self.failed_alarm_ms = failed_ms;
                     self.alarm_epoch = self.alarm_epoch.wrapping_add(1);
                 }
             }
         }
+    }
+
+    fn wrote(&mut self) {
+        self.dirty = true;
+        self.written = true;
     }
 
     fn forget_bytes(&mut self, key: &str, old: Option<&Bytes>) {
