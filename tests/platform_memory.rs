@@ -14,7 +14,7 @@ use worker::*;
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Objects of each kind. A million cost as much each: nothing grows faster than their number.
-const OBJECTS: u64 = 50_000;
+const OBJECTS: u64 = 100_000;
 
 /// Bytes that one idle object costs, after having been called once; if `write`, it then holds one small value.
 fn bytes_per_object(write: bool) -> u64 {

@@ -1,0 +1,173 @@
+//! A client of HTTP/1.1 that sends exactly the bytes a test gives it and tells an answer from a lost connection.
+//!
+//! It blocks, knows nothing of hyper, and never waits longer than [`PATIENCE`].
+
+#![allow(dead_code, reason = "no suite needs all of it")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long anything may take before a test gives up on it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The body of a login as the demo user.
+pub(crate) const DEMO: &str = r#"{"username":"demo","password":"demo-pass-9137"}"#;
+
+/// A transaction that keeps every rule.
+pub(crate) const TEA: &str = r#"{"type":"expense","amount":12.34,"description":"tea","date":"2026-01-15"}"#;
+
+/// One connection.
+pub(crate) struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// By lower-case name.
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+    /// From the request's first byte, or from the answer before, to the last byte of this one.
+    pub(crate) took: Duration,
+}
+
+impl Connection {
+    pub(crate) fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a positive time");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a positive time");
+        stream.set_nodelay(true).expect("a connected socket");
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.get_mut().write_all(bytes.as_ref()).expect("the connection is open");
+    }
+
+    /// Writes bytes that the server may not want to the end.
+    pub(crate) fn send_if_open(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.get_mut().write_all(bytes.as_ref());
+    }
+
+    /// Says that nothing more will be sent; answers still arrive.
+    pub(crate) fn finish(&mut self) {
+        self.stream.get_mut().shutdown(Shutdown::Write).expect("the connection is open");
+    }
+
+    /// Sends a request and reads its answer.
+    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send(request(method, path, headers, body));
+        self.answer()
+    }
+
+    /// The next answer.
+    ///
+    /// # Panics
+    /// If the connection ends or breaks instead.
+    pub(crate) fn answer(&mut self) -> Answer {
+        self.try_answer().expect("an answer, and not the connection's end")
+    }
+
+    /// The next answer; `None` if the connection ends or breaks instead.
+    #[expect(clippy::disallowed_methods, reason = "how long a real server takes is the claim")]
+    pub(crate) fn try_answer(&mut self) -> Option<Answer> {
+        let begin = Instant::now();
+        let line = self.line()?;
+        let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).and_then(|code| code.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no status line: {line:?}"));
+        let mut headers = BTreeMap::new();
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no header: {line:?}"));
+            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        }
+        let mut body = Vec::new();
+        if let Some(length) = headers.get("content-length") {
+            body.resize(length.parse().expect("a number"), 0);
+            self.stream.read_exact(&mut body).ok()?;
+        } else {
+            assert!(!headers.contains_key("transfer-encoding"), "this client reads no chunks");
+        }
+        Some(Answer { status, headers, body, took: begin.elapsed() })
+    }
+
+    /// Whether the server ends the connection without another byte.
+    pub(crate) fn ends(&mut self) -> bool {
+        match self.stream.read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(problem) => !matches!(problem.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
+    }
+
+    fn line(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        match self.stream.read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(_) => {
+                let line = String::from_utf8_lossy(&line);
+                Some(line.trim_end_matches(['\r', '\n']).to_owned())
+            }
+            Err(problem) if matches!(problem.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                panic!("the server kept silent for {PATIENCE:?}")
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+impl Answer {
+    /// A header's value, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|problem| panic!("{problem}: {self:?}"))
+    }
+}
+
+/// The bytes of a request; a body comes with its length and as JSON.
+pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    let mut text = format!("{method} {path} HTTP/1.1\r\nHost: worker.example\r\n");
+    if !body.is_empty() {
+        text += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    }
+    for (name, value) in headers {
+        text += &format!("{name}: {value}\r\n");
+    }
+    (text + "\r\n" + body).into_bytes()
+}
+
+/// Sends one request on a connection of its own.
+pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    Connection::open(address).ask(method, path, headers, body)
+}
+
+/// Waits until a condition holds.
+///
+/// # Panics
+/// If it does not within [`PATIENCE`].
+#[expect(clippy::disallowed_methods, reason = "a real server is waited for")]
+pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(begin.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

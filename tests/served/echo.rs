@@ -1,0 +1,48 @@
+//! A Worker that answers with what it was sent: the way to see what a server makes of a request.
+
+use std::rc::Rc;
+
+use edgeproof_sim::World;
+use edgeproof_sim::exception::Exception;
+use edgeproof_sim::http::{Request, Response};
+use edgeproof_sim::script::{LocalBoxFuture, ObjectClass, Script};
+use edgeproof_sim::world::builder::Builder;
+use serde_json::json;
+
+struct Echo;
+
+impl Script for Echo {
+    fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response, Exception>> {
+        let headers: Vec<_> = request
+            .headers
+            .iter()
+            .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
+            .collect();
+        let seen = json!({
+            "method": request.method.as_str(),
+            "host": request.url.host_str(),
+            "path": request.url.path(),
+            "query": request.url.query(),
+            "headers": headers,
+            "pop": request.cf.as_ref().map(|cf| cf.colo.clone()),
+            "bytes": request.body.len(),
+        });
+        let mut response = Response::text(200, seen.to_string());
+        // Wrong on purpose: what the socket says of the length is the server's affair.
+        response.headers.insert("content-length", 3.into());
+        Box::pin(async move { Ok(response) })
+    }
+
+    fn scheduled(&self, _: Rc<str>, _: u64) -> LocalBoxFuture<Result<(), Exception>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn class(&self, _: &str) -> Option<Rc<dyn ObjectClass>> {
+        None
+    }
+}
+
+/// A world with nothing but that Worker.
+pub(crate) fn echo() -> Builder {
+    World::builder().script(Rc::new(Echo))
+}

@@ -1,0 +1,15 @@
+//! The Worker as it is served: over real sockets, under the wall clock, with real receivers of its webhooks.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod client;
+mod echo;
+mod receiver;
+mod server;
+
+mod gateway;
+mod routing;
+mod socket;
+mod stopping;
+mod webhooks;

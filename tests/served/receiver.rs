@@ -1,0 +1,69 @@
+//! A real receiver of webhooks: a `wiremock` server that answers as it is told and remembers what it was sent.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+/// What the Worker and the receivers sign with.
+const KEY: &[u8] = b"thirty-two bytes of a signer's key";
+
+/// The key as it is configured.
+pub(crate) fn webhook_secret() -> String {
+    format!("whsec_{}", STANDARD.encode(KEY))
+}
+
+/// A receiver on a loopback port.
+pub(crate) struct Receiver {
+    runtime: tokio::runtime::Runtime,
+    server: MockServer,
+}
+
+impl Receiver {
+    /// One that gives this answer to everything.
+    pub(crate) fn answering(answer: impl Respond + 'static) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let server = runtime.block_on(async {
+            let server = MockServer::start().await;
+            Mock::given(any()).respond_with(answer).mount(&server).await;
+            server
+        });
+        Self { runtime, server }
+    }
+
+    /// One that gives these statuses in turn, and the last of them from then on.
+    pub(crate) fn answering_in_turn(statuses: &'static [u16]) -> Self {
+        let asked = AtomicUsize::new(0);
+        Self::answering(move |_: &Request| {
+            let turn = asked.fetch_add(1, Ordering::Relaxed);
+            ResponseTemplate::new(statuses[turn.min(statuses.len() - 1)])
+        })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.server.address().port()
+    }
+
+    /// What it was sent so far.
+    pub(crate) fn received(&self) -> Vec<Request> {
+        self.runtime.block_on(self.server.received_requests()).expect("wiremock records")
+    }
+}
+
+/// A header of a message, which must be there.
+pub(crate) fn header<'a>(message: &'a Request, name: &str) -> &'a str {
+    message.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().expect("ASCII")
+}
+
+/// Verifies a message over the bytes that arrived, as <https://www.standardwebhooks.com> has it.
+pub(crate) fn is_signed(message: &Request) -> bool {
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY).expect("any length");
+    mac.update(format!("{}.{}.", header(message, "webhook-id"), header(message, "webhook-timestamp")).as_bytes());
+    mac.update(&message.body);
+    let signature = header(message, "webhook-signature").strip_prefix("v1,").expect("version 1");
+    mac.verify_slice(&STANDARD.decode(signature).expect("base64")).is_ok()
+}
