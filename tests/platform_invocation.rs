@@ -19,12 +19,18 @@ use std::time::Duration;
 use worker::*;
 
 async fn kv_get(client: &Client, key: &'static str) -> Option<String> {
-    at(client, async move |env, _| Ok(env.kv("KV")?.get(key).text().await?)).await
+    at(client, async move |env, _| {
+        Ok(env.kv("KV")?.get(key).text().await?)
+    })
+    .await
 }
 
 #[test]
 fn wait_until_goes_on_after_the_answer_and_is_cut_off_30_seconds_later() {
-    let world = platform(&["IAD"]).options(instant()).build().expect("builds");
+    let world = platform(&["IAD"])
+        .options(instant())
+        .build()
+        .expect("builds");
     let done = Rc::new(RefCell::new(Vec::new()));
     let (short, long) = (Rc::clone(&done), Rc::clone(&done));
     world.run(async |world| {
@@ -35,7 +41,11 @@ fn wait_until_goes_on_after_the_answer_and_is_cut_off_30_seconds_later() {
             context.wait_until(async move {
                 pause(34_900).await;
                 short.borrow_mut().push("29.9 s after the answer");
-                kv.put("done", "yes").expect("a value").execute().await.expect("written");
+                kv.put("done", "yes")
+                    .expect("a value")
+                    .execute()
+                    .await
+                    .expect("written");
             });
             context.wait_until(async move {
                 pause(35_100).await;
@@ -45,7 +55,11 @@ fn wait_until_goes_on_after_the_answer_and_is_cut_off_30_seconds_later() {
             Ok(())
         })
         .await;
-        assert_eq!(world.now().since(begin), Duration::from_secs(5), "the answer does not wait for them");
+        assert_eq!(
+            world.now().since(begin),
+            Duration::from_secs(5),
+            "the answer does not wait for them"
+        );
         world.sleep(Duration::from_secs(60)).await;
         assert_eq!(*done.borrow(), ["29.9 s after the answer"]);
         assert_eq!(kv_get(&client, "done").await.as_deref(), Some("yes"));
@@ -53,8 +67,17 @@ fn wait_until_goes_on_after_the_answer_and_is_cut_off_30_seconds_later() {
 }
 
 /// How many of `calls` succeed in one invocation, and the text of the first that does not.
-fn calls_until_refused(plan: Plan, most: u32, call: impl AsyncFn(&Env) -> Result<()> + 'static) -> (u32, Option<String>) {
-    let world = platform(&["IAD"]).plan(plan).origin("api.example", Origin::new()).history(false).build().expect("builds");
+fn calls_until_refused(
+    plan: Plan,
+    most: u32,
+    call: impl AsyncFn(&Env) -> Result<()> + 'static,
+) -> (u32, Option<String>) {
+    let world = platform(&["IAD"])
+        .plan(plan)
+        .origin("api.example", Origin::new())
+        .history(false)
+        .build()
+        .expect("builds");
     world.run(async |world| {
         let client = world.client("IAD");
         at(&client, async move |env, _| {
@@ -70,7 +93,10 @@ fn calls_until_refused(plan: Plan, most: u32, call: impl AsyncFn(&Env) -> Result
 }
 
 async fn fetch_once(_: &Env) -> Result<()> {
-    Fetch::Url(Url::parse("https://api.example/").expect("a URL")).send().await.map(drop)
+    Fetch::Url(Url::parse("https://api.example/").expect("a URL"))
+        .send()
+        .await
+        .map(drop)
 }
 
 async fn read_once(env: &Env) -> Result<()> {
@@ -81,7 +107,10 @@ async fn read_once(env: &Env) -> Result<()> {
 #[test]
 fn the_51st_fetch_of_an_invocation_is_refused_on_the_free_plan() {
     let text = "Too many subrequests by single Worker invocation.".to_owned();
-    assert_eq!(calls_until_refused(Plan::Free, 60, fetch_once), (50, Some(text)));
+    assert_eq!(
+        calls_until_refused(Plan::Free, 60, fetch_once),
+        (50, Some(text))
+    );
     assert_eq!(calls_until_refused(Plan::Paid, 60, fetch_once), (60, None));
 }
 
@@ -100,14 +129,23 @@ fn the_1001st_kv_call_of_an_invocation_is_refused_on_the_free_plan() {
 
 #[test]
 fn an_unknown_host_answers_530_and_a_broken_connection_is_an_error() {
-    let world = platform(&["IAD"]).origin("broken.example", Origin::new().fail()).build().expect("builds");
+    let world = platform(&["IAD"])
+        .origin("broken.example", Origin::new().fail())
+        .build()
+        .expect("builds");
     world.run(async |world| {
         let client = world.client("IAD");
         at(&client, async |_, _| {
             let url = |host: &str| Url::parse(&format!("https://{host}/")).expect("a URL");
             let mut answer = Fetch::Url(url("nowhere.example")).send().await?;
-            assert_eq!((answer.status_code(), answer.text().await?.as_str()), (530, "error code: 1016"));
-            assert_eq!(failure(Fetch::Url(url("broken.example")).send().await), "Network connection lost.");
+            assert_eq!(
+                (answer.status_code(), answer.text().await?.as_str()),
+                (530, "error code: 1016")
+            );
+            assert_eq!(
+                failure(Fetch::Url(url("broken.example")).send().await),
+                "Network connection lost."
+            );
             Ok(())
         })
         .await;
@@ -120,16 +158,36 @@ fn a_handler_that_fails_answers_500_and_one_that_panics_answers_1101() {
     world.run(async |world| {
         let client = world.client("IAD");
         let (failed, _) = answer(&client, async |_, _| Err::<(), _>("no".into())).await;
-        let (panicked, _) = answer(&client, async |_, _| -> Result<()> { panic!("a bug in the Worker") }).await;
+        let (panicked, _) = answer(&client, async |_, _| -> Result<()> {
+            panic!("a bug in the Worker")
+        })
+        .await;
         // The event macro answers an error itself; nobody is left to answer after a panic.
-        assert_eq!((failed.status, &failed.body[..]), (500, &b"INTERNAL SERVER ERROR"[..]));
-        assert_eq!((panicked.status, &panicked.body[..]), (500, &b"error code: 1101"[..]));
+        assert_eq!(
+            (failed.status, &failed.body[..]),
+            (500, &b"INTERNAL SERVER ERROR"[..])
+        );
+        assert_eq!(
+            (panicked.status, &panicked.body[..]),
+            (500, &b"error code: 1101"[..])
+        );
     });
-    let logged: Vec<_> = world.history().records().iter().filter_map(|record| match &record.op {
-        Op::Console { text, .. } => Some(text.clone()),
-        _ => None,
-    }).collect();
-    assert_eq!(logged, ["no", "Uncaught RuntimeError: unreachable (panic: a bug in the Worker)"]);
+    let logged: Vec<_> = world
+        .history()
+        .records()
+        .iter()
+        .filter_map(|record| match &record.op {
+            Op::Console { text, .. } => Some(text.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        logged,
+        [
+            "no",
+            "Uncaught RuntimeError: unreachable (panic: a bug in the Worker)"
+        ]
+    );
 }
 
 // --- isolates -------------------------------------------------------------------------------------------------------
@@ -159,7 +217,10 @@ fn one_isolate(pops: &[&str]) -> World {
 fn memory_is_one_per_isolate_and_lost_after_60_seconds_without_a_request() {
     one_isolate(&["FRA", "SIN"]).run(async |world| {
         let (fra, sin) = (world.client("FRA"), world.client("SIN"));
-        assert_eq!((hit(&fra).await, hit(&fra).await, hit(&sin).await), (1, 2, 1));
+        assert_eq!(
+            (hit(&fra).await, hit(&fra).await, hit(&sin).await),
+            (1, 2, 1)
+        );
         world.sleep(Duration::from_secs(59)).await;
         assert_eq!(hit(&fra).await, 3);
         world.sleep(Duration::from_secs(59)).await;
@@ -175,7 +236,10 @@ fn memory_is_lost_with_a_panic_and_not_with_an_error() {
         assert_eq!(hit(&client).await, 1);
         answer(&client, async |_, _| Err::<(), _>("no".into())).await;
         assert_eq!(hit(&client).await, 2);
-        answer(&client, async |_, _| -> Result<()> { panic!("a bug in the Worker") }).await;
+        answer(&client, async |_, _| -> Result<()> {
+            panic!("a bug in the Worker")
+        })
+        .await;
         assert_eq!(hit(&client).await, 1);
     });
 }
@@ -188,12 +252,22 @@ fn a_pop_starts_more_isolates_when_one_has_too_many_requests_in_flight() {
     let world = platform(&["FRA"]).options(options).build().expect("builds");
     world.run(async |world| {
         let client = world.client("FRA");
-        let slow = (0..6).map(|_| at(&client, async |_, _| { pause(100).await; Ok(count()) }));
+        let slow = (0..6).map(|_| {
+            at(&client, async |_, _| {
+                pause(100).await;
+                Ok(count())
+            })
+        });
         let mut seen = futures_util::future::join_all(slow).await;
         seen.sort_unstable();
         assert_eq!(seen, [1, 1, 1, 2, 2, 2]);
     });
-    let starts = world.history().records().iter().filter(|record| record.op == Op::IsolateStart).count();
+    let starts = world
+        .history()
+        .records()
+        .iter()
+        .filter(|record| record.op == Op::IsolateStart)
+        .count();
     assert_eq!(starts, 3);
 }
 
@@ -216,7 +290,12 @@ fn a_request_in_flight_keeps_the_memory_of_its_isolate_when_that_is_evicted() {
         assert_eq!((old, new), (2, 1));
         assert_eq!(hit(&client).await, 2);
     });
-    let stops = world.history().records().iter().filter(|record| record.op == Op::IsolateStop).count();
+    let stops = world
+        .history()
+        .records()
+        .iter()
+        .filter(|record| record.op == Op::IsolateStop)
+        .count();
     assert_eq!(stops, 1);
 }
 
@@ -230,16 +309,23 @@ fn a_write_that_nobody_waits_for_any_more_still_happens() {
         at(&client, async |env, _| {
             // SIN is far from the central store: the timer wins.
             let kv = env.kv("KV")?;
-            let put = pin!(kv.put("begun", "yes")?.execute());
-            let Either::Right(((), put)) = select(put, pin!(pause(1))).await else { panic!("the timer is first") };
-            drop(put);
-            drop(kv.put("never begun", "yes")?.execute());
+            {
+                let put = pin!(kv.put("begun", "yes")?.execute());
+                let timer = pin!(pause(1));
+                let first = select(put, timer).await;
+                assert!(matches!(first, Either::Right(_)), "the timer is first");
+            }
+            let _never_polled = kv.put("never begun", "yes")?.execute();
             Ok(())
         })
         .await;
         world.sleep(Duration::from_secs(1)).await;
         assert_eq!(kv_get(&client, "begun").await.as_deref(), Some("yes"));
-        assert_eq!(kv_get(&client, "never begun").await, None, "a future that was never polled has not begun");
+        assert_eq!(
+            kv_get(&client, "never begun").await,
+            None,
+            "a future that was never polled has not begun"
+        );
     });
 }
 
@@ -252,8 +338,16 @@ fn what_a_cut_off_task_had_begun_still_happens() {
             let kv = env.kv("KV")?;
             context.wait_until(async move {
                 pause(29_950).await; // the answer leaves at once, so the put is on its way when the 30 s are over
-                kv.put("begun", "yes").expect("a value").execute().await.expect("nobody sees this");
-                kv.put("later", "yes").expect("a value").execute().await.expect("nor this");
+                kv.put("begun", "yes")
+                    .expect("a value")
+                    .execute()
+                    .await
+                    .expect("nobody sees this");
+                kv.put("later", "yes")
+                    .expect("a value")
+                    .execute()
+                    .await
+                    .expect("nor this");
             });
             Ok(())
         })

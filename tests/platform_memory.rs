@@ -18,15 +18,28 @@ const OBJECTS: u64 = 100_000;
 
 /// Bytes that one idle object costs, after having been called once; if `write`, it then holds one small value.
 fn bytes_per_object(write: bool) -> u64 {
-    let world = platform(&["IAD"]).plan(Plan::Paid).history(false).build().expect("builds");
+    let world = platform(&["IAD"])
+        .plan(Plan::Paid)
+        .history(false)
+        .build()
+        .expect("builds");
     let call = async |first: u64, count: u64| {
         let client = world.client("IAD");
         at(&client, async move |env, _| {
             let things = env.durable_object("THING")?;
             for chunk in (first..first + count).collect::<Vec<_>>().chunks(500) {
-                let stubs = chunk.iter().map(|number| things.get_by_name(&number.to_string())).collect::<Result<Vec<_>>>()?;
+                let stubs = chunk
+                    .iter()
+                    .map(|number| things.get_by_name(&number.to_string()))
+                    .collect::<Result<Vec<_>>>()?;
                 let calls = stubs.iter().map(|stub| {
-                    within(stub, async move |thing: &Thing| if write { thing.state.storage().put("n", 1).await } else { Ok(()) })
+                    within(stub, async move |thing: &Thing| {
+                        if write {
+                            thing.state.storage().put("n", 1).await
+                        } else {
+                            Ok(())
+                        }
+                    })
                 });
                 join_all(calls).await.into_iter().collect::<Result<()>>()?;
             }
@@ -51,5 +64,8 @@ fn an_idle_object_costs_less_than_a_kilobyte_and_half_of_it_without_storage() {
     let (empty, written) = (bytes_per_object(false), bytes_per_object(true));
     println!("{empty} bytes without storage, {written} with one value");
     assert!((100..512).contains(&empty), "{empty} bytes per idle object");
-    assert!((empty..1_024).contains(&written), "{written} bytes per idle object with one value");
+    assert!(
+        (empty..1_024).contains(&written),
+        "{written} bytes per idle object with one value"
+    );
 }

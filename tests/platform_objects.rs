@@ -9,7 +9,10 @@ use edgeproof_sim::history::{Op, Outcome};
 use edgeproof_sim::world::World;
 use edgeproof_sim::world::client::Client;
 use futures_util::future::join_all;
-use inside::{Thing, answer, at, failure, flag, instant, message, on_alarm, on_construct, pause, platform, within};
+use inside::{
+    Thing, answer, at, failure, flag, instant, message, on_alarm, on_construct, pause, platform,
+    within,
+};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,7 +26,10 @@ async fn on<T: 'static>(
     name: &'static str,
     code: impl for<'a> AsyncFnOnce(&'a Thing) -> Result<T> + 'static,
 ) -> T {
-    at(client, async move |env, _| within(&stub(&env, name)?, code).await).await
+    at(client, async move |env, _| {
+        within(&stub(&env, name)?, code).await
+    })
+    .await
 }
 
 fn stub(env: &Env, name: &str) -> Result<Stub> {
@@ -42,7 +48,12 @@ fn note(log: &Log, text: impl Into<String>) {
 }
 
 fn starts(world: &World) -> usize {
-    world.history().records().iter().filter(|record| matches!(record.op, Op::ObjectStart { .. })).count()
+    world
+        .history()
+        .records()
+        .iter()
+        .filter(|record| matches!(record.op, Op::ObjectStart { .. }))
+        .count()
 }
 
 // --- the input gate -------------------------------------------------------------------------------------------------
@@ -93,7 +104,17 @@ fn requests_interleave_at_a_timer_and_nowhere_else() {
         };
         join_all([event(1), event(2)]).await;
     });
-    assert_eq!(*log.borrow(), ["start1", "afterget1", "start2", "afterget2", "afterwait1", "afterwait2"]);
+    assert_eq!(
+        *log.borrow(),
+        [
+            "start1",
+            "afterget1",
+            "start2",
+            "afterget2",
+            "afterwait1",
+            "afterwait2"
+        ]
+    );
 }
 
 #[test]
@@ -156,14 +177,22 @@ fn a_failing_critical_section_resets_the_object_and_breaks_the_stub() {
             })
             .await?;
             let broken = within(&old, async |thing: &Thing| {
-                thing.state.block_concurrency_while(async { Err::<(), _>(Error::from("because")) }).await
+                thing
+                    .state
+                    .block_concurrency_while(async { Err::<(), _>(Error::from("because")) })
+                    .await
             });
             let error = broken.await.expect_err("the section failed");
             assert_eq!(message(&error), "because");
             assert!(flag(&error, "durableObjectReset"));
-            let again = within(&old, async |_: &Thing| Ok(())).await.expect_err("a stub that threw stays broken");
+            let again = within(&old, async |_: &Thing| Ok(()))
+                .await
+                .expect_err("a stub that threw stays broken");
             assert_eq!(message(&again), "because");
-            let (memory, kept) = within(&stub(&env, "a")?, async |thing: &Thing| Ok((thing.memory.get(), count(thing, "kept").await?))).await?;
+            let (memory, kept) = within(&stub(&env, "a")?, async |thing: &Thing| {
+                Ok((thing.memory.get(), count(thing, "kept").await?))
+            })
+            .await?;
             assert_eq!((memory, kept), (0, 1), "a new stub meets a new instance");
             Ok(())
         })
@@ -181,7 +210,10 @@ fn a_critical_section_of_30_seconds_is_cancelled_and_resets_the_object() {
         let text = at(&client, async |env, _| {
             let object = stub(&env, "a")?;
             let call = within(&object, async |thing: &Thing| {
-                thing.state.block_concurrency_while(std::future::pending::<Result<()>>()).await
+                thing
+                    .state
+                    .block_concurrency_while(std::future::pending::<Result<()>>())
+                    .await
             });
             Ok(failure(call.await))
         });
@@ -225,13 +257,17 @@ fn a_discarded_section_in_the_constructor_still_keeps_requests_out() {
 // --- transactions ---------------------------------------------------------------------------------------------------
 
 /// Writes a key and a row inside a transaction that ends by `end`; what is there afterwards.
-fn transaction(end: impl Fn(&Transaction) -> Result<()> + Clone + 'static) -> (Result<(), String>, i64, i64) {
+fn transaction(
+    end: impl Fn(&Transaction) -> Result<()> + Clone + 'static,
+) -> (Result<(), String>, i64, i64) {
     let world = platform(&["IAD"]).build().expect("builds");
     world.run(async |world| {
         on(&world.client("IAD"), "a", async move |thing: &Thing| {
             let storage = thing.state.storage();
             storage.put("k", 1).await?;
-            storage.sql().exec("CREATE TABLE t(v); INSERT INTO t VALUES (1)", None)?;
+            storage
+                .sql()
+                .exec("CREATE TABLE t(v); INSERT INTO t VALUES (1)", None)?;
             let sql = storage.sql();
             let ended = storage.transaction(move |transaction| async move {
                 transaction.put("k", 2).await?;
@@ -243,8 +279,15 @@ fn transaction(end: impl Fn(&Transaction) -> Result<()> + Clone + 'static) -> (R
                 end(&transaction)
             });
             let ended = ended.await.map_err(|error| message(&error));
-            let rows = storage.sql().exec("SELECT count(*) AS n FROM t", None)?.raw().next().expect("a row")?;
-            let SqlStorageValue::Integer(rows) = rows[0] else { panic!("{rows:?}") };
+            let rows = storage
+                .sql()
+                .exec("SELECT count(*) AS n FROM t", None)?
+                .raw()
+                .next()
+                .expect("a row")?;
+            let SqlStorageValue::Integer(rows) = rows[0] else {
+                panic!("{rows:?}")
+            };
             Ok((ended, count(thing, "k").await?, rows))
         })
         .await
@@ -258,7 +301,10 @@ fn a_transaction_keeps_what_it_wrote() {
 
 #[test]
 fn a_transaction_that_fails_undoes_keys_and_rows_alike() {
-    assert_eq!(transaction(|_| Err("no".into())), (Err("no".to_owned()), 1, 1));
+    assert_eq!(
+        transaction(|_| Err("no".into())),
+        (Err("no".to_owned()), 1, 1)
+    );
 }
 
 #[test]
@@ -272,7 +318,8 @@ fn delete_all_is_refused_inside_a_transaction() {
     let text = world.run(async |world| {
         on(&world.client("IAD"), "a", async |thing: &Thing| {
             let storage = thing.state.storage();
-            let ended = storage.transaction(|transaction| async move { transaction.delete_all().await });
+            let ended =
+                storage.transaction(|transaction| async move { transaction.delete_all().await });
             Ok(failure(ended.await))
         })
         .await
@@ -284,20 +331,31 @@ fn delete_all_is_refused_inside_a_transaction() {
 
 /// Writes memory, a key and a row; calls again after `ms` without an event.
 fn after_idle(ms: u64) -> (u64, i64, i64, usize) {
-    let world = platform(&["IAD"]).options(instant()).build().expect("builds");
+    let world = platform(&["IAD"])
+        .options(instant())
+        .build()
+        .expect("builds");
     let (memory, key, rows) = world.run(async |world| {
         let client = world.client("IAD");
         on(&client, "a", async |thing: &Thing| {
             thing.memory.set(7);
             thing.state.storage().put("n", 1).await?;
-            thing.state.storage().sql().exec("CREATE TABLE t(v); INSERT INTO t VALUES (1)", None)?;
+            thing
+                .state
+                .storage()
+                .sql()
+                .exec("CREATE TABLE t(v); INSERT INTO t VALUES (1)", None)?;
             Ok(())
         })
         .await;
         world.sleep(Duration::from_millis(ms)).await;
         on(&client, "a", async |thing: &Thing| {
             let rows = thing.state.storage().sql().exec("SELECT v FROM t", None)?;
-            Ok((thing.memory.get(), count(thing, "n").await?, rows.raw().count() as i64))
+            Ok((
+                thing.memory.get(),
+                count(thing, "n").await?,
+                rows.raw().count() as i64,
+            ))
         })
         .await
     });
@@ -326,9 +384,15 @@ fn work_in_wait_until_keeps_an_object_from_being_idle() {
         })
         .await;
         world.sleep(Duration::from_secs(50)).await;
-        assert_eq!(on(&client, "a", async |thing: &Thing| Ok(thing.memory.get())).await, 7);
+        assert_eq!(
+            on(&client, "a", async |thing: &Thing| Ok(thing.memory.get())).await,
+            7
+        );
         world.sleep(Duration::from_secs(11)).await;
-        assert_eq!(on(&client, "a", async |thing: &Thing| Ok(thing.memory.get())).await, 0);
+        assert_eq!(
+            on(&client, "a", async |thing: &Thing| Ok(thing.memory.get())).await,
+            0
+        );
     });
 }
 
@@ -351,7 +415,9 @@ fn a_panic_resets_the_object_undoes_its_turn_and_is_an_error() {
             assert_eq!(message(&error), "unreachable");
             assert!(flag(&error, "remote") && flag(&error, "durableObjectReset"));
             let object = stub(&env, "a")?;
-            let seen = within(&object, async |thing: &Thing| Ok((thing.memory.get(), count(thing, "n").await?)));
+            let seen = within(&object, async |thing: &Thing| {
+                Ok((thing.memory.get(), count(thing, "n").await?))
+            });
             assert_eq!(seen.await?, (0, 1));
             Ok(())
         })
@@ -373,7 +439,14 @@ fn an_error_does_not_reset_the_object_and_keeps_its_writes() {
             let error = call.await.expect_err("it failed");
             assert_eq!(message(&error), "no");
             assert!(flag(&error, "remote") && !flag(&error, "durableObjectReset"));
-            assert_eq!(within(&stub, async |thing: &Thing| Ok((thing.memory.get(), count(thing, "n").await?))).await?, (7, 2));
+            assert_eq!(
+                within(&stub, async |thing: &Thing| Ok((
+                    thing.memory.get(),
+                    count(thing, "n").await?
+                )))
+                .await?,
+                (7, 2)
+            );
             Ok(())
         })
         .await;
@@ -394,16 +467,25 @@ fn an_object_that_is_reset_goes_on_with_the_calls_it_has_begun_as_itself() {
         });
         let reset = async {
             world.sleep(Duration::from_millis(19)).await;
-            world.inject(FaultKind::ObjectReset { class: "Thing".into() });
+            world.inject(FaultKind::ObjectReset {
+                class: "Thing".into(),
+            });
             world.sleep(Duration::from_secs(1)).await;
         };
         let ((answer, _), ()) = futures_util::join!(call, reset);
         assert_eq!(answer.status, 500);
     });
     let history = world.history();
-    let put = history.records().iter().find(|record| matches!(record.op, Op::KvPut { .. })).expect("it was under way");
+    let put = history
+        .records()
+        .iter()
+        .find(|record| matches!(record.op, Op::KvPut { .. }))
+        .expect("it was under way");
     assert!(matches!(put.outcome, Outcome::KvWritten { .. }), "{put:?}");
-    assert!(matches!(put.actor, edgeproof_sim::history::Actor::Object { .. }), "{put:?}");
+    assert!(
+        matches!(put.actor, edgeproof_sim::history::Actor::Object { .. }),
+        "{put:?}"
+    );
 }
 
 // --- the output gate ------------------------------------------------------------------------------------------------
@@ -423,20 +505,36 @@ fn answer_after(code: impl for<'a> AsyncFnOnce(&'a Thing) -> Result<()> + 'stati
 
 #[test]
 fn an_answer_leaves_when_the_write_before_it_is_durable() {
-    assert_eq!(answer_after(async |thing: &Thing| thing.state.storage().put("n", 1).await), 1_000);
-    assert_eq!(answer_after(async |thing: &Thing| {
-        thing.state.storage().sql().exec("CREATE TABLE t(v); INSERT INTO t VALUES (1)", None)?;
-        Ok(())
-    }), 1_000);
+    assert_eq!(
+        answer_after(async |thing: &Thing| thing.state.storage().put("n", 1).await),
+        1_000
+    );
+    assert_eq!(
+        answer_after(async |thing: &Thing| {
+            thing
+                .state
+                .storage()
+                .sql()
+                .exec("CREATE TABLE t(v); INSERT INTO t VALUES (1)", None)?;
+            Ok(())
+        }),
+        1_000
+    );
 }
 
 #[test]
 fn an_answer_does_not_wait_for_reads() {
-    assert_eq!(answer_after(async |thing: &Thing| count(thing, "n").await.map(drop)), 0);
-    assert_eq!(answer_after(async |thing: &Thing| {
-        thing.state.storage().sql().exec("SELECT 1", None)?;
-        Ok(())
-    }), 0);
+    assert_eq!(
+        answer_after(async |thing: &Thing| count(thing, "n").await.map(drop)),
+        0
+    );
+    assert_eq!(
+        answer_after(async |thing: &Thing| {
+            thing.state.storage().sql().exec("SELECT 1", None)?;
+            Ok(())
+        }),
+        0
+    );
 }
 
 #[test]
@@ -452,7 +550,11 @@ fn an_answer_leaves_when_the_transaction_before_it_is_durable() {
             })
             .await
     };
-    assert_eq!(answer_after(code), 6_000, "what a transaction wrote is committed at its end");
+    assert_eq!(
+        answer_after(code),
+        6_000,
+        "what a transaction wrote is committed at its end"
+    );
 }
 
 #[test]
@@ -479,7 +581,10 @@ fn writes_that_never_become_durable_are_undone_and_not_answered() {
             thing.state.storage().put("n", 1).await
         })
         .await;
-        world.inject(FaultKind::ObjectStorageFailing { class: "Thing".into(), for_ms: 1_000 });
+        world.inject(FaultKind::ObjectStorageFailing {
+            class: "Thing".into(),
+            for_ms: 1_000,
+        });
         let error = at(&client, async |env, _| {
             let object = stub(&env, "a")?;
             let call = within(&object, async |thing: &Thing| {
@@ -490,10 +595,17 @@ fn writes_that_never_become_durable_are_undone_and_not_answered() {
             assert!(flag(&error, "durableObjectReset"));
             Ok(message(&error))
         });
-        assert_eq!(error.await, "Durable Object storage operation exceeded timeout which caused object to be reset.");
+        assert_eq!(
+            error.await,
+            "Durable Object storage operation exceeded timeout which caused object to be reset."
+        );
         world.sleep(Duration::from_secs(1)).await;
         let seen = on(&client, "a", async |thing: &Thing| {
-            Ok((thing.memory.get(), count(thing, "n").await?, count(thing, "m").await?))
+            Ok((
+                thing.memory.get(),
+                count(thing, "n").await?,
+                count(thing, "m").await?,
+            ))
         });
         assert_eq!(seen.await, (0, 1, 0));
     });
@@ -519,12 +631,18 @@ fn a_transaction_that_never_becomes_durable_is_undone_and_not_answered() {
         });
         let fail = async {
             world.sleep(Duration::from_secs(4)).await;
-            world.inject(FaultKind::ObjectStorageFailing { class: "Thing".into(), for_ms: 2_000 });
+            world.inject(FaultKind::ObjectStorageFailing {
+                class: "Thing".into(),
+                for_ms: 2_000,
+            });
             world.sleep(Duration::from_secs(3)).await;
         };
         let ((answer, _), ()) = futures_util::join!(call, fail);
         assert_eq!(answer.status, 500);
-        assert_eq!(on(&client, "a", async |thing: &Thing| count(thing, "n").await).await, 0);
+        assert_eq!(
+            on(&client, "a", async |thing: &Thing| count(thing, "n").await).await,
+            0
+        );
     });
 }
 
@@ -532,16 +650,23 @@ fn a_transaction_that_never_becomes_durable_is_undone_and_not_answered() {
 
 /// When each run of the alarm began, in seconds after the alarm was set for now.
 fn alarm_runs(handler: impl for<'a> AsyncFn(&'a Thing, usize) -> Result<()> + 'static) -> Vec<f64> {
-    let world = platform(&["IAD"]).options(instant()).build().expect("builds");
+    let world = platform(&["IAD"])
+        .options(instant())
+        .build()
+        .expect("builds");
     let runs = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&runs);
     on_alarm(async move |thing: &Thing| {
         let number = seen.borrow().len();
-        seen.borrow_mut().push(World::current().elapsed().as_secs_f64());
+        seen.borrow_mut()
+            .push(World::current().elapsed().as_secs_f64());
         handler(thing, number).await
     });
     world.run(async |world| {
-        on(&world.client("IAD"), "a", async |thing: &Thing| thing.state.storage().set_alarm(0).await).await;
+        on(&world.client("IAD"), "a", async |thing: &Thing| {
+            thing.state.storage().set_alarm(0).await
+        })
+        .await;
         world.sleep(Duration::from_secs(3_600)).await;
     });
     runs.take()
@@ -549,12 +674,22 @@ fn alarm_runs(handler: impl for<'a> AsyncFn(&'a Thing, usize) -> Result<()> + 's
 
 #[test]
 fn an_alarm_runs_at_its_time_and_survives_eviction() {
-    let world = platform(&["IAD"]).options(instant()).build().expect("builds");
+    let world = platform(&["IAD"])
+        .options(instant())
+        .build()
+        .expect("builds");
     let log = Log::default();
     let runs = Rc::clone(&log);
     on_alarm(async move |thing: &Thing| {
-        assert_eq!(thing.state.storage().get_alarm().await?, None, "inside its handler an alarm is gone");
-        note(&runs, format!("{:?} {}", World::current().elapsed(), thing.memory.get()));
+        assert_eq!(
+            thing.state.storage().get_alarm().await?,
+            None,
+            "inside its handler an alarm is gone"
+        );
+        note(
+            &runs,
+            format!("{:?} {}", World::current().elapsed(), thing.memory.get()),
+        );
         Ok(())
     });
     world.run(async |world| {
@@ -564,7 +699,10 @@ fn an_alarm_runs_at_its_time_and_survives_eviction() {
             let storage = thing.state.storage();
             storage.set_alarm(1_000_000).await?;
             storage.set_alarm(100_000).await?; // there is one alarm; this replaces it
-            assert_eq!(storage.get_alarm().await?, Some(1_767_225_600_000 + 100_000));
+            assert_eq!(
+                storage.get_alarm().await?,
+                Some(1_767_225_600_000 + 100_000)
+            );
             Ok(())
         })
         .await;
@@ -587,13 +725,22 @@ fn a_failing_alarm_is_retried_six_times_with_doubled_delays_and_then_dropped() {
     assert_eq!(runs.len(), 7, "{runs:?}");
     for (pair, delay) in runs.windows(2).zip([2.0, 4.0, 8.0, 16.0, 32.0, 64.0]) {
         let waited = pair[1] - pair[0];
-        assert!((delay..=delay * 1.25).contains(&waited), "{waited} s where {delay} s are due");
+        assert!(
+            (delay..=delay * 1.25).contains(&waited),
+            "{waited} s where {delay} s are due"
+        );
     }
 }
 
 #[test]
 fn an_alarm_that_panics_is_retried() {
-    let runs = alarm_runs(async |_: &Thing, number| if number < 2 { panic!("a bug in the Worker") } else { Ok(()) });
+    let runs = alarm_runs(async |_: &Thing, number| {
+        if number < 2 {
+            panic!("a bug in the Worker")
+        } else {
+            Ok(())
+        }
+    });
     assert_eq!(runs.len(), 3, "{runs:?}");
 }
 
@@ -624,7 +771,10 @@ fn an_alarm_set_by_a_handler_that_panics_is_undone_with_it() {
 
 #[test]
 fn an_alarm_deleted_between_its_retries_does_not_run_again() {
-    let world = platform(&["IAD"]).options(instant()).build().expect("builds");
+    let world = platform(&["IAD"])
+        .options(instant())
+        .build()
+        .expect("builds");
     let runs = Log::default();
     let seen = Rc::clone(&runs);
     on_alarm(async move |_: &Thing| {
@@ -633,11 +783,18 @@ fn an_alarm_deleted_between_its_retries_does_not_run_again() {
     });
     world.run(async |world| {
         let client = world.client("IAD");
-        on(&client, "a", async |thing: &Thing| thing.state.storage().set_alarm(0).await).await;
+        on(&client, "a", async |thing: &Thing| {
+            thing.state.storage().set_alarm(0).await
+        })
+        .await;
         world.sleep(Duration::from_secs(1)).await;
         on(&client, "a", async |thing: &Thing| {
             let storage = thing.state.storage();
-            assert_eq!(storage.get_alarm().await?, Some(1_767_225_600_000), "until its handler succeeds");
+            assert_eq!(
+                storage.get_alarm().await?,
+                Some(1_767_225_600_000),
+                "until its handler succeeds"
+            );
             storage.delete_alarm().await?;
             assert_eq!(storage.get_alarm().await?, None);
             Ok(())
@@ -662,16 +819,23 @@ fn the_time_of_an_alarm_must_be_positive() {
 }
 
 fn chrono_zero() -> ScheduledTime {
-    ScheduledTime::new(js_sys::Date::new(&worker::wasm_bindgen::JsValue::from_f64(0.0)))
+    ScheduledTime::new(js_sys::Date::new(&worker::wasm_bindgen::JsValue::from_f64(
+        0.0,
+    )))
 }
 
 // --- stubs, ids, places ---------------------------------------------------------------------------------------------
 
 #[test]
 fn calls_on_one_stub_arrive_in_order_however_long_each_travels() {
-    let mut options = edgeproof_sim::world::options::Options::default();
-    options.network_jitter = 0.9;
-    let world = platform(&["FRA", "SIN"]).options(options).build().expect("builds");
+    let options = edgeproof_sim::world::options::Options {
+        network_jitter: 0.9,
+        ..Default::default()
+    };
+    let world = platform(&["FRA", "SIN"])
+        .options(options)
+        .build()
+        .expect("builds");
     let log = Log::default();
     world.run(async |world| {
         on(&world.client("FRA"), "a", async |_: &Thing| Ok(())).await; // it lives in FRA
@@ -702,18 +866,38 @@ fn ids_are_64_hexadecimal_digits_of_one_namespace() {
             let (things, others) = (env.durable_object("THING")?, env.durable_object("OTHER")?);
             let named = things.id_from_name("a")?;
             let text = named.to_string();
-            assert!(text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit() && !digit.is_ascii_uppercase()));
+            assert!(
+                text.len() == 64
+                    && text
+                        .bytes()
+                        .all(|digit| digit.is_ascii_hexdigit() && !digit.is_ascii_uppercase())
+            );
             assert!(things.id_from_string(&text)? == named && things.id_from_name("a")? == named);
             assert!(things.id_from_name("b")? != named);
-            assert_eq!((named.name().as_deref(), things.id_from_string(&text)?.name()), (Some("a"), None));
+            assert_eq!(
+                (
+                    named.name().as_deref(),
+                    things.id_from_string(&text)?.name()
+                ),
+                (Some("a"), None)
+            );
             assert!(things.unique_id()? != things.unique_id()?);
             let wrong = "Invalid Durable Object ID: must be 64 hex digits";
             assert_eq!(failure(things.id_from_string("abc")), wrong);
             assert_eq!(failure(things.id_from_string(&"g".repeat(64))), wrong);
-            assert_eq!(failure(others.id_from_string(&text)), "Durable Object ID is not valid for this namespace.");
+            assert_eq!(
+                failure(others.id_from_string(&text)),
+                "Durable Object ID is not valid for this namespace."
+            );
             let by_id = things.id_from_string(&text)?.get_stub()?;
-            within(&stub(&env, "a")?, async |thing: &Thing| thing.state.storage().put("n", 5).await).await?;
-            let (n, id) = within(&by_id, async |thing: &Thing| Ok((count(thing, "n").await?, thing.state.id().to_string()))).await?;
+            within(&stub(&env, "a")?, async |thing: &Thing| {
+                thing.state.storage().put("n", 5).await
+            })
+            .await?;
+            let (n, id) = within(&by_id, async |thing: &Thing| {
+                Ok((count(thing, "n").await?, thing.state.id().to_string()))
+            })
+            .await?;
             assert_eq!((n, id), (5, text));
             Ok(())
         })
@@ -743,10 +927,21 @@ fn an_object_lives_near_its_first_caller_or_where_the_hint_says() {
     world.run(async |world| {
         let (fra, sin) = (world.client("FRA"), world.client("SIN"));
         assert!(call_ms(&fra, "near", None).await <= 3);
-        assert!(call_ms(&sin, "near", None).await > 100, "it stays where it was placed");
+        assert!(
+            call_ms(&sin, "near", None).await > 100,
+            "it stays where it was placed"
+        );
         assert!(call_ms(&sin, "hinted", Some("weur")).await > 100);
-        assert!(call_ms(&fra, "hinted", Some("apac")).await < 60, "a hint counts for the first call only");
-        let wrong = async |env: Env, _| Ok(failure(env.durable_object("THING")?.get_by_name_with_location_hint("x", "mars")));
+        assert!(
+            call_ms(&fra, "hinted", Some("apac")).await < 60,
+            "a hint counts for the first call only"
+        );
+        let wrong = async |env: Env, _| {
+            Ok(failure(
+                env.durable_object("THING")?
+                    .get_by_name_with_location_hint("x", "mars"),
+            ))
+        };
         assert_eq!(at(&fra, wrong).await, "`mars` is no location hint");
     });
 }
@@ -758,36 +953,78 @@ fn rows_of(code: impl for<'a> AsyncFnOnce(&'a Thing) -> Result<()> + 'static) ->
     world.run(async |world| on(&world.client("IAD"), "a", code).await);
     let usage = world.usage();
     assert_eq!(usage.total(Meter::ObjectRequests), 1);
-    (usage.total(Meter::ObjectRowsRead), usage.total(Meter::ObjectRowsWritten))
+    (
+        usage.total(Meter::ObjectRowsRead),
+        usage.total(Meter::ObjectRowsWritten),
+    )
 }
 
 #[test]
 fn storage_is_billed_in_rows() {
-    assert_eq!(rows_of(async |thing: &Thing| thing.state.storage().put("n", 1).await), (0, 1));
-    assert_eq!(rows_of(async |thing: &Thing| count(thing, "n").await.map(drop)), (1, 0));
-    assert_eq!(rows_of(async |thing: &Thing| {
-        thing.state.storage().put("n", 1).await?;
-        thing.state.storage().delete("n").await.map(drop)
-    }), (0, 2));
-    assert_eq!(rows_of(async |thing: &Thing| thing.state.storage().set_alarm(1_000_000).await), (0, 1));
-    assert_eq!(rows_of(async |thing: &Thing| {
-        let sql = thing.state.storage().sql();
-        sql.exec("CREATE TABLE t(v)", None)?;
-        let (read, written) = (World::current().usage().total(Meter::ObjectRowsRead), World::current().usage().total(Meter::ObjectRowsWritten));
-        sql.exec("INSERT INTO t VALUES (1), (2), (3)", None)?;
-        sql.exec("SELECT v FROM t WHERE v = 3", None)?.raw().count();
-        let usage = World::current().usage();
-        assert_eq!((usage.total(Meter::ObjectRowsRead) - read, usage.total(Meter::ObjectRowsWritten) - written), (3, 3));
-        Ok(())
-    }).1 - 3, rows_of(async |thing: &Thing| thing.state.storage().sql().exec("CREATE TABLE t(v)", None).map(drop)).1);
+    assert_eq!(
+        rows_of(async |thing: &Thing| thing.state.storage().put("n", 1).await),
+        (0, 1)
+    );
+    assert_eq!(
+        rows_of(async |thing: &Thing| count(thing, "n").await.map(drop)),
+        (1, 0)
+    );
+    assert_eq!(
+        rows_of(async |thing: &Thing| {
+            thing.state.storage().put("n", 1).await?;
+            thing.state.storage().delete("n").await.map(drop)
+        }),
+        (0, 2)
+    );
+    assert_eq!(
+        rows_of(async |thing: &Thing| thing.state.storage().set_alarm(1_000_000).await),
+        (0, 1)
+    );
+    assert_eq!(
+        rows_of(async |thing: &Thing| {
+            let sql = thing.state.storage().sql();
+            sql.exec("CREATE TABLE t(v)", None)?;
+            let (read, written) = (
+                World::current().usage().total(Meter::ObjectRowsRead),
+                World::current().usage().total(Meter::ObjectRowsWritten),
+            );
+            sql.exec("INSERT INTO t VALUES (1), (2), (3)", None)?;
+            sql.exec("SELECT v FROM t WHERE v = 3", None)?.raw().count();
+            let usage = World::current().usage();
+            assert_eq!(
+                (
+                    usage.total(Meter::ObjectRowsRead) - read,
+                    usage.total(Meter::ObjectRowsWritten) - written
+                ),
+                (3, 3)
+            );
+            Ok(())
+        })
+        .1 - 3,
+        rows_of(async |thing: &Thing| thing
+            .state
+            .storage()
+            .sql()
+            .exec("CREATE TABLE t(v)", None)
+            .map(drop))
+        .1
+    );
 }
 
 #[test]
 fn the_duration_of_concurrent_requests_is_billed_once() {
-    let world = platform(&["IAD"]).options(instant()).build().expect("builds");
+    let world = platform(&["IAD"])
+        .options(instant())
+        .build()
+        .expect("builds");
     world.run(async |world| {
         let client = world.client("IAD");
-        let slow = || on(&client, "a", async |_: &Thing| { pause(10_000).await; Ok(()) });
+        let slow = || {
+            on(&client, "a", async |_: &Thing| {
+                pause(10_000).await;
+                Ok(())
+            })
+        };
         let later = async {
             world.sleep(Duration::from_secs(5)).await;
             slow().await;
@@ -798,7 +1035,10 @@ fn the_duration_of_concurrent_requests_is_billed_once() {
     let usage = world.usage();
     assert_eq!(usage.total(Meter::ObjectRequests), 3);
     // 15 s of one object, billed as 128 MB.
-    assert_eq!(Meter::ObjectDurationNanos.in_units(usage.total(Meter::ObjectDurationNanos)), 15.0 * 0.128);
+    assert_eq!(
+        Meter::ObjectDurationNanos.in_units(usage.total(Meter::ObjectDurationNanos)),
+        15.0 * 0.128
+    );
 }
 
 #[test]
@@ -806,7 +1046,10 @@ fn runs_of_an_alarm_are_billed_as_requests() {
     let world = platform(&["IAD"]).build().expect("builds");
     on_alarm(async |_: &Thing| Err("no".into()));
     world.run(async |world| {
-        on(&world.client("IAD"), "a", async |thing: &Thing| thing.state.storage().set_alarm(0).await).await;
+        on(&world.client("IAD"), "a", async |thing: &Thing| {
+            thing.state.storage().set_alarm(0).await
+        })
+        .await;
         world.sleep(Duration::from_secs(600)).await;
     });
     assert_eq!(world.usage().total(Meter::ObjectRequests), 1 + 7);
@@ -819,7 +1062,13 @@ enum Step {
     Put(String, i64),
     Delete(String),
     Get(String),
-    List { start: Option<String>, end: Option<String>, prefix: Option<String>, reverse: bool, limit: Option<usize> },
+    List {
+        start: Option<String>,
+        end: Option<String>,
+        prefix: Option<String>,
+        reverse: bool,
+        limit: Option<usize>,
+    },
     DeleteAll,
     Sql(i64),
     /// What is done inside, how it ends.
@@ -871,13 +1120,29 @@ struct Model {
 
 impl Model {
     fn list(&self, step: &Step) -> Vec<(String, i64)> {
-        let Step::List { start, end, prefix, reverse, limit } = step else { unreachable!("only lists are listed") };
+        let Step::List {
+            start,
+            end,
+            prefix,
+            reverse,
+            limit,
+        } = step
+        else {
+            unreachable!("only lists are listed")
+        };
         let wanted = |key: &str| {
             start.as_deref().is_none_or(|start| key >= start)
                 && end.as_deref().is_none_or(|end| key < end)
-                && prefix.as_deref().is_none_or(|prefix| key.starts_with(prefix))
+                && prefix
+                    .as_deref()
+                    .is_none_or(|prefix| key.starts_with(prefix))
         };
-        let mut keys: Vec<_> = self.keys.iter().filter(|(key, _)| wanted(key)).map(|(key, value)| (key.clone(), *value)).collect();
+        let mut keys: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|(key, _)| wanted(key))
+            .map(|(key, value)| (key.clone(), *value))
+            .collect();
         if *reverse {
             keys.reverse();
         }
@@ -888,7 +1153,12 @@ impl Model {
 
 fn pairs(map: &js_sys::Map) -> Vec<(String, i64)> {
     let mut pairs = Vec::new();
-    map.for_each(&mut |value, key| pairs.push((key.as_string().expect("a string"), value.as_f64().expect("a number") as i64)));
+    map.for_each(&mut |value, key| {
+        pairs.push((
+            key.as_string().expect("a string"),
+            value.as_f64().expect("a number") as i64,
+        ))
+    });
     pairs
 }
 
@@ -907,8 +1177,17 @@ async fn event(thing: &Thing, model: &Rc<RefCell<Model>>, steps: &[Step]) -> Res
                 let there = model.borrow_mut().keys.remove(key).is_some();
                 assert_eq!(storage.delete(key).await?, there);
             }
-            Step::Get(key) => assert_eq!(storage.get::<i64>(key).await?, model.borrow().keys.get(key).copied()),
-            list @ Step::List { start, end, prefix, reverse, limit } => {
+            Step::Get(key) => assert_eq!(
+                storage.get::<i64>(key).await?,
+                model.borrow().keys.get(key).copied()
+            ),
+            list @ Step::List {
+                start,
+                end,
+                prefix,
+                reverse,
+                limit,
+            } => {
                 let mut options = ListOptions::new().reverse(*reverse);
                 if let Some(start) = start {
                     options = options.start(start);
@@ -931,7 +1210,9 @@ async fn event(thing: &Thing, model: &Rc<RefCell<Model>>, steps: &[Step]) -> Res
             }
             Step::Sql(value) => {
                 storage.sql().exec(TABLE, None)?;
-                storage.sql().exec("INSERT INTO t VALUES (?)", Some(vec![(*value).into()]))?;
+                storage
+                    .sql()
+                    .exec("INSERT INTO t VALUES (?)", Some(vec![(*value).into()]))?;
                 model.borrow_mut().rows.push(*value);
             }
             Step::Transaction(writes, end) => {
@@ -970,12 +1251,18 @@ async fn event(thing: &Thing, model: &Rc<RefCell<Model>>, steps: &[Step]) -> Res
     }
     storage.sql().exec(TABLE, None)?;
     let rows = storage.sql().exec("SELECT v FROM t ORDER BY rowid", None)?;
-    let rows: Vec<i64> = rows.raw().map(|row| match row.expect("a row")[0] {
-        SqlStorageValue::Integer(value) => value,
-        ref other => panic!("{other:?}"),
-    }).collect();
+    let rows: Vec<i64> = rows
+        .raw()
+        .map(|row| match row.expect("a row")[0] {
+            SqlStorageValue::Integer(value) => value,
+            ref other => panic!("{other:?}"),
+        })
+        .collect();
     assert_eq!(rows, model.borrow().rows);
-    assert_eq!(pairs(&storage.list().await?), model.borrow().keys.clone().into_iter().collect::<Vec<_>>());
+    assert_eq!(
+        pairs(&storage.list().await?),
+        model.borrow().keys.clone().into_iter().collect::<Vec<_>>()
+    );
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Where outbound fetches of a served Worker may go: to this machine, and to hosts that were allowed by name.
 
+use std::io::Read as _;
+use std::net::TcpListener;
 use std::rc::Rc;
 
 use edgeproof_sim::http::Request;
@@ -9,7 +11,7 @@ use http::Method;
 use worker::Url;
 use wiremock::ResponseTemplate;
 
-use crate::client::{ask, eventually};
+use crate::client::{PATIENCE, ask, eventually};
 use crate::receiver::Receiver;
 use crate::server::Served;
 use crate::support::{production, token_of};
@@ -24,6 +26,8 @@ fn test_alert(host: &str, receiver: &Receiver, allowed: &'static [&'static str])
     let served = Served::start(move || {
         production(&["IAD"])
             .secret("ERROR_ALERT_WEBHOOK", &webhook)
+            // Tests ask often whether something is in a log yet.
+            .var("RATE_LIMIT_REQUESTS_PER_MINUTE", "10000")
             .gateway(Rc::new(RealGateway::new(allowed.iter().map(|name| (*name).to_owned()))))
     });
     let bearer = format!("Bearer {}", token_of("root", "admin"));
@@ -92,6 +96,32 @@ fn an_allowed_host_is_that_host_in_any_spelling_and_no_other() {
     ] {
         assert!(!accepts(refused), "{refused}");
     }
+}
+
+#[test]
+fn a_fetch_that_is_dropped_leaves_no_connection_open() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let request = Request::new(Method::POST, url(&format!("http://{}/in", listener.local_addr().expect("bound"))));
+    let (arrived, arrival) = tokio::sync::oneshot::channel();
+    let (closed, closing) = tokio::sync::oneshot::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let (mut stream, _) = listener.accept().expect("the gateway connects");
+            stream.set_read_timeout(Some(PATIENCE)).expect("a positive time");
+            let mut bytes = vec![0; 1_000];
+            let read = stream.read(&mut bytes).expect("a request");
+            assert!(bytes[..read].starts_with(b"POST /in HTTP/1.1\r\n"));
+            arrived.send(()).expect("the test waits");
+            closed.send(stream.read_to_end(&mut bytes).is_ok()).expect("the test waits");
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let fetch = RealGateway::new([]).fetch(request);
+            arrival.await.expect("a request arrives");
+            drop(fetch);
+            assert!(closing.await.expect("the receiver tells"), "closed, and not left open");
+        });
+    });
 }
 
 // 0.0.0.0 is no loopback address, and still what listens on 127.0.0.1 can be reached by it: a host that is refused by its

@@ -103,11 +103,17 @@ pub(crate) fn instant() -> Options {
 ///
 /// # Panics
 /// If it fails or panics.
-pub(crate) async fn at<T: 'static>(client: &Client, code: impl AsyncFnOnce(Env, Context) -> Result<T> + 'static) -> T {
+pub(crate) async fn at<T: 'static>(
+    client: &Client,
+    code: impl AsyncFnOnce(Env, Context) -> Result<T> + 'static,
+) -> T {
     match answer(client, code).await {
         (_, Some(Ok(value))) => value,
         (_, Some(Err(text))) => panic!("the handler failed: {text}"),
-        (answer, None) => panic!("the handler did not end: {} {:?}", answer.status, answer.body),
+        (answer, None) => panic!(
+            "the handler did not end: {} {:?}",
+            answer.status, answer.body
+        ),
     }
 }
 
@@ -126,13 +132,20 @@ pub(crate) async fn answer<T: 'static>(
         waiting.worker.insert(waiting.next, job);
         waiting.next
     });
-    let answer = client.get("/").header(JOB, &number.to_string()).send().await;
+    let answer = client
+        .get("/")
+        .header(JOB, &number.to_string())
+        .send()
+        .await;
     let result = result.take();
     (answer, result)
 }
 
 /// Runs `code` as one event of an object, from within an invocation.
-pub(crate) async fn within<T: 'static>(stub: &Stub, code: impl for<'a> AsyncFnOnce(&'a Thing) -> Result<T> + 'static) -> Result<T> {
+pub(crate) async fn within<T: 'static>(
+    stub: &Stub,
+    code: impl for<'a> AsyncFnOnce(&'a Thing) -> Result<T> + 'static,
+) -> Result<T> {
     let result = Rc::new(RefCell::new(None));
     let slot = Rc::clone(&result);
     let job = object_job(move |thing| Box::pin(async move { keep(code(thing).await, &slot) }));
@@ -143,7 +156,8 @@ pub(crate) async fn within<T: 'static>(stub: &Stub, code: impl for<'a> AsyncFnOn
     });
     let init = RequestInit::new();
     init.headers.set(JOB, &number.to_string())?;
-    stub.fetch_with_request(Request::new_with_init("https://object/", &init)?).await?;
+    stub.fetch_with_request(Request::new_with_init("https://object/", &init)?)
+        .await?;
     let value = result.take().expect("an object that answered has ended");
     value.map_err(Error::from)
 }
@@ -164,7 +178,9 @@ pub(crate) fn on_alarm(code: impl for<'a> AsyncFn(&'a Thing) -> Result<()> + 'st
 }
 
 // These two only tell the compiler that the closure takes a reference of any lifetime.
-fn object_job(job: impl for<'a> FnOnce(&'a Thing) -> LocalBoxFuture<'a, Result<Response>> + 'static) -> ObjectJob {
+fn object_job(
+    job: impl for<'a> FnOnce(&'a Thing) -> LocalBoxFuture<'a, Result<Response>> + 'static,
+) -> ObjectJob {
     Box::new(job)
 }
 
@@ -212,7 +228,8 @@ pub(crate) fn failure<T>(result: Result<T, impl Into<Error>>) -> String {
 
 /// Whether an error has one of the platform's flags, such as `retryable`.
 pub(crate) fn flag(error: &Error, name: &str) -> bool {
-    js_sys::Reflect::get(&error.to_js_value(), &JsValue::from_str(name)).is_ok_and(|flag| flag.is_truthy())
+    js_sys::Reflect::get(&error.to_js_value(), &JsValue::from_str(name))
+        .is_ok_and(|flag| flag.is_truthy())
 }
 
 /// Sleeps in virtual time, inside a handler.
@@ -221,7 +238,11 @@ pub(crate) async fn pause(ms: u64) {
 }
 
 fn number(request: &Request) -> u64 {
-    let number = request.headers().get(JOB).expect("a header's name").expect("only closures are sent here");
+    let number = request
+        .headers()
+        .get(JOB)
+        .expect("a header's name")
+        .expect("only closures are sent here");
     number.parse().expect("a number")
 }
 
@@ -247,7 +268,11 @@ impl DurableObject for Thing {
         if let Some(constructor) = WAITING.with_borrow(|waiting| waiting.constructor.clone()) {
             constructor(&state);
         }
-        Self { state, env, memory: Cell::new(0) }
+        Self {
+            state,
+            env,
+            memory: Cell::new(0),
+        }
     }
 
     async fn fetch(&self, request: Request) -> Result<Response> {

@@ -4,7 +4,8 @@
 
 mod serve;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 // Nothing here names the Worker; without this its handlers would not be linked.
 extern crate edgeproof_worker as _;
@@ -28,6 +29,9 @@ enum Command {
 
 fn main() -> miette::Result<()> {
     match Cli::parse().command {
-        Command::Serve(arguments) => serve::run(arguments),
+        Command::Serve(arguments) => match arguments.usage_error() {
+            None => serve::run(arguments),
+            Some(problem) => Cli::command().error(ErrorKind::ValueValidation, problem).exit(),
+        },
     }
 }

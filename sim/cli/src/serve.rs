@@ -3,13 +3,16 @@
 use clap::Args;
 use edgeproof_sim::World;
 use edgeproof_sim::bill;
-use edgeproof_sim::serve::gateway::RealGateway;
+use edgeproof_sim::serve::gateway::{self, RealGateway};
 use edgeproof_sim::topology::Pop;
 use edgeproof_sim::wrangler::WorkerConfig;
-use miette::{Context, IntoDiagnostic, Result, bail, miette};
+use miette::{Context, IntoDiagnostic, Result, miette};
 use std::collections::BTreeSet;
+use std::future::{Future, poll_fn};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 
@@ -32,16 +35,16 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     var: Vec<Pair>,
     /// Set a secret.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = secret)]
-    secret: Vec<Secret>,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = hidden)]
+    secret: Vec<Hidden>,
     /// Keep D1, KV and Durable Objects in this folder.
     #[arg(long, value_name = "DIR")]
     persist: Option<PathBuf>,
     /// PoP of requests without an x-sim-pop header; D1 lives there too.
-    #[arg(long, value_name = "CODE", default_value = "IAD")]
-    pop: String,
+    #[arg(long, value_name = "CODE", default_value = "IAD", value_parser = pop)]
+    pop: Pop,
     /// Let outbound fetches reach this host; loopback is always reachable, nothing else is.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = host)]
     allow_host: Vec<String>,
     /// Seed of the simulated platform's chance.
     #[arg(long, default_value_t = 0)]
@@ -54,14 +57,18 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone)]
 struct Pair(String, String);
 
-/// A pair whose value is never shown.
+/// An argument that is never shown. It is split into name and value later: an error of its parser would repeat it.
 #[derive(Clone)]
-struct Secret(Pair);
+struct Hidden(String);
 
-impl std::fmt::Debug for Secret {
+impl std::fmt::Debug for Hidden {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}=(hidden)", self.0.0)
+        f.write_str("(hidden)")
     }
+}
+
+fn hidden(text: &str) -> Result<Hidden, std::convert::Infallible> {
+    Ok(Hidden(text.to_owned()))
 }
 
 fn pair(text: &str) -> Result<Pair, &'static str> {
@@ -71,9 +78,20 @@ fn pair(text: &str) -> Result<Pair, &'static str> {
     }
 }
 
-/// Like [`pair`], but the error must not repeat what may be a secret.
-fn secret(text: &str) -> Result<Secret, &'static str> {
-    pair(text).map(Secret)
+fn pop(code: &str) -> Result<Pop, String> {
+    Ok::<_, String>(Pop::from_code(code).unwrap_or(Pop::all().next().expect("some")))
+}
+
+fn host(name: &str) -> Result<String, &'static str> {
+    gateway::spelled(name).ok_or("expected a host, without scheme, port and path")
+}
+
+impl Arguments {
+    /// What is wrong with the arguments that the parser took, without repeating what may be a secret.
+    pub(crate) fn usage_error(&self) -> Option<String> {
+        let wrong = self.secret.iter().position(|Hidden(text)| pair(text).is_err())?;
+        Some(format!("invalid value (hidden) for the {}. '--secret <KEY=VALUE>': expected KEY=VALUE\n", wrong + 1))
+    }
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
@@ -82,9 +100,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let config = WorkerConfig::load(&file, arguments.env.as_deref())?;
     for warning in &config.warnings {
         eprintln!("warning: {}:{}: {}", config.file.display(), warning.line, warning.message);
-    }
-    if Pop::from_code(&arguments.pop).is_none() {
-        bail!("--pop {}: no PoP has this code; the known ones are {}", arguments.pop, codes());
     }
     let development = is_development(&config, &arguments.var);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
@@ -96,15 +111,22 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             format!("cannot listen on 127.0.0.1:{}: choose another port with --port", arguments.port)
         })?;
         let address = listener.local_addr().into_diagnostic()?;
-        println!("listening on http://{address}");
-        if development {
-            println!("demo user: POST /api/auth/login {{\"username\":\"demo\",\"password\":\"demo-pass-9137\"}}");
-        }
-        println!("PoP {} unless a request names one in x-sim-pop; Ctrl-C ends", arguments.pop.to_uppercase());
-        let stop = async {
+        let mut stop = Box::pin(async {
             // Without a signal handler there is no way to end but by force; serving on is the better failure.
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
+            }
+        });
+        // The handler is there from the first poll on: before anybody is told that the server is.
+        let interrupted = poll_fn(|context| Poll::Ready(stop.as_mut().poll(context).is_ready())).await;
+        say(&format!("listening on http://{address}"));
+        if development {
+            say("demo user: POST /api/auth/login {\"username\":\"demo\",\"password\":\"demo-pass-9137\"}");
+        }
+        say(&format!("PoP {} unless a request names one in x-sim-pop; Ctrl-C ends", arguments.pop.code()));
+        let stop = async move {
+            if !interrupted {
+                stop.await;
             }
         };
         edgeproof_sim::serve::http::serve(&world, listener, stop).await;
@@ -113,9 +135,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         }
         let span = world.elapsed().max(Duration::from_secs(1));
         let rows = bill::plan::budget(&world.usage(), world.plan(), span);
-        println!("\n{}", edgeproof_sim::report::budget_table(&rows));
+        say(&format!("\n{}", edgeproof_sim::report::budget_table(&rows)));
         Ok(())
     })
+}
+
+/// Prints a line. A server whose output nobody reads any more serves on.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Result<World> {
@@ -124,7 +151,7 @@ fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Resu
     let mut builder = World::builder()
         .script(worker::native::script("edgeproof-worker"))
         .config(config)
-        .pops([arguments.pop.to_uppercase()])
+        .pops([arguments.pop.code()])
         .seed(arguments.seed)
         .start_unix_ms(now_ms()?)
         .gateway(Rc::new(RealGateway::new(arguments.allow_host.iter().cloned())))
@@ -133,9 +160,10 @@ fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Resu
         builder = builder.var(name, value);
     }
     let mut given = BTreeSet::new();
-    for Secret(Pair(name, value)) in &arguments.secret {
-        given.insert(name.as_str());
-        builder = builder.secret(name, value);
+    for Hidden(text) in &arguments.secret {
+        let Pair(name, value) = pair(text).expect("the usage has been checked");
+        builder = builder.secret(&name, &value);
+        given.insert(name);
     }
     if development {
         if !given.contains(JWT_SECRET) {

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -30,12 +31,25 @@ impl std::fmt::Debug for RealGateway {
 }
 
 impl RealGateway {
-    /// A gateway to loopback and to these host names.
+    /// A gateway to loopback and to these hosts: names or addresses, in any spelling. What is no host allows nothing.
     pub fn new(allowed: impl IntoIterator<Item = String>) -> Self {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Self { allowed: allowed.into_iter().collect(), tls: TlsConnector::from(Arc::new(config)) }
+        Self { allowed: allowed.into_iter().filter_map(|name| spelled(&name)).collect(), tls: TlsConnector::from(Arc::new(config)) }
     }
+}
+
+/// A host as URLs spell it, or `None` for what is no host: a whole URL, say, or a name with a port.
+///
+/// ```
+/// use edgeproof_sim::serve::gateway::spelled;
+/// assert_eq!(spelled("Hooks.Example").as_deref(), Some("hooks.example"));
+/// assert_eq!(spelled("::1").as_deref(), Some("[::1]"));
+/// assert_eq!(spelled("https://hooks.example"), None);
+/// ```
+pub fn spelled(name: &str) -> Option<String> {
+    let host = Host::parse(name).or_else(|_| Host::parse(&format!("[{name}]")));
+    host.ok().map(|host| host.to_string())
 }
 
 /// Whether a URL's host is this machine. `localhost` is, by RFC 6761; no other name is looked up to find out.
@@ -56,8 +70,17 @@ impl Gateway for RealGateway {
     fn fetch(&self, request: Request) -> LocalBoxFuture<Option<Response>> {
         let tls = self.tls.clone();
         // A task of its own: what it waits for is woken by the runtime, on whatever thread, and only its end by the world.
-        let exchange = tokio::task::spawn_local(async move { exchange(tls, request).await });
-        Box::pin(async move { exchange.await.ok().flatten() })
+        let mut exchange = AbortOnDrop(tokio::task::spawn_local(exchange(tls, request)));
+        Box::pin(async move { (&mut exchange.0).await.ok().flatten() })
+    }
+}
+
+/// A task that nobody waits for any more ends, and its connection with it: a Worker that aborts a fetch leaves none open.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -84,6 +107,8 @@ async fn send(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, request: Re
     *message.method_mut() = request.method.clone();
     *message.uri_mut() = target.parse().ok()?;
     *message.headers_mut() = request.headers.clone();
+    // The length is that of the body, which hyper knows; a Worker has no say in it.
+    message.headers_mut().remove(hyper::header::CONTENT_LENGTH);
     let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
     message.headers_mut().insert(hyper::header::HOST, host.parse().ok()?);
     let answer = sender.send_request(message).await.ok()?;

@@ -11,20 +11,21 @@ use crate::topology::Pop;
 use crate::world::World;
 use crate::world::client::CF_CONNECTING_IP;
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use url::Url;
 
 /// Header that names the PoP a request is attached to.
@@ -33,38 +34,39 @@ pub const POP_HEADER: &str = "x-sim-pop";
 /// How long requests under way may take after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves a world on a socket until `stop` is ready, then lets requests under way finish for up to five seconds.
+/// How much of a refused request's body is read and thrown away, in bytes, so that the refusal arrives and the connection can
+/// go on. More than that is not waited for, and the connection ends.
+const DRAIN_BYTES: u64 = 1 << 20;
+
+/// Serves a world on a socket until `stop` is ready; then takes no more connections, ends the idle ones, and lets requests under
+/// way finish for up to five seconds.
 ///
 /// Runs on a current-thread runtime, inside a [`LocalSet`](tokio::task::LocalSet): the world stays on its thread.
 pub async fn serve(world: &World, listener: TcpListener, stop: impl Future<Output = ()>) {
     let _entered = world.enter();
     let first = world.pops()[0];
-    let open = Rc::new(());
-    let accept = async {
+    // Every connection holds a receiver, so the sender knows when all of them are gone.
+    let (end, ending) = watch::channel(());
+    let accept = async move {
         loop {
-            // A connection that failed before it was taken is the client's business.
-            let Ok((stream, peer)) = listener.accept().await else { continue };
-            let (world, open) = (world.clone(), Rc::clone(&open));
-            tokio::task::spawn_local(async move {
-                connection(world, first, stream, peer).await;
-                drop(open);
-            });
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    tokio::task::spawn_local(connection(world.clone(), first, stream, peer, ending.clone()));
+                }
+                // The client is gone already, or there are no descriptors left: then trying again at once would only spin.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
         }
     };
-    let clock = drive(world);
     tokio::select! {
         () = accept => {}
-        () = clock => {}
+        () = drive(world) => {}
         () = stop => {}
     }
-    let idle = async {
-        while Rc::strong_count(&open) > 1 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
+    end.send_replace(());
     tokio::select! {
         () = drive(world) => {}
-        () = idle => {}
+        () = end.closed() => {}
         () = tokio::time::sleep(GRACE) => {}
     }
 }
@@ -89,7 +91,7 @@ async fn drive(world: &World) {
     .await
 }
 
-async fn connection(world: World, first: Pop, stream: TcpStream, peer: SocketAddr) {
+async fn connection(world: World, first: Pop, stream: TcpStream, peer: SocketAddr, mut ending: watch::Receiver<()>) {
     // Small answers must not wait for more to send.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
@@ -98,15 +100,31 @@ async fn connection(world: World, first: Pop, stream: TcpStream, peer: SocketAdd
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
+        // A client may say that it sends nothing more, and wait for its answers.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
+    let mut served = pin!(served);
     // A client that goes away in the middle of a request is no error of the server's.
+    tokio::select! {
+        _ = served.as_mut() => return,
+        _ = ending.changed() => served.as_mut().graceful_shutdown(),
+    }
     let _ = served.await;
 }
 
+/// A request that does not get as far as the Worker: status and text.
+type Refusal = (StatusCode, String);
+
 async fn answer(world: World, first: Pop, peer: IpAddr, request: hyper::Request<Incoming>) -> hyper::Response<Full<Bytes>> {
-    match simulate(world, first, peer, request).await {
+    let (head, mut body) = request.into_parts();
+    // Whoever waits for an invitation to send a body has not sent it.
+    let sends_body = !head.headers.contains_key(EXPECT) && body.size_hint().lower() <= DRAIN_BYTES;
+    match simulate(world, first, peer, head, &mut body).await {
         Ok(response) => response,
         Err((status, text)) => {
+            if sends_body {
+                let _ = Limited::new(body, DRAIN_BYTES as usize).collect().await;
+            }
             let mut response = hyper::Response::new(Full::new(Bytes::from(text)));
             *response.status_mut() = status;
             response
@@ -114,13 +132,38 @@ async fn answer(world: World, first: Pop, peer: IpAddr, request: hyper::Request<
     }
 }
 
+/// The URL that a request is for.
+fn url(head: &Parts) -> Result<Url, Refusal> {
+    let refused = |text: String| (StatusCode::BAD_REQUEST, text);
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    if target.len() > limits::workers::URL_BYTES {
+        return Err((StatusCode::URI_TOO_LONG, "the URL is longer than 16 KB\n".to_owned()));
+    }
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().unwrap_or_default(),
+        // RFC 9112 section 3.2: HTTP/1.1 has exactly one.
+        (None, _) if head.version == Version::HTTP_10 => "localhost",
+        _ => return Err(refused("a request has one Host header\n".to_owned())),
+    };
+    // RFC 9112 section 3.2.2: a target that names a host counts, and the header does not.
+    let host = head.uri.authority().map_or(host, |authority| authority.as_str());
+    // Anything but a host and a port would move the path, which is the target's alone.
+    let misplaced = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '@' | '\\');
+    if host.is_empty() || host.contains(misplaced) || !target.starts_with('/') {
+        return Err(refused("the request's URL: expected a host in the Host header and a path as the target\n".to_owned()));
+    }
+    Url::parse(&format!("http://{host}{target}")).map_err(|problem| refused(format!("the request's URL: {problem}\n")))
+}
+
 async fn simulate(
     world: World,
     first: Pop,
     peer: IpAddr,
-    request: hyper::Request<Incoming>,
-) -> Result<hyper::Response<Full<Bytes>>, (StatusCode, String)> {
-    let (head, body) = request.into_parts();
+    head: Parts,
+    body: &mut Incoming,
+) -> Result<hyper::Response<Full<Bytes>>, Refusal> {
+    let url = url(&head)?;
     let mut headers = head.headers;
     let pop = match headers.remove(POP_HEADER) {
         None => first,
@@ -130,17 +173,14 @@ async fn simulate(
             Pop::from_code(&code).ok_or_else(unknown)?
         }
     };
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    if target.len() > limits::workers::URL_BYTES {
-        return Err((StatusCode::URI_TOO_LONG, "the URL is longer than 16 KB\n".to_owned()));
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 100 MB\n".to_owned());
+    if body.size_hint().lower() > limits::workers::REQUEST_BODY_BYTES {
+        return Err(too_large());
     }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let url = Url::parse(&format!("http://{host}{target}"));
-    let url = url.map_err(|problem| (StatusCode::BAD_REQUEST, format!("the request's URL: {problem}\n")))?;
     let limit = usize::try_from(limits::workers::REQUEST_BODY_BYTES).unwrap_or(usize::MAX);
     let body = Limited::new(body, limit).collect().await.map_err(|problem| {
         if problem.is::<LengthLimitError>() {
-            (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 100 MB\n".to_owned())
+            too_large()
         } else {
             (StatusCode::BAD_REQUEST, "the body did not arrive whole\n".to_owned())
         }
@@ -150,6 +190,7 @@ async fn simulate(
     let mut client = world.client_at(pop);
     let ip = headers.get(&CF_CONNECTING_IP).and_then(|ip| ip.to_str().ok()).map(str::to_owned);
     client = client.with_ip(&ip.unwrap_or_else(|| peer.to_string()));
+    let head_only = head.method == Method::HEAD;
     let message = Request { method: head.method, url, headers, body: body.to_bytes(), cf: None };
     let (sender, receiver) = futures_channel::oneshot::channel();
     world.spawn(async move {
@@ -161,6 +202,10 @@ async fn simulate(
     *response.status_mut() = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = answered.headers;
     strip_connection_headers(response.headers_mut());
+    // The length is that of the body, which hyper knows; only an answer without its body has to say it.
+    if !head_only || response.size_hint().upper() != Some(0) {
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
     Ok(response)
 }
 

@@ -95,6 +95,8 @@ impl Client {
         request.headers.insert(CF_CONNECTING_IP.clone(), self.ip.clone());
         request.cf = Some(Rc::clone(&self.cf));
         let ip = self.ip.clone();
+        // Boxed, because every future on the way keeps room for it.
+        let request = Box::new(request);
         Operation::new(async move {
             let start = world.now();
             let line = world.keeps_history().then(|| (request.method.to_string(), request.url.path().to_owned()));

@@ -18,10 +18,10 @@ use std::task::{Context, Poll};
 
 impl World {
     /// Answers a request that has arrived at a PoP.
-    pub(super) async fn invoke(&self, pop: Pop, request: Request) -> Response {
+    pub(super) async fn invoke(&self, pop: Pop, request: Box<Request>) -> Response {
         self.count(Meter::WorkersRequests, 1);
         let invocation = self.enter_isolate(pop).await;
-        let handler = InScope::new(Rc::clone(&invocation), self.0.script.fetch(request));
+        let handler = InScope::new(Rc::clone(&invocation), self.0.script.fetch(*request));
         let result = handler.await;
         self.leave_isolate(&invocation);
         result.unwrap_or_else(|failure| {

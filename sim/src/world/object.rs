@@ -50,7 +50,8 @@ pub enum CriticalSection {
 }
 
 /// An event of an object: a request, or, where there is none, its alarm.
-type Event = Option<Request>;
+/// Boxed, because every future on the way keeps room for it.
+type Event = Option<Box<Request>>;
 
 impl World {
     // --- names ---------------------------------------------------------------------------------------------------
@@ -98,6 +99,7 @@ impl World {
     /// A broken stub, an object that cannot be reached, is overloaded, was reset, or threw; too many calls.
     pub fn object_call(&self, stub: Arc<StubState>, request: Request) -> Operation<Result<Response, Exception>> {
         let world = self.handle();
+        let request = Box::new(request);
         Operation::new(async move {
             let invocation = Self::invocation()?;
             invocation.count_internal_call(&world)?;
@@ -128,7 +130,7 @@ impl World {
         })
     }
 
-    async fn object_exchange(&self, caller: &Invocation, stub: &StubState, request: Request) -> Result<Response, Exception> {
+    async fn object_exchange(&self, caller: &Invocation, stub: &StubState, request: Box<Request>) -> Result<Response, Exception> {
         let class = stub.class;
         // Placed near the first caller, or where that caller's hint says.
         let home = stub.hint.map_or(caller.pop, |hint| self.0.topology.place(hint, caller.pop));
@@ -199,7 +201,7 @@ impl World {
         let instance = instance.expect("an open gate has a started instance behind it");
         let invocation = self.new_invocation(home, self.object_host(home), Some(object));
         let handler: LocalBoxFuture<Result<Response, Exception>> = match event {
-            Some(request) => instance.fetch(request),
+            Some(request) => instance.fetch(*request),
             None => {
                 let alarm = instance.alarm();
                 Box::pin(async move { alarm.await.map(|()| Response::text(200, "")) })
