@@ -13,7 +13,9 @@ use futures_util::future::join_all;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method};
 use std::cell::Cell;
-use worker::{Context, DurableObject, Env, Request, Response, Result, Router, State, durable_object, event};
+use worker::{
+    Context, DurableObject, Env, Request, Response, Result, Router, State, durable_object, event,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -75,7 +77,10 @@ fn minimal_world() -> World {
 fn production_world() -> World {
     World::builder()
         .script(worker::native::script("edgeproof-worker"))
-        .wrangler(concat!(env!("CARGO_MANIFEST_DIR"), "/worker/wrangler.toml"), None)
+        .wrangler(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/worker/wrangler.toml"),
+            None,
+        )
         .expect("valid")
         .secret("AUTH_JWT_SECRET", JWT_SECRET)
         .build()
@@ -110,10 +115,14 @@ fn requests(world: &World, make: impl Fn(&Client, u64) -> RawRequest) -> Vec<Raw
 
 fn burst(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("burst");
-    group.throughput(Throughput::Elements(REQUESTS)).sample_size(10);
+    group
+        .throughput(Throughput::Elements(REQUESTS))
+        .sample_size(10);
     group.bench_function(BenchmarkId::new("minimal", IN_FLIGHT), |bencher| {
         bencher.iter_with_setup(minimal_world, |world| {
-            let requests = requests(&world, |client, key| client.get(&format!("/key-{key}")).build());
+            let requests = requests(&world, |client, key| {
+                client.get(&format!("/key-{key}")).build()
+            });
             drive(&world, &requests, 200);
         });
     });

@@ -8,7 +8,9 @@ use edgeproof_sim::wrangler::WorkerConfig;
 use futures_util::future::join_all;
 use std::time::Duration;
 use worker::wasm_bindgen::JsValue;
-use worker::{Context, DurableObject, Env, Request, Response, Result, State, durable_object, event};
+use worker::{
+    Context, DurableObject, Env, Request, Response, Result, State, durable_object, event,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -23,11 +25,26 @@ async fn operations(request: Request, env: Env, _context: Context) -> Result<Res
     for number in 0..OPERATIONS {
         match path.as_str() {
             "/kv-get" => drop(env.kv("CACHE")?.get("key").text().await?),
-            "/kv-put" => env.kv("CACHE")?.put(&format!("key-{number}"), "value")?.execute().await?,
-            "/object" => drop(env.durable_object("COUNTER")?.get_by_name("one")?.fetch_with_str("https://object/").await?),
+            "/kv-put" => {
+                env.kv("CACHE")?
+                    .put(&format!("key-{number}"), "value")?
+                    .execute()
+                    .await?
+            }
+            "/object" => drop(
+                env.durable_object("COUNTER")?
+                    .get_by_name("one")?
+                    .fetch_with_str("https://object/")
+                    .await?,
+            ),
             "/d1-select" => {
                 let select = env.d1("DB")?.prepare("SELECT text FROM notes WHERE id = ?");
-                drop(select.bind(&[JsValue::from(1)])?.first::<String>(Some("text")).await?);
+                drop(
+                    select
+                        .bind(&[JsValue::from(1)])?
+                        .first::<String>(Some("text"))
+                        .await?,
+                );
             }
             "/d1-insert" => {
                 let insert = env.d1("DB")?.prepare("INSERT INTO notes (text) VALUES (?)");
@@ -102,7 +119,11 @@ fn executor(criterion: &mut Criterion) {
             world.run(async |world| {
                 let tasks = (0..1000_u64).map(|task| async move {
                     for round in 0..100 {
-                        world.timer(Duration::from_micros(1 + (task * 7919 + round * 104_729) % 1000)).await;
+                        world
+                            .timer(Duration::from_micros(
+                                1 + (task * 7919 + round * 104_729) % 1000,
+                            ))
+                            .await;
                     }
                 });
                 join_all(tasks).await;

@@ -32,12 +32,20 @@ pub struct Flags {
 impl Exception {
     /// An `Error` with this message.
     pub fn error(message: impl Into<String>) -> Self {
-        Self { name: "Error".into(), message: message.into(), ..Self::default() }
+        Self {
+            name: "Error".into(),
+            message: message.into(),
+            ..Self::default()
+        }
     }
 
     /// A `TypeError` with this message.
     pub fn type_error(message: impl Into<String>) -> Self {
-        Self { name: "TypeError".into(), message: message.into(), ..Self::default() }
+        Self {
+            name: "TypeError".into(),
+            message: message.into(),
+            ..Self::default()
+        }
     }
 
     /// The same with `retryable` set.

@@ -46,13 +46,26 @@ pub enum KvOperation {
 #[expect(missing_docs, reason = "the fields are named in each variant's text")]
 pub enum FaultKind {
     /// Messages between PoPs `a` and `b` take `extra_ms` longer, each way.
-    LinkLatency { a: String, b: String, extra_ms: u64, for_ms: u64 },
+    LinkLatency {
+        a: String,
+        b: String,
+        extra_ms: u64,
+        for_ms: u64,
+    },
     /// No message passes between PoPs `a` and `b`: calls fail with `Network connection lost.`
     Partition { a: String, b: String, for_ms: u64 },
     /// The central KV store answers `pop` as it was `delay_ms` ago.
-    KvPropagationDelay { pop: String, delay_ms: u64, for_ms: u64 },
+    KvPropagationDelay {
+        pop: String,
+        delay_ms: u64,
+        for_ms: u64,
+    },
     /// The central KV store answers `operation` with `status` (429, 500 or 503).
-    KvErrors { operation: KvOperation, status: u16, for_ms: u64 },
+    KvErrors {
+        operation: KvOperation,
+        status: u16,
+        for_ms: u64,
+    },
     /// Objects of `class` cannot be reached: calls fail with `Network connection lost.` (retryable).
     ObjectUnreachable { class: String, for_ms: u64 },
     /// Every live object of `class` is reset, as by new code: memory is lost, calls in flight fail, storage stays.
@@ -62,7 +75,11 @@ pub enum FaultKind {
     /// Commits of objects of `class` fail: what a turn wrote is undone, its messages are never sent, the object is reset.
     ObjectStorageFailing { class: String, for_ms: u64 },
     /// The database bound as `binding` works `factor` times as long.
-    D1Slow { binding: String, factor: f64, for_ms: u64 },
+    D1Slow {
+        binding: String,
+        factor: f64,
+        for_ms: u64,
+    },
     /// Calls of the database bound as `binding` fail with `Network connection lost.`
     D1Failing { binding: String, for_ms: u64 },
     /// Every isolate in `pop` is evicted: module memory is lost.
@@ -102,15 +119,23 @@ impl FaultKind {
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LinkLatency { a, b, extra_ms, .. } => write!(f, "{extra_ms} ms more between {a} and {b}"),
+            Self::LinkLatency { a, b, extra_ms, .. } => {
+                write!(f, "{extra_ms} ms more between {a} and {b}")
+            }
             Self::Partition { a, b, .. } => write!(f, "partition between {a} and {b}"),
-            Self::KvPropagationDelay { pop, delay_ms, .. } => write!(f, "KV seen from {pop} is {delay_ms} ms late"),
-            Self::KvErrors { operation, status, .. } => write!(f, "KV answers {status} to every {operation:?}"),
+            Self::KvPropagationDelay { pop, delay_ms, .. } => {
+                write!(f, "KV seen from {pop} is {delay_ms} ms late")
+            }
+            Self::KvErrors {
+                operation, status, ..
+            } => write!(f, "KV answers {status} to every {operation:?}"),
             Self::ObjectUnreachable { class, .. } => write!(f, "objects of {class} unreachable"),
             Self::ObjectReset { class } => write!(f, "objects of {class} reset"),
             Self::ObjectOverloaded { class, .. } => write!(f, "objects of {class} overloaded"),
             Self::ObjectStorageFailing { class, .. } => write!(f, "storage of {class} failing"),
-            Self::D1Slow { binding, factor, .. } => write!(f, "D1 {binding} {factor} times as slow"),
+            Self::D1Slow {
+                binding, factor, ..
+            } => write!(f, "D1 {binding} {factor} times as slow"),
             Self::D1Failing { binding, .. } => write!(f, "D1 {binding} failing"),
             Self::IsolateEvicted { pop } => write!(f, "isolates in {pop} evicted"),
             Self::OriginHanging { host, .. } => write!(f, "origin {host} hanging"),
@@ -124,7 +149,12 @@ impl fmt::Display for FaultKind {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at {:.3} s: {}", Duration::from_millis(self.at_ms).as_secs_f64(), self.kind)
+        write!(
+            f,
+            "at {:.3} s: {}",
+            Duration::from_millis(self.at_ms).as_secs_f64(),
+            self.kind
+        )
     }
 }
 
@@ -147,14 +177,19 @@ impl InForce {
     }
 
     fn now(&self, now: Instant) -> impl Iterator<Item = &FaultKind> {
-        self.faults.iter().filter(move |(until, _)| *until > now).map(|(_, kind)| kind)
+        self.faults
+            .iter()
+            .filter(move |(until, _)| *until > now)
+            .map(|(_, kind)| kind)
     }
 
     /// Extra time of a message between two PoPs.
     pub(crate) fn extra_latency(&self, now: Instant, from: Pop, to: Pop) -> Duration {
         let (from, to) = (from.code(), to.code());
         let extra = |kind: &FaultKind| match kind {
-            FaultKind::LinkLatency { a, b, extra_ms, .. } if same_link(a, b, from, to) => Some(*extra_ms),
+            FaultKind::LinkLatency { a, b, extra_ms, .. } if same_link(a, b, from, to) => {
+                Some(*extra_ms)
+            }
             _ => None,
         };
         Duration::from_millis(self.now(now).filter_map(extra).sum())
@@ -163,13 +198,17 @@ impl InForce {
     /// Whether no message passes between two PoPs.
     pub(crate) fn partitioned(&self, now: Instant, from: Pop, to: Pop) -> bool {
         let (from, to) = (from.code(), to.code());
-        self.now(now).any(|kind| matches!(kind, FaultKind::Partition { a, b, .. } if same_link(a, b, from, to)))
+        self.now(now).any(
+            |kind| matches!(kind, FaultKind::Partition { a, b, .. } if same_link(a, b, from, to)),
+        )
     }
 
     /// How late the central KV store is, seen from a PoP.
     pub(crate) fn kv_delay(&self, now: Instant, from: Pop) -> Duration {
         let late = |kind: &FaultKind| match kind {
-            FaultKind::KvPropagationDelay { pop, delay_ms, .. } if pop == from.code() => Some(*delay_ms),
+            FaultKind::KvPropagationDelay { pop, delay_ms, .. } if pop == from.code() => {
+                Some(*delay_ms)
+            }
             _ => None,
         };
         Duration::from_millis(self.now(now).filter_map(late).max().unwrap_or(0))
@@ -178,34 +217,44 @@ impl InForce {
     /// The status with which the central KV store answers.
     pub(crate) fn kv_error(&self, now: Instant, wanted: KvOperation) -> Option<u16> {
         self.now(now).find_map(|kind| match kind {
-            FaultKind::KvErrors { operation, status, .. } if *operation == wanted => Some(*status),
+            FaultKind::KvErrors {
+                operation, status, ..
+            } if *operation == wanted => Some(*status),
             _ => None,
         })
     }
 
     /// Whether objects of a class cannot be reached.
     pub(crate) fn object_unreachable(&self, now: Instant, name: &str) -> bool {
-        self.now(now).any(|kind| matches!(kind, FaultKind::ObjectUnreachable { class, .. } if class == name))
+        self.now(now)
+            .any(|kind| matches!(kind, FaultKind::ObjectUnreachable { class, .. } if class == name))
     }
 
     /// Whether objects of a class refuse calls.
     pub(crate) fn object_overloaded(&self, now: Instant, name: &str) -> bool {
-        self.now(now).any(|kind| matches!(kind, FaultKind::ObjectOverloaded { class, .. } if class == name))
+        self.now(now)
+            .any(|kind| matches!(kind, FaultKind::ObjectOverloaded { class, .. } if class == name))
     }
 
     /// Whether commits of objects of a class fail.
     pub(crate) fn object_storage_failing(&self, now: Instant, name: &str) -> bool {
-        self.now(now).any(|kind| matches!(kind, FaultKind::ObjectStorageFailing { class, .. } if class == name))
+        self.now(now).any(
+            |kind| matches!(kind, FaultKind::ObjectStorageFailing { class, .. } if class == name),
+        )
     }
 
     /// How many times as long a database works, and whether it fails.
     pub(crate) fn d1(&self, now: Instant, name: &str) -> (f64, bool) {
         let slow = self.now(now).filter_map(|kind| match kind {
-            FaultKind::D1Slow { binding, factor, .. } if binding == name => Some(*factor),
+            FaultKind::D1Slow {
+                binding, factor, ..
+            } if binding == name => Some(*factor),
             _ => None,
         });
         let slowdown = slow.fold(0.0, f64::max);
-        let failing = self.now(now).any(|kind| matches!(kind, FaultKind::D1Failing { binding, .. } if binding == name));
+        let failing = self
+            .now(now)
+            .any(|kind| matches!(kind, FaultKind::D1Failing { binding, .. } if binding == name));
         (slowdown, failing)
     }
 }

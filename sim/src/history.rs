@@ -246,13 +246,19 @@ impl History {
     /// # Errors
     /// The first line that is not a record, with serde's reason.
     pub fn from_json_lines(text: &str) -> Result<Self, serde_json::Error> {
-        let records = text.lines().filter(|line| !line.trim().is_empty()).map(serde_json::from_str).collect::<Result<_, _>>()?;
+        let records = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(serde_json::from_str)
+            .collect::<Result<_, _>>()?;
         Ok(Self { records })
     }
 }
 
 impl FromIterator<Record> for History {
     fn from_iter<I: IntoIterator<Item = Record>>(records: I) -> Self {
-        Self { records: records.into_iter().collect() }
+        Self {
+            records: records.into_iter().collect(),
+        }
     }
 }

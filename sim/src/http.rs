@@ -37,7 +37,13 @@ pub struct Request {
 impl Request {
     /// A request without headers and body.
     pub fn new(method: http::Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), cf: None }
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            cf: None,
+        }
     }
 }
 
@@ -56,8 +62,15 @@ impl Response {
     /// An answer with a plain-text body.
     pub fn text(status: u16, body: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::new();
-        headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain;charset=UTF-8"));
-        Self { status, headers, body: body.into() }
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            http::HeaderValue::from_static("text/plain;charset=UTF-8"),
+        );
+        Self {
+            status,
+            headers,
+            body: body.into(),
+        }
     }
 
     /// A header as text; `None` when it is absent or not ASCII.

@@ -115,7 +115,10 @@ impl std::fmt::Debug for Secret {
 
 /// A simulated Cloudflare. Cheap to clone: all clones are the same world, and it ends with the last of them.
 #[derive(Clone)]
-pub struct World(Rc<Inner>, #[expect(dead_code, reason = "it is there to be dropped")] Option<Rc<Owner>>);
+pub struct World(
+    Rc<Inner>,
+    #[expect(dead_code, reason = "it is there to be dropped")] Option<Rc<Owner>>,
+);
 
 /// Shared by the clones that a user holds. Tasks hold the world too, and the world holds the tasks; dropping them with
 /// the last user's clone breaks that circle.
@@ -173,12 +176,17 @@ impl World {
     /// # Panics
     /// Outside of a run: a handle of the façade works only inside a Worker.
     pub fn current() -> Self {
-        CURRENT.with_borrow(|world| world.clone()).expect("bindings of a Worker are used inside World::run only")
+        CURRENT
+            .with_borrow(|world| world.clone())
+            .expect("bindings of a Worker are used inside World::run only")
     }
 
     /// The world that runs on this thread, if one does.
     pub fn try_current() -> Option<Self> {
-        CURRENT.try_with(|world| world.borrow().clone()).ok().flatten()
+        CURRENT
+            .try_with(|world| world.borrow().clone())
+            .ok()
+            .flatten()
     }
 
     /// Runs `driver` in this world, and the world with it, until the driver returns.
@@ -191,16 +199,20 @@ impl World {
         let _entered = self.enter();
         let mut future = pin!(driver(self));
         let mut result = None;
-        let mut poll_driver = |waker: &Waker| match future.as_mut().poll(&mut Context::from_waker(waker)) {
-            Poll::Ready(value) => {
-                result = Some(value);
-                true
-            }
-            Poll::Pending => false,
-        };
+        let mut poll_driver =
+            |waker: &Waker| match future.as_mut().poll(&mut Context::from_waker(waker)) {
+                Poll::Ready(value) => {
+                    result = Some(value);
+                    true
+                }
+                Poll::Pending => false,
+            };
         self.0.executor.wake_driver();
         while !self.turn(&mut poll_driver) {
-            assert!(self.fire_next(Instant::NEVER), "nothing is left to happen, and the run still waits for something");
+            assert!(
+                self.fire_next(Instant::NEVER),
+                "nothing is left to happen, and the run still waits for something"
+            );
         }
         result.expect("a turn ends early only when the driver has returned")
     }
@@ -231,7 +243,9 @@ impl World {
             let done = self.0.executor.run_ready(
                 |scope, poll| {
                     let before = SCOPE.replace(scope.clone());
-                    let isolate = edgeproof_isolate::enter(scope.as_ref().map_or(0, |invocation| invocation.isolate));
+                    let isolate = edgeproof_isolate::enter(
+                        scope.as_ref().map_or(0, |invocation| invocation.isolate),
+                    );
                     poll();
                     edgeproof_isolate::enter(isolate);
                     SCOPE.set(before);
@@ -269,11 +283,16 @@ impl World {
     /// Adds an event to the fingerprint.
     fn mix(&self, name: &'static str, detail: u64) {
         let mut fingerprint = self.0.fingerprint.get();
-        fingerprint.mix(self.now().0 ^ (name.len() as u64) << 56 ^ u64::from(name.as_bytes()[0]) << 48);
+        fingerprint
+            .mix(self.now().0 ^ (name.len() as u64) << 56 ^ u64::from(name.as_bytes()[0]) << 48);
         fingerprint.mix(detail);
         self.0.fingerprint.set(fingerprint);
         if let Some(trace) = &self.0.trace {
-            trace.borrow_mut().push(Step { at: self.now(), event: name, fingerprint });
+            trace.borrow_mut().push(Step {
+                at: self.now(),
+                event: name,
+                fingerprint,
+            });
         }
     }
 
@@ -306,7 +325,11 @@ impl World {
 
     /// The steps of the fingerprint, if the world was built to keep them.
     pub fn trace(&self) -> Trace {
-        self.0.trace.as_ref().map(|trace| trace.borrow().clone()).unwrap_or_default()
+        self.0
+            .trace
+            .as_ref()
+            .map(|trace| trace.borrow().clone())
+            .unwrap_or_default()
     }
 
     /// Number of events so far.
@@ -328,10 +351,20 @@ impl World {
     pub fn usage(&self) -> Usage {
         let mut usage = self.0.usage.borrow_mut();
         let today = UtcDay::at(self.now().0);
-        let stored = self.0.namespaces.borrow().iter().map(Namespace::stored_bytes).sum();
+        let stored = self
+            .0
+            .namespaces
+            .borrow()
+            .iter()
+            .map(Namespace::stored_bytes)
+            .sum();
         usage.level(today, Meter::KvStoredBytes, stored);
         let classes = self.0.classes.borrow();
-        let stored = classes.iter().flat_map(Class::objects).map(|object| object.storage.stored_bytes()).sum();
+        let stored = classes
+            .iter()
+            .flat_map(Class::objects)
+            .map(|object| object.storage.stored_bytes())
+            .sum();
         usage.level(today, Meter::ObjectStoredBytes, stored);
         let stored = self.0.databases.borrow().iter().map(D1::size_bytes).sum();
         usage.level(today, Meter::D1StoredBytes, stored);
@@ -340,7 +373,11 @@ impl World {
 
     /// What happened so far; empty unless the world was built with a history.
     pub fn history(&self) -> History {
-        self.0.history.as_ref().map(|history| history.borrow().clone()).unwrap_or_default()
+        self.0
+            .history
+            .as_ref()
+            .map(|history| history.borrow().clone())
+            .unwrap_or_default()
     }
 
     /// What a simulated origin received so far.
@@ -354,9 +391,13 @@ impl World {
     /// No database with that binding, or SQLite's error.
     pub fn query(&self, binding: &str, sql: &str) -> Result<crate::sql::Outcome, String> {
         let mut databases = self.0.databases.borrow_mut();
-        let database = databases.iter_mut().find(|database| &*database.binding == binding);
+        let database = databases
+            .iter_mut()
+            .find(|database| &*database.binding == binding);
         let database = database.ok_or_else(|| format!("no D1 database is bound as `{binding}`"))?;
-        database.inspect(self.now(), sql).map_err(|failure| failure.message)
+        database
+            .inspect(self.now(), sql)
+            .map_err(|failure| failure.message)
     }
 
     /// A clone that does not keep the world's tasks alive: what operations hold.
@@ -376,12 +417,18 @@ impl World {
     /// # Errors
     /// Outside of a Worker.
     pub fn invocation() -> Result<Rc<Invocation>, Exception> {
-        Self::scope().ok_or_else(|| Exception::error("This binding was used outside of an invocation of the Worker."))
+        Self::scope().ok_or_else(|| {
+            Exception::error("This binding was used outside of an invocation of the Worker.")
+        })
     }
 
     /// The binding of this name.
     pub fn binding(&self, name: &str) -> Option<&Binding> {
-        let place = self.0.bindings.binary_search_by(|(bound, _)| (**bound).cmp(name)).ok()?;
+        let place = self
+            .0
+            .bindings
+            .binary_search_by(|(bound, _)| (**bound).cmp(name))
+            .ok()?;
         Some(&self.0.bindings[place].1)
     }
 
@@ -392,7 +439,12 @@ impl World {
 
     /// Sleeps until an instant; the instant's arrival is an event of the fingerprint.
     pub(crate) fn sleep_until(&self, at: Instant, name: &'static str, detail: u64) -> Sleep {
-        Sleep { world: self.handle(), at, event: Event { name, detail }, timer: None }
+        Sleep {
+            world: self.handle(),
+            at,
+            event: Event { name, detail },
+            timer: None,
+        }
     }
 
     /// Sleeps for a while. Inside an object the wake-up waits for the input gate.
@@ -432,14 +484,22 @@ impl World {
         let mut time = self.0.topology.one_way(from, to);
         let jitter = self.0.options.network_jitter;
         if jitter > 0.0 {
-            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few ns")]
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a few ns"
+            )]
             let extra = (time as f64 * jitter * self.0.network.borrow_mut().unit()) as u64;
             time += extra;
         }
         let faults = self.0.faults.borrow();
         if !faults.is_empty() {
             if faults.partitioned(self.now(), from, to) {
-                return Err(Exception::error(crate::platform::outbound::NETWORK_CONNECTION_LOST).retryable());
+                return Err(
+                    Exception::error(crate::platform::outbound::NETWORK_CONNECTION_LOST)
+                        .retryable(),
+                );
             }
             time += nanos(faults.extra_latency(self.now(), from, to));
         }
@@ -447,7 +507,10 @@ impl World {
     }
 
     fn count(&self, meter: Meter, amount: u64) {
-        self.0.usage.borrow_mut().add(UtcDay::at(self.now().0), meter, amount);
+        self.0
+            .usage
+            .borrow_mut()
+            .add(UtcDay::at(self.now().0), meter, amount);
     }
 
     fn keeps_history(&self) -> bool {
@@ -456,13 +519,30 @@ impl World {
 
     /// Writes a record; `make` is only called if there is a history.
     fn record(&self, start: Instant, scope: &Scope, make: impl FnOnce() -> (Op, Outcome)) {
-        let Some(history) = &self.0.history else { return };
+        let Some(history) = &self.0.history else {
+            return;
+        };
         let (op, outcome) = make();
         let (actor, pop, isolate) = match scope {
-            Some(invocation) => (self.actor(invocation), invocation.pop.code(), self.isolate_number(invocation.isolate)),
+            Some(invocation) => (
+                self.actor(invocation),
+                invocation.pop.code(),
+                self.isolate_number(invocation.isolate),
+            ),
             None => (Actor::Platform, "", None),
         };
-        self.push_record(history, Record { start: start.0, end: self.now().0, pop: pop.to_owned(), isolate, actor, op, outcome });
+        self.push_record(
+            history,
+            Record {
+                start: start.0,
+                end: self.now().0,
+                pop: pop.to_owned(),
+                isolate,
+                actor,
+                op,
+                outcome,
+            },
+        );
     }
 
     fn push_record(&self, history: &RefCell<History>, record: Record) {
@@ -474,7 +554,10 @@ impl World {
             Some(object) => {
                 let mut classes = self.0.classes.borrow_mut();
                 let class = &mut classes[usize::from(object.class)];
-                Actor::Object { class: class.name.to_string(), id: class.object(object.index).id.to_hex() }
+                Actor::Object {
+                    class: class.name.to_string(),
+                    id: class.object(object.index).id.to_hex(),
+                }
             }
             None => Actor::Invocation(invocation.id),
         }
@@ -485,7 +568,12 @@ impl World {
         u32::try_from(isolate & 0xffff_ffff).ok()
     }
 
-    fn new_invocation(&self, pop: Pop, isolate: IsolateId, object: Option<ObjectRef>) -> Rc<Invocation> {
+    fn new_invocation(
+        &self,
+        pop: Pop,
+        isolate: IsolateId,
+        object: Option<ObjectRef>,
+    ) -> Rc<Invocation> {
         let id = self.0.next_invocation.get();
         self.0.next_invocation.set(id + 1);
         Rc::new(Invocation {
@@ -505,7 +593,10 @@ impl World {
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World").field("seed", &self.0.seed).field("now", &self.now()).finish_non_exhaustive()
+        f.debug_struct("World")
+            .field("seed", &self.0.seed)
+            .field("now", &self.now())
+            .finish_non_exhaustive()
     }
 }
 
@@ -534,8 +625,14 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let mut queue = this.world.0.queue.borrow_mut();
-        let timer = *this.timer.get_or_insert_with(|| queue.start(this.at, this.event));
-        if queue.poll(timer, context.waker()) { Poll::Ready(()) } else { Poll::Pending }
+        let timer = *this
+            .timer
+            .get_or_insert_with(|| queue.start(this.at, this.event));
+        if queue.poll(timer, context.waker()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -556,7 +653,10 @@ pub struct Operation<T: 'static> {
 
 impl<T: 'static> Operation<T> {
     pub(crate) fn new(future: impl Future<Output = T> + 'static) -> Self {
-        Self { future: Some(Box::pin(future)), begun: false }
+        Self {
+            future: Some(Box::pin(future)),
+            begun: false,
+        }
     }
 }
 
@@ -565,7 +665,10 @@ impl<T: 'static> Future for Operation<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         self.begun = true;
-        let future = self.future.as_mut().expect("an operation is not polled after it has ended");
+        let future = self
+            .future
+            .as_mut()
+            .expect("an operation is not polled after it has ended");
         let poll = future.as_mut().poll(context);
         if poll.is_ready() {
             self.future = None;
@@ -589,6 +692,8 @@ impl<T: 'static> Drop for Operation<T> {
 
 impl<T: 'static> std::fmt::Debug for Operation<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Operation").field("begun", &self.begun).finish_non_exhaustive()
+        f.debug_struct("Operation")
+            .field("begun", &self.begun)
+            .finish_non_exhaustive()
     }
 }

@@ -79,7 +79,7 @@ fn pair(text: &str) -> Result<Pair, &'static str> {
 }
 
 fn pop(code: &str) -> Result<Pop, String> {
-    Ok::<_, String>(Pop::from_code(code).unwrap_or(Pop::all().next().expect("some")))
+    Pop::from_code(code).ok_or_else(|| format!("no PoP has this code; the known ones are {}", codes()))
 }
 
 fn host(name: &str) -> Result<String, &'static str> {

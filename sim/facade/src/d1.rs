@@ -2,11 +2,11 @@
 
 pub use worker_native_js::serde_wasm_bindgen;
 
+use crate::Result;
 use crate::error::Error;
 use crate::js::thrown;
 use crate::js_sys::{self, Array, ArrayBuffer, JsString, Object, Uint8Array};
 use crate::wasm_bindgen::{JsCast, JsValue};
-use crate::Result;
 use edgeproof_sim::World;
 use edgeproof_sim::exception::Exception;
 use edgeproof_sim::platform::d1::{Call, QueryResult, Statement, error as d1_error};
@@ -32,8 +32,14 @@ impl D1Database {
 
     /// A statement; nothing is sent until it is run.
     pub fn prepare<T: Into<String>>(&self, query: T) -> D1PreparedStatement {
-        let statement = Statement { sql: query.into().into(), parameters: Vec::new() };
-        D1PreparedStatement { database: self.database, statement }
+        let statement = Statement {
+            sql: query.into().into(),
+            parameters: Vec::new(),
+        };
+        D1PreparedStatement {
+            database: self.database,
+            statement,
+        }
     }
 
     /// Runs statements in order, as one transaction.
@@ -41,10 +47,18 @@ impl D1Database {
     /// # Errors
     /// The first statement's that fails; nothing of the batch is kept then.
     pub async fn batch(&self, statements: Vec<D1PreparedStatement>) -> Result<Vec<D1Result>> {
-        let statements = statements.into_iter().map(|statement| statement.statement).collect();
-        let results = World::current().d1_call(self.database, Call::Batch(statements)).await;
+        let statements = statements
+            .into_iter()
+            .map(|statement| statement.statement)
+            .collect();
+        let results = World::current()
+            .d1_call(self.database, Call::Batch(statements))
+            .await;
         let results = results.map_err(|failure| D1Error::classify(thrown(failure)))?;
-        Ok(results.into_iter().map(|result| D1Result { result, rows: true }).collect())
+        Ok(results
+            .into_iter()
+            .map(|result| D1Result { result, rows: true })
+            .collect())
     }
 
     /// Runs a text, a statement per line.
@@ -52,10 +66,15 @@ impl D1Database {
     /// # Errors
     /// The first line's that fails.
     pub async fn exec(&self, query: &str) -> Result<D1ExecResult> {
-        let results = World::current().d1_call(self.database, Call::Exec(query.into())).await;
+        let results = World::current()
+            .d1_call(self.database, Call::Exec(query.into()))
+            .await;
         let results = results.map_err(|failure| D1Error::classify(thrown(failure)))?;
         let duration = results.iter().map(milliseconds).sum();
-        Ok(D1ExecResult { count: u32::try_from(results.len()).unwrap_or(u32::MAX), duration })
+        Ok(D1ExecResult {
+            count: u32::try_from(results.len()).unwrap_or(u32::MAX),
+            duration,
+        })
     }
 }
 
@@ -115,7 +134,10 @@ pub struct D1PreparedArgument<'a> {
 impl<'a> D1PreparedArgument<'a> {
     /// Converts a parameter.
     pub fn new(value: &'a D1Type<'_>) -> D1PreparedArgument<'a> {
-        D1PreparedArgument { value, js_value: value.into() }
+        D1PreparedArgument {
+            value,
+            js_value: value.into(),
+        }
     }
 }
 
@@ -127,7 +149,9 @@ impl<'a> From<&'a D1Type<'a>> for JsValue {
             D1Type::Integer(number) => Self::from_f64(f64::from(number)),
             D1Type::Text(text) => Self::from_str(text),
             D1Type::Boolean(truth) => Self::from_bool(truth),
-            D1Type::Blob(bytes) => serde_wasm_bindgen::to_value(bytes).expect("bytes can be written"),
+            D1Type::Blob(bytes) => {
+                serde_wasm_bindgen::to_value(bytes).expect("bytes can be written")
+            }
         }
     }
 }
@@ -197,7 +221,10 @@ impl D1PreparedStatement {
     ///
     /// # Errors
     /// A value that D1 has no type for.
-    pub fn bind_refs<'a, T: IntoIterator<Item = &'a U>, U: D1Argument + 'a>(&self, values: T) -> Result<Self> {
+    pub fn bind_refs<'a, T: IntoIterator<Item = &'a U>, U: D1Argument + 'a>(
+        &self,
+        values: T,
+    ) -> Result<Self> {
         let values: Vec<_> = values.into_iter().map(D1Argument::js_value).collect();
         self.clone().bound(values.iter().map(AsRef::as_ref))
     }
@@ -206,11 +233,19 @@ impl D1PreparedStatement {
     ///
     /// # Errors
     /// A value that D1 has no type for.
-    pub fn batch_bind<'a, U: IntoIterator<Item = &'a V> + 'a, T: IntoIterator<Item = U> + 'a, V: D1Argument + 'a>(
+    pub fn batch_bind<
+        'a,
+        U: IntoIterator<Item = &'a V> + 'a,
+        T: IntoIterator<Item = U> + 'a,
+        V: D1Argument + 'a,
+    >(
         &self,
         values: T,
     ) -> Result<Vec<Self>> {
-        values.into_iter().map(|batch| self.bind_refs(batch)).collect()
+        values
+            .into_iter()
+            .map(|batch| self.bind_refs(batch))
+            .collect()
     }
 
     fn bound<'a>(mut self, values: impl Iterator<Item = &'a JsValue>) -> Result<Self> {
@@ -232,15 +267,21 @@ impl D1PreparedStatement {
     where
         T: for<'a> Deserialize<'a>,
     {
-        let result = self.run_query().await.map_err(|failure| D1Error::classify(thrown(failure)))?;
+        let result = self
+            .run_query()
+            .await
+            .map_err(|failure| D1Error::classify(thrown(failure)))?;
         let outcome = &result.outcome;
-        let Some(row) = outcome.rows.first() else { return Ok(None) };
+        let Some(row) = outcome.rows.first() else {
+            return Ok(None);
+        };
         let value = match col_name {
             None => object(&outcome.columns, row),
             Some(name) => match outcome.columns.iter().rposition(|column| column == name) {
                 Some(place) => cell(&row[place]),
                 None => {
-                    let mut exception = d1_error("D1_COLUMN_NOTFOUND", &format!("Column not found ({name})"));
+                    let mut exception =
+                        d1_error("D1_COLUMN_NOTFOUND", &format!("Column not found ({name})"));
                     exception.cause = Some("Column not found".to_owned());
                     return Err(D1Error::classify(thrown(exception)));
                 }
@@ -254,9 +295,15 @@ impl D1PreparedStatement {
     /// # Errors
     /// The statement's.
     pub async fn run(&self) -> Result<D1Result> {
-        let result = self.run_query().await.map_err(|failure| D1Error::classify(thrown(failure)))?;
+        let result = self
+            .run_query()
+            .await
+            .map_err(|failure| D1Error::classify(thrown(failure)))?;
         // The binding asks for no rows here (`resultsFormat=NONE`).
-        Ok(D1Result { result, rows: false })
+        Ok(D1Result {
+            result,
+            rows: false,
+        })
     }
 
     /// Runs it, for its rows.
@@ -264,7 +311,10 @@ impl D1PreparedStatement {
     /// # Errors
     /// The statement's.
     pub async fn all(&self) -> Result<D1Result> {
-        let result = self.run_query().await.map_err(|failure| Error::from(thrown(failure)))?;
+        let result = self
+            .run_query()
+            .await
+            .map_err(|failure| Error::from(thrown(failure)))?;
         Ok(D1Result { result, rows: true })
     }
 
@@ -277,7 +327,9 @@ impl D1PreparedStatement {
         T: for<'a> Deserialize<'a>,
     {
         let rows = self.raw_js_value().await?;
-        rows.into_iter().map(|row| Ok(serde_wasm_bindgen::from_value(row)?)).collect()
+        rows.into_iter()
+            .map(|row| Ok(serde_wasm_bindgen::from_value(row)?))
+            .collect()
     }
 
     /// Its rows as JavaScript arrays.
@@ -285,7 +337,10 @@ impl D1PreparedStatement {
     /// # Errors
     /// The statement's.
     pub async fn raw_js_value(&self) -> Result<Vec<JsValue>> {
-        let result = self.run_query().await.map_err(|failure| D1Error::classify(thrown(failure)))?;
+        let result = self
+            .run_query()
+            .await
+            .map_err(|failure| D1Error::classify(thrown(failure)))?;
         let array = |row: &Vec<Value>| row.iter().map(cell).collect::<Array>().into();
         Ok(result.outcome.rows.iter().map(array).collect())
     }
@@ -307,7 +362,11 @@ fn parameter(value: &JsValue) -> Result<Value> {
     }
     if let Some(number) = value.as_f64() {
         // JSON has no NaN: it becomes null. Every other number is a double, integral or not.
-        return Ok(if number.is_nan() { Value::Null } else { Value::Real(number) });
+        return Ok(if number.is_nan() {
+            Value::Null
+        } else {
+            Value::Real(number)
+        });
     }
     if value.is_null() {
         return Ok(Value::Null);
@@ -322,8 +381,15 @@ fn parameter(value: &JsValue) -> Result<Value> {
         return Ok(Value::Blob(Uint8Array::new(buffer).to_vec()));
     }
     if let Some(array) = value.dyn_ref::<Array>() {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes, as the binding takes them")]
-        let bytes = array.iter().map(|item| item.as_f64().unwrap_or(0.0) as u8).collect();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "bytes, as the binding takes them"
+        )]
+        let bytes = array
+            .iter()
+            .map(|item| item.as_f64().unwrap_or(0.0) as u8)
+            .collect();
         return Ok(Value::Blob(bytes));
     }
     let kind = value.js_typeof().as_string().unwrap_or_default();
@@ -339,11 +405,18 @@ fn parameter(value: &JsValue) -> Result<Value> {
 fn cell(value: &Value) -> JsValue {
     match value {
         Value::Null => JsValue::null(),
-        #[expect(clippy::cast_precision_loss, reason = "integers beyond 2^53 are rounded, as JSON's readers do")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "integers beyond 2^53 are rounded, as JSON's readers do"
+        )]
         Value::Integer(number) => JsValue::from_f64(*number as f64),
         Value::Real(number) => JsValue::from_f64(*number),
         Value::Text(text) => JsValue::from_str(text),
-        Value::Blob(bytes) => bytes.iter().map(|byte| JsValue::from_f64(f64::from(*byte))).collect::<Array>().into(),
+        Value::Blob(bytes) => bytes
+            .iter()
+            .map(|byte| JsValue::from_f64(f64::from(*byte)))
+            .collect::<Array>()
+            .into(),
     }
 }
 
@@ -404,7 +477,9 @@ impl D1Result {
     {
         let Outcome { columns, rows, .. } = &self.result.outcome;
         let rows = if self.rows { rows.as_slice() } else { &[] };
-        rows.iter().map(|row| Ok(serde_wasm_bindgen::from_value(object(columns, row))?)).collect()
+        rows.iter()
+            .map(|row| Ok(serde_wasm_bindgen::from_value(object(columns, row))?))
+            .collect()
     }
 
     /// What it cost and changed.
@@ -412,7 +487,12 @@ impl D1Result {
     /// # Errors
     /// Never; upstream's signature.
     pub fn meta(&self) -> Result<Option<D1ResultMeta>> {
-        let QueryResult { outcome, changed_db, size_after, .. } = &self.result;
+        let QueryResult {
+            outcome,
+            changed_db,
+            size_after,
+            ..
+        } = &self.result;
         let count = |number: u64| usize::try_from(number).ok();
         Ok(Some(D1ResultMeta {
             changed_db: Some(*changed_db),
@@ -445,7 +525,9 @@ impl D1Error {
     #[doc(hidden)]
     pub fn classify(thrown: JsValue) -> Error {
         match thrown.dyn_into::<js_sys::Error>() {
-            Ok(inner) if String::from(inner.message()).starts_with("D1") => Error::D1(Self { inner }),
+            Ok(inner) if String::from(inner.message()).starts_with("D1") => {
+                Error::D1(Self { inner })
+            }
             Ok(error) => error.into(),
             Err(value) => value.into(),
         }
@@ -454,7 +536,9 @@ impl D1Error {
 
 impl fmt::Debug for D1Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("D1Error").field("cause", &self.inner.cause()).finish()
+        f.debug_struct("D1Error")
+            .field("cause", &self.inner.cause())
+            .finish()
     }
 }
 

@@ -41,16 +41,24 @@ impl Date {
             DateInit::Millis(ms) => JsValue::from_f64(ms as f64),
             DateInit::String(text) => JsValue::from_str(&text),
         };
-        Self { js_date: JsDate::new(&value) }
+        Self {
+            js_date: JsDate::new(&value),
+        }
     }
 
     /// Virtual time.
     pub fn now() -> Self {
-        Self { js_date: JsDate::new_0() }
+        Self {
+            js_date: JsDate::new_0(),
+        }
     }
 
     /// Milliseconds since the Unix epoch.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as upstream: a date before 1970 is 0")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "as upstream: a date before 1970 is 0"
+    )]
     pub fn as_millis(&self) -> u64 {
         self.js_date.get_time() as u64
     }
@@ -68,7 +76,9 @@ impl<T: TimeZone> From<chrono::Date<T>> for Date {
         let year = u32::try_from(date.year()).unwrap_or(0);
         let month = i32::try_from(date.month()).expect("1 to 12") - 1;
         let day = i32::try_from(date.day()).expect("1 to 31");
-        Self { js_date: JsDate::new_with_year_month_day(year, month, day) }
+        Self {
+            js_date: JsDate::new_with_year_month_day(year, month, day),
+        }
     }
 }
 

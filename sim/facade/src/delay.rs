@@ -15,7 +15,10 @@ pub struct Delay {
 
 impl From<Duration> for Delay {
     fn from(duration: Duration) -> Self {
-        Self { duration, timer: None }
+        Self {
+            duration,
+            timer: None,
+        }
     }
 }
 
@@ -24,14 +27,19 @@ impl Future for Delay {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         // setTimeout takes milliseconds.
-        let whole = Duration::from_millis(u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX));
-        let timer = self.timer.get_or_insert_with(|| World::current().timer(whole));
+        let whole =
+            Duration::from_millis(u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX));
+        let timer = self
+            .timer
+            .get_or_insert_with(|| World::current().timer(whole));
         timer.as_mut().poll(context)
     }
 }
 
 impl fmt::Debug for Delay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delay").field("duration", &self.duration).finish_non_exhaustive()
+        f.debug_struct("Delay")
+            .field("duration", &self.duration)
+            .finish_non_exhaustive()
     }
 }

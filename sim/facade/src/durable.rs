@@ -35,8 +35,15 @@ impl Stub {
     /// # Errors
     /// The object cannot be reached, is overloaded, was reset, or threw.
     pub async fn fetch_with_request(&self, req: Request) -> Result<Response> {
-        let answer = World::current().object_call(Arc::clone(&self.state), req.to_raw()?).await.map_err(thrown)?;
-        Ok(Response::from_parts_native(answer.status, answer.headers, answer.body))
+        let answer = World::current()
+            .object_call(Arc::clone(&self.state), req.to_raw()?)
+            .await
+            .map_err(thrown)?;
+        Ok(Response::from_parts_native(
+            answer.status,
+            answer.headers,
+            answer.body,
+        ))
     }
 
     /// Calls the object's `fetch` with GET.
@@ -44,10 +51,18 @@ impl Stub {
     /// # Errors
     /// As [`fetch_with_request`](Self::fetch_with_request); a text that is no URL.
     pub async fn fetch_with_str(&self, url: &str) -> Result<Response> {
-        let url = Url::parse(url).map_err(|_| crate::js::type_error(&format!("Invalid URL: {url}")))?;
+        let url =
+            Url::parse(url).map_err(|_| crate::js::type_error(&format!("Invalid URL: {url}")))?;
         let request = edgeproof_sim::http::Request::new(http::Method::GET, url);
-        let answer = World::current().object_call(Arc::clone(&self.state), request).await.map_err(thrown)?;
-        Ok(Response::from_parts_native(answer.status, answer.headers, answer.body))
+        let answer = World::current()
+            .object_call(Arc::clone(&self.state), request)
+            .await
+            .map_err(thrown)?;
+        Ok(Response::from_parts_native(
+            answer.status,
+            answer.headers,
+            answer.body,
+        ))
     }
 }
 
@@ -68,7 +83,11 @@ impl ObjectNamespace {
     /// Never; upstream's signature.
     pub fn id_from_name(&self, name: &str) -> Result<ObjectId<'_>> {
         let id = World::current().object_id_from_name(self.class, name);
-        Ok(ObjectId { id, name: Some(name.into()), namespace: Some(self) })
+        Ok(ObjectId {
+            id,
+            name: Some(name.into()),
+            namespace: Some(self),
+        })
     }
 
     /// Reads an id that was printed.
@@ -76,8 +95,14 @@ impl ObjectNamespace {
     /// # Errors
     /// Not 64 hexadecimal digits, or another namespace's id.
     pub fn id_from_string(&self, hex_id: &str) -> Result<ObjectId<'_>> {
-        let id = World::current().object_id_from_string(self.class, hex_id).map_err(thrown)?;
-        Ok(ObjectId { id, name: None, namespace: Some(self) })
+        let id = World::current()
+            .object_id_from_string(self.class, hex_id)
+            .map_err(thrown)?;
+        Ok(ObjectId {
+            id,
+            name: None,
+            namespace: Some(self),
+        })
     }
 
     /// A new random id.
@@ -86,7 +111,11 @@ impl ObjectNamespace {
     /// Never; upstream's signature.
     pub fn unique_id(&self) -> Result<ObjectId<'_>> {
         let id = World::current().object_unique_id(self.class);
-        Ok(ObjectId { id, name: None, namespace: Some(self) })
+        Ok(ObjectId {
+            id,
+            name: None,
+            namespace: Some(self),
+        })
     }
 
     /// A stub for the object of this name.
@@ -102,7 +131,8 @@ impl ObjectNamespace {
     /// # Errors
     /// A hint that is none.
     pub fn get_by_name_with_location_hint(&self, name: &str, location_hint: &str) -> Result<Stub> {
-        self.id_from_name(name)?.get_stub_with_location_hint(location_hint)
+        self.id_from_name(name)?
+            .get_stub_with_location_hint(location_hint)
     }
 }
 
@@ -129,14 +159,21 @@ impl ObjectId<'_> {
     /// As [`get_stub`](Self::get_stub); a hint that is none.
     pub fn get_stub_with_location_hint(&self, location_hint: &str) -> Result<Stub> {
         let hint = LocationHint::from_name(location_hint);
-        let hint = hint.ok_or_else(|| Error::from(format!("`{location_hint}` is no location hint")))?;
+        let hint =
+            hint.ok_or_else(|| Error::from(format!("`{location_hint}` is no location hint")))?;
         self.stub(Some(hint))
     }
 
     fn stub(&self, hint: Option<LocationHint>) -> Result<Stub> {
-        let none = || Error::from(JsValue::from_str("Cannot get stub from within a Durable Object"));
+        let none = || {
+            Error::from(JsValue::from_str(
+                "Cannot get stub from within a Durable Object",
+            ))
+        };
         let namespace = self.namespace.ok_or_else(none)?;
-        Ok(Stub { state: World::current().object_stub(namespace.class, self.id, self.name.clone(), hint) })
+        Ok(Stub {
+            state: World::current().object_stub(namespace.class, self.id, self.name.clone(), hint),
+        })
     }
 
     /// The name it was made from, if it was made from one.
@@ -171,12 +208,18 @@ impl State {
     /// The object's id.
     pub fn id(&self) -> ObjectId<'_> {
         let (id, name) = World::current().object_identity(self.object);
-        ObjectId { id, name: name.map(|name| Arc::from(&*name)), namespace: None }
+        ObjectId {
+            id,
+            name: name.map(|name| Arc::from(&*name)),
+            namespace: None,
+        }
     }
 
     /// What it stores.
     pub fn storage(&self) -> Storage {
-        Storage { object: self.object }
+        Storage {
+            object: self.object,
+        }
     }
 
     /// Keeps `future` running after the answer was sent; the object stays live meanwhile.
@@ -198,7 +241,11 @@ impl State {
         T: 'static,
     {
         let section = Box::pin(async move { future.await.map_err(|error| exception(&error)) });
-        let done = World::current().critical_section(self.object, CriticalSection::BlockConcurrency, section);
+        let done = World::current().critical_section(
+            self.object,
+            CriticalSection::BlockConcurrency,
+            section,
+        );
         async move { done.await.map_err(|failure| thrown(failure).into()) }
     }
 }
@@ -223,7 +270,8 @@ mod calls {
 
     /// A value as `put` wrote it; anything else is damage, and said so.
     fn decoded(bytes: &[u8]) -> Result<JsValue> {
-        clone::from_bytes(bytes).map_err(|damage| Error::from(format!("stored value is damaged: {damage}")))
+        clone::from_bytes(bytes)
+            .map_err(|damage| Error::from(format!("stored value is damaged: {damage}")))
     }
 
     pub(super) fn get(object: ObjectRef, key: &str) -> Result<JsValue> {
@@ -233,7 +281,10 @@ mod calls {
         }
     }
 
-    pub(super) fn get_multiple(object: ObjectRef, keys: Vec<impl Deref<Target = str>>) -> Result<Map> {
+    pub(super) fn get_multiple(
+        object: ObjectRef,
+        keys: Vec<impl Deref<Target = str>>,
+    ) -> Result<Map> {
         let map = Map::new();
         let mut keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
         // The result is in order of the keys (workerd actor-cache).
@@ -252,7 +303,9 @@ mod calls {
             return Err(crate::js::type_error(UNDEFINED_VALUE));
         }
         let bytes = clone::to_bytes(value)?;
-        World::current().storage_put(object, key, bytes.into()).map_err(|failure| thrown(failure).into())
+        World::current()
+            .storage_put(object, key, bytes.into())
+            .map_err(|failure| thrown(failure).into())
     }
 
     pub(super) fn put_multiple(object: ObjectRef, values: &Object) -> Result<()> {
@@ -273,10 +326,15 @@ mod calls {
     }
 
     pub(super) fn delete(object: ObjectRef, key: &str) -> Result<bool> {
-        World::current().storage_delete(object, key).map_err(|failure| thrown(failure).into())
+        World::current()
+            .storage_delete(object, key)
+            .map_err(|failure| thrown(failure).into())
     }
 
-    pub(super) fn delete_multiple(object: ObjectRef, keys: &[impl Deref<Target = str>]) -> Result<usize> {
+    pub(super) fn delete_multiple(
+        object: ObjectRef,
+        keys: &[impl Deref<Target = str>],
+    ) -> Result<usize> {
         let mut deleted = 0;
         for key in keys {
             deleted += usize::from(delete(object, key)?);
@@ -285,7 +343,9 @@ mod calls {
     }
 
     pub(super) fn delete_all(object: ObjectRef) -> Result<()> {
-        World::current().storage_delete_all(object).map_err(|failure| thrown(failure).into())
+        World::current()
+            .storage_delete_all(object)
+            .map_err(|failure| thrown(failure).into())
     }
 
     pub(super) fn list(object: ObjectRef, options: &ListOptions<'_>) -> Result<Map> {
@@ -301,7 +361,9 @@ mod calls {
             reverse: options.reverse.unwrap_or(false),
             limit: options.limit,
         };
-        let pairs = World::current().storage_list(object, &options).map_err(thrown)?;
+        let pairs = World::current()
+            .storage_list(object, &options)
+            .map_err(thrown)?;
         let map = Map::new();
         for (key, value) in pairs {
             map.set(&JsValue::from_str(&key), &decoded(&value)?);
@@ -320,7 +382,8 @@ impl Storage {
         if value.is_undefined() {
             return Ok(None);
         }
-        serde_wasm_bindgen::from_value(value).map_err(|error| JsValue::from(error.to_string()).into())
+        serde_wasm_bindgen::from_value(value)
+            .map_err(|error| JsValue::from(error.to_string()).into())
     }
 
     /// The values of many keys; those that are not there are left out.
@@ -408,7 +471,9 @@ impl Storage {
     /// # Errors
     /// An instance that was reset.
     pub async fn get_alarm(&self) -> Result<Option<i64>> {
-        let alarm = World::current().storage_alarm(self.object).map_err(thrown)?;
+        let alarm = World::current()
+            .storage_alarm(self.object)
+            .map_err(thrown)?;
         Ok(alarm.and_then(|ms| i64::try_from(ms).ok()))
     }
 
@@ -427,16 +492,26 @@ impl Storage {
     /// A time of 0 or before; an instance that was reset.
     pub async fn set_alarm(&self, scheduled_time: impl Into<ScheduledTime>) -> Result<()> {
         let at_ms = scheduled_time.into().unix_ms();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times before 1970 become 0 and are refused")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "times before 1970 become 0 and are refused"
+        )]
         let at_ms = at_ms.max(0.0) as u64;
-        World::current().storage_set_alarm(self.object, Some(at_ms)).map_err(|failure| thrown(failure).into())
+        World::current()
+            .storage_set_alarm(self.object, Some(at_ms))
+            .map_err(|failure| thrown(failure).into())
     }
 
     /// Sets the alarm.
     ///
     /// # Errors
     /// As [`set_alarm`](Self::set_alarm); `allow_unconfirmed`, which the simulator does not know.
-    pub async fn set_alarm_with_options(&self, scheduled_time: impl Into<ScheduledTime>, options: SetAlarmOptions) -> Result<()> {
+    pub async fn set_alarm_with_options(
+        &self,
+        scheduled_time: impl Into<ScheduledTime>,
+        options: SetAlarmOptions,
+    ) -> Result<()> {
         confirmed(&options)?;
         self.set_alarm(scheduled_time).await
     }
@@ -446,7 +521,9 @@ impl Storage {
     /// # Errors
     /// An instance that was reset.
     pub async fn delete_alarm(&self) -> Result<()> {
-        World::current().storage_set_alarm(self.object, None).map_err(|failure| thrown(failure).into())
+        World::current()
+            .storage_set_alarm(self.object, None)
+            .map_err(|failure| thrown(failure).into())
     }
 
     /// Deletes the alarm.
@@ -468,14 +545,25 @@ impl Storage {
         Fut: Future<Output = Result<()>> + 'static,
     {
         let rolled_back = Rc::new(Cell::new(false));
-        let transaction = Transaction { object: self.object, rolled_back: Rc::clone(&rolled_back) };
+        let transaction = Transaction {
+            object: self.object,
+            rolled_back: Rc::clone(&rolled_back),
+        };
         let asked = Rc::clone(&rolled_back);
         let section = Box::pin(async move {
-            closure(transaction).await.map_err(|error| exception(&error))?;
+            closure(transaction)
+                .await
+                .map_err(|error| exception(&error))?;
             // A rollback that was asked for is no failure; it only has to look like one to the storage.
-            if asked.get() { Err(Exception::error("rolled back")) } else { Ok(()) }
+            if asked.get() {
+                Err(Exception::error("rolled back"))
+            } else {
+                Ok(())
+            }
         });
-        let done = World::current().critical_section(self.object, CriticalSection::Transaction, section).await;
+        let done = World::current()
+            .critical_section(self.object, CriticalSection::Transaction, section)
+            .await;
         match done {
             Err(_) if rolled_back.get() => Ok(()),
             done => done.map_err(|failure| thrown(failure).into()),
@@ -492,13 +580,18 @@ impl Storage {
     /// # Errors
     /// An instance that was reset.
     pub async fn sync(&self) -> Result<()> {
-        World::current().storage_sync(self.object).await.map_err(|failure| thrown(failure).into())
+        World::current()
+            .storage_sync(self.object)
+            .await
+            .map_err(|failure| thrown(failure).into())
     }
 }
 
 fn confirmed(options: &SetAlarmOptions) -> Result<()> {
     if options.allow_unconfirmed == Some(true) {
-        return Err(Error::from("allow_unconfirmed is not simulated: every write is confirmed"));
+        return Err(Error::from(
+            "allow_unconfirmed is not simulated: every write is confirmed",
+        ));
     }
     Ok(())
 }
@@ -659,13 +752,18 @@ pub struct ScheduledTime {
 impl ScheduledTime {
     /// At this date.
     pub fn new(date: js_sys::Date) -> Self {
-        Self { scheduled: Scheduled::Date(date) }
+        Self {
+            scheduled: Scheduled::Date(date),
+        }
     }
 
     fn unix_ms(self) -> f64 {
         match self.scheduled {
             Scheduled::Date(date) => date.get_time(),
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "milliseconds since 1970 stay below 2^53"
+            )]
             Scheduled::OffsetMs(offset) => Date::now().as_millis() as f64 + offset,
         }
     }
@@ -676,13 +774,18 @@ impl From<i64> for ScheduledTime {
     fn from(offset_ms: i64) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "as upstream")]
         let offset = offset_ms as f64;
-        Self { scheduled: Scheduled::OffsetMs(offset) }
+        Self {
+            scheduled: Scheduled::OffsetMs(offset),
+        }
     }
 }
 
 impl From<DateTime<Utc>> for ScheduledTime {
     fn from(date: DateTime<Utc>) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds since 1970 stay below 2^53"
+        )]
         let ms = date.timestamp_millis() as f64;
         Self::new(js_sys::Date::new(&JsValue::from_f64(ms)))
     }
@@ -693,7 +796,9 @@ impl From<Duration> for ScheduledTime {
     fn from(offset: Duration) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "as upstream")]
         let offset = offset.as_millis() as f64;
-        Self { scheduled: Scheduled::OffsetMs(offset) }
+        Self {
+            scheduled: Scheduled::OffsetMs(offset),
+        }
     }
 }
 
@@ -730,5 +835,8 @@ pub trait DurableObject: has_durable_object_attribute {
 }
 
 #[doc(hidden)]
-#[allow(non_camel_case_types, reason = "upstream's name, which the macro implements")]
+#[allow(
+    non_camel_case_types,
+    reason = "upstream's name, which the macro implements"
+)]
 pub trait has_durable_object_attribute {}

@@ -114,7 +114,9 @@ fn miscast(wanted: &str, found: &Binding) -> Error {
         Binding::Objects(_) => "DurableObjectNamespace",
         Binding::D1(_) => "D1Database",
     };
-    Error::from(format!("Binding cannot be cast to the type {wanted} from {found}"))
+    Error::from(format!(
+        "Binding cannot be cast to the type {wanted} from {found}"
+    ))
 }
 
 /// A binding that is a string.

@@ -28,7 +28,10 @@ impl Fetch {
     /// A connection that breaks, too many subrequests, a body that was read before.
     pub async fn send(&self) -> Result<Response> {
         let (request, redirect) = match self {
-            Self::Url(url) => (RawRequest::new(Method::GET, url.clone()), RequestRedirect::default()),
+            Self::Url(url) => (
+                RawRequest::new(Method::GET, url.clone()),
+                RequestRedirect::default(),
+            ),
             Self::Request(request) => (request.to_raw()?, request.options().redirect),
         };
         exchange(request, redirect).await
@@ -54,22 +57,39 @@ impl Fetch {
 /// Sends a request and follows redirects as it asks for.
 async fn exchange(mut request: RawRequest, redirect: RequestRedirect) -> Result<Response> {
     for _ in 0..=REDIRECTS_MAX {
-        let answer = World::current().fetch(request.clone()).await.map_err(js::thrown)?;
-        let location = answer.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
-        let next = location.filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308)).map(|location| request.url.join(location));
+        let answer = World::current()
+            .fetch(request.clone())
+            .await
+            .map_err(js::thrown)?;
+        let location = answer
+            .headers
+            .get(header::LOCATION)
+            .and_then(|location| location.to_str().ok());
+        let next = location
+            .filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308))
+            .map(|location| request.url.join(location));
         match (next, &redirect) {
             (None, _) | (Some(_), RequestRedirect::Manual) => {
-                return Ok(Response::from_parts_native(answer.status, answer.headers, answer.body));
+                return Ok(Response::from_parts_native(
+                    answer.status,
+                    answer.headers,
+                    answer.body,
+                ));
             }
             (Some(_), RequestRedirect::Error) => {
-                return Err(js::type_error("Unexpected redirect, the request asked for an error on redirects."));
+                return Err(js::type_error(
+                    "Unexpected redirect, the request asked for an error on redirects.",
+                ));
             }
             (Some(next), RequestRedirect::Follow) => {
-                let next = next.map_err(|problem| js::type_error(&format!("Invalid redirect URL: {problem}")))?;
+                let next = next.map_err(|problem| {
+                    js::type_error(&format!("Invalid redirect URL: {problem}"))
+                })?;
                 if next.origin() != request.url.origin() {
                     request.headers.remove(header::AUTHORIZATION);
                 }
-                let status = StatusCode::from_u16(answer.status).map_err(|_| Error::from("invalid status"))?;
+                let status = StatusCode::from_u16(answer.status)
+                    .map_err(|_| Error::from("invalid status"))?;
                 let becomes_get = status == StatusCode::SEE_OTHER && request.method != Method::HEAD
                     || (answer.status <= 302 && request.method == Method::POST);
                 if becomes_get {

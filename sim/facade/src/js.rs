@@ -93,7 +93,9 @@ pub(crate) fn exception(error: &Error) -> Exception {
         }
         None => Exception::error(error.to_string()),
     };
-    let flag = |name: &str| js_sys::Reflect::get(&value, &JsValue::from_str(name)).is_ok_and(|flag| flag.is_truthy());
+    let flag = |name: &str| {
+        js_sys::Reflect::get(&value, &JsValue::from_str(name)).is_ok_and(|flag| flag.is_truthy())
+    };
     exception.flags.retryable = flag("retryable");
     exception.flags.overloaded = flag("overloaded");
     exception

@@ -39,13 +39,21 @@ impl KvStore {
 
     /// Reads a key; the builder says as what.
     pub fn get(&self, name: &str) -> GetOptionsBuilder {
-        GetOptionsBuilder { namespace: self.namespace, key: name.into(), cache_ttl: None }
+        GetOptionsBuilder {
+            namespace: self.namespace,
+            key: name.into(),
+            cache_ttl: None,
+        }
     }
 
     /// Reads up to 100 keys in one call.
     pub fn get_bulk(&self, keys: &[impl AsRef<str>]) -> GetBulkOptionsBuilder {
         let keys = keys.iter().map(|key| key.as_ref().into()).collect();
-        GetBulkOptionsBuilder { namespace: self.namespace, keys, cache_ttl: None }
+        GetBulkOptionsBuilder {
+            namespace: self.namespace,
+            keys,
+            cache_ttl: None,
+        }
     }
 
     /// Writes a key; the builder's `execute` does it.
@@ -78,12 +86,24 @@ impl KvStore {
 
     fn put_builder(&self, name: &str, value: Bytes) -> PutOptionsBuilder {
         let namespace = self.namespace;
-        PutOptionsBuilder { namespace, key: name.into(), value, expiration: None, expiration_ttl: None, metadata: None }
+        PutOptionsBuilder {
+            namespace,
+            key: name.into(),
+            value,
+            expiration: None,
+            expiration_ttl: None,
+            metadata: None,
+        }
     }
 
     /// Lists keys; the builder's `execute` does it.
     pub fn list(&self) -> ListOptionsBuilder {
-        ListOptionsBuilder { namespace: self.namespace, limit: None, cursor: None, prefix: None }
+        ListOptionsBuilder {
+            namespace: self.namespace,
+            limit: None,
+            cursor: None,
+            prefix: None,
+        }
     }
 
     /// Deletes a key.
@@ -91,7 +111,10 @@ impl KvStore {
     /// # Errors
     /// The platform's: a bad key, a second write within a second, a failing store.
     pub async fn delete(&self, name: &str) -> Result<(), KvError> {
-        World::current().kv_delete(self.namespace, name.into()).await.map_err(|failure| thrown(failure).into())
+        World::current()
+            .kv_delete(self.namespace, name.into())
+            .await
+            .map_err(|failure| thrown(failure).into())
     }
 }
 
@@ -145,7 +168,9 @@ impl From<KvError> for JsValue {
         match error {
             KvError::JavaScript(value) => value,
             KvError::Serialization(error) => format!("KvError::Serialization: {error}").into(),
-            KvError::InvalidKvStore(binding) => format!("KvError::InvalidKvStore: {binding}").into(),
+            KvError::InvalidKvStore(binding) => {
+                format!("KvError::InvalidKvStore: {binding}").into()
+            }
         }
     }
 }
@@ -187,7 +212,9 @@ impl<T: Serialize> ToRawKvValue for T {
         } else if let Some(truth) = value.as_bool() {
             Ok(truth.to_string().into())
         } else {
-            js_sys::JSON::stringify(&value).map(JsValue::from).map_err(KvError::from)
+            js_sys::JSON::stringify(&value)
+                .map(JsValue::from)
+                .map_err(KvError::from)
         }
     }
 }

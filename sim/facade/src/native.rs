@@ -92,21 +92,43 @@ pub fn script(package: &str) -> Rc<dyn Script> {
     // JavaScript's clock and dice on this thread are the world's.
     host::install(Host {
         now_ms: || {
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "milliseconds since 1970 stay below 2^53"
+            )]
             let now_ms = World::current().now().unix_ms() as f64;
             now_ms
         },
         random: || World::current().random(),
         spawn_local: |task| World::current().spawn(task),
     });
-    let mut fetch = inventory::iter::<FetchEntry>.into_iter().filter(|entry| entry.package == package);
+    let mut fetch = inventory::iter::<FetchEntry>
+        .into_iter()
+        .filter(|entry| entry.package == package);
     let handler = fetch.next();
-    let handler = handler.unwrap_or_else(|| panic!("no #[event(fetch)] handler is linked from a package {package}"));
-    assert!(fetch.next().is_none(), "package {package} has two #[event(fetch)] handlers");
-    let scheduled = inventory::iter::<ScheduledEntry>.into_iter().find(|entry| entry.package == package);
-    let start = inventory::iter::<StartEntry>.into_iter().filter(|entry| entry.package == package).collect();
-    let classes = inventory::iter::<ClassEntry>.into_iter().filter(|entry| entry.package == package).collect();
-    Rc::new(Package { fetch: handler, scheduled, start, classes })
+    let handler = handler
+        .unwrap_or_else(|| panic!("no #[event(fetch)] handler is linked from a package {package}"));
+    assert!(
+        fetch.next().is_none(),
+        "package {package} has two #[event(fetch)] handlers"
+    );
+    let scheduled = inventory::iter::<ScheduledEntry>
+        .into_iter()
+        .find(|entry| entry.package == package);
+    let start = inventory::iter::<StartEntry>
+        .into_iter()
+        .filter(|entry| entry.package == package)
+        .collect();
+    let classes = inventory::iter::<ClassEntry>
+        .into_iter()
+        .filter(|entry| entry.package == package)
+        .collect();
+    Rc::new(Package {
+        fetch: handler,
+        scheduled,
+        start,
+        classes,
+    })
 }
 
 struct Package {
@@ -138,7 +160,11 @@ impl Script for Package {
                     Ok(())
                 })
             }
-            None => Box::pin(async { Err(Exception::error("Handler does not export a scheduled() function")) }),
+            None => Box::pin(async {
+                Err(Exception::error(
+                    "Handler does not export a scheduled() function",
+                ))
+            }),
         }
     }
 
@@ -159,7 +185,10 @@ impl ObjectClass for Class {
 struct Instance(Rc<dyn ErasedObject>);
 
 impl ObjectInstance for Instance {
-    fn fetch(self: Rc<Self>, request: http::Request) -> LocalBoxFuture<Result<http::Response, Exception>> {
+    fn fetch(
+        self: Rc<Self>,
+        request: http::Request,
+    ) -> LocalBoxFuture<Result<http::Response, Exception>> {
         let answer = Rc::clone(&self.0).fetch(request.into());
         Box::pin(async move { finish(answer.await).await })
     }
@@ -177,7 +206,11 @@ async fn finish(result: Result<Response>) -> Result<http::Response, Exception> {
         Err(error) => Err(error),
     };
     let (status, headers, body) = parts.map_err(|error: Error| exception(&error))?;
-    Ok(http::Response { status, headers, body })
+    Ok(http::Response {
+        status,
+        headers,
+        body,
+    })
 }
 
 /// A console line; the macros call it.

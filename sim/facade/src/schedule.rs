@@ -12,9 +12,16 @@ pub struct ScheduledEvent {
 
 impl ScheduledEvent {
     pub(crate) fn new(cron: &str, scheduled_ms: u64) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds since 1970 stay below 2^53"
+        )]
         let scheduled_time = scheduled_ms as f64;
-        Self { cron: cron.to_owned(), scheduled_time, ty: "scheduled".to_owned() }
+        Self {
+            cron: cron.to_owned(),
+            scheduled_time,
+            ty: "scheduled".to_owned(),
+        }
     }
 
     /// The trigger's cron expression.

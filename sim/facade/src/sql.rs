@@ -98,7 +98,10 @@ impl From<SqlStorageValue> for JsValue {
         match value {
             SqlStorageValue::Null => Self::null(),
             SqlStorageValue::Boolean(truth) => Self::from_bool(truth),
-            #[expect(clippy::cast_precision_loss, reason = "as upstream: integers travel as doubles")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "as upstream: integers travel as doubles"
+            )]
             SqlStorageValue::Integer(number) => Self::from_f64(number as f64),
             SqlStorageValue::Float(number) => Self::from_f64(number),
             SqlStorageValue::String(text) => text.into(),
@@ -120,8 +123,14 @@ impl TryFrom<JsValue> for SqlStorageValue {
         } else if let Some(number) = value.as_f64() {
             #[expect(clippy::cast_possible_truncation, reason = "a safe integer fits")]
             let integer = number as i64;
-            Ok(if js_sys::Number::is_safe_integer(&value) { Self::Integer(integer) } else { Self::Float(number) })
-        } else if value.is_instance_of::<Uint8Array>() || value.is_instance_of::<js_sys::ArrayBuffer>() {
+            Ok(if js_sys::Number::is_safe_integer(&value) {
+                Self::Integer(integer)
+            } else {
+                Self::Float(number)
+            })
+        } else if value.is_instance_of::<Uint8Array>()
+            || value.is_instance_of::<js_sys::ArrayBuffer>()
+        {
             Ok(Self::Blob(Uint8Array::new(&value).to_vec()))
         } else {
             Err(Error::from("Unsupported JavaScript value type"))
@@ -132,7 +141,9 @@ impl TryFrom<JsValue> for SqlStorageValue {
 /// A parameter as SQLite takes it: JavaScript has no integers, so every number is bound as a double.
 fn parameter(value: &JsValue) -> Result<Value> {
     if value.is_bigint() {
-        return Err(crate::js::type_error("Cannot convert a BigInt value to a number"));
+        return Err(crate::js::type_error(
+            "Cannot convert a BigInt value to a number",
+        ));
     }
     match SqlStorageValue::try_from(value.clone())? {
         SqlStorageValue::Null => Ok(Value::Null),
@@ -149,7 +160,10 @@ fn parameter(value: &JsValue) -> Result<Value> {
 fn cell(value: &Value) -> JsValue {
     match value {
         Value::Null => JsValue::null(),
-        #[expect(clippy::cast_precision_loss, reason = "integers beyond 2^53 are rounded (observed on workerd)")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "integers beyond 2^53 are rounded (observed on workerd)"
+        )]
         Value::Integer(number) => JsValue::from_f64(*number as f64),
         Value::Real(number) => JsValue::from_f64(*number),
         Value::Text(text) => JsValue::from_str(text),
@@ -171,7 +185,9 @@ impl SqlStorage {
     /// Size of the database in bytes.
     pub fn database_size(&self) -> usize {
         // A reset instance has no storage to measure; upstream's signature has no room to say so.
-        let bytes = World::current().storage_database_bytes(self.object).unwrap_or(0);
+        let bytes = World::current()
+            .storage_database_bytes(self.object)
+            .unwrap_or(0);
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
@@ -179,7 +195,11 @@ impl SqlStorage {
     ///
     /// # Errors
     /// SQLite's, with the platform's text; an instance that was reset.
-    pub fn exec(&self, query: &str, bindings: impl Into<Option<Vec<SqlStorageValue>>>) -> Result<SqlCursor> {
+    pub fn exec(
+        &self,
+        query: &str,
+        bindings: impl Into<Option<Vec<SqlStorageValue>>>,
+    ) -> Result<SqlCursor> {
         let values = bindings.into().unwrap_or_default();
         self.run(query, values.into_iter().map(JsValue::from))
     }
@@ -188,14 +208,25 @@ impl SqlStorage {
     ///
     /// # Errors
     /// As [`exec`](Self::exec); a value that SQLite has no type for.
-    pub fn exec_raw(&self, query: &str, bindings: impl Into<Option<Vec<JsValue>>>) -> Result<SqlCursor> {
+    pub fn exec_raw(
+        &self,
+        query: &str,
+        bindings: impl Into<Option<Vec<JsValue>>>,
+    ) -> Result<SqlCursor> {
         self.run(query, bindings.into().unwrap_or_default().into_iter())
     }
 
     fn run(&self, query: &str, values: impl Iterator<Item = JsValue>) -> Result<SqlCursor> {
-        let parameters = values.map(|value| parameter(&value)).collect::<Result<Vec<_>>>()?;
-        let outcome = World::current().storage_sql(self.object, query, &parameters).map_err(thrown)?;
-        Ok(SqlCursor { rows: Arc::new(Rows::from(outcome)), next: Arc::default() })
+        let parameters = values
+            .map(|value| parameter(&value))
+            .collect::<Result<Vec<_>>>()?;
+        let outcome = World::current()
+            .storage_sql(self.object, query, &parameters)
+            .map_err(thrown)?;
+        Ok(SqlCursor {
+            rows: Arc::new(Rows::from(outcome)),
+            next: Arc::default(),
+        })
     }
 }
 
@@ -210,7 +241,12 @@ struct Rows {
 
 impl From<Outcome> for Rows {
     fn from(outcome: Outcome) -> Self {
-        Self { columns: outcome.columns.to_vec(), rows: outcome.rows, read: outcome.rows_read, written: outcome.rows_written }
+        Self {
+            columns: outcome.columns.to_vec(),
+            rows: outcome.rows,
+            read: outcome.rows_read,
+            written: outcome.rows_written,
+        }
     }
 }
 
@@ -261,9 +297,13 @@ impl SqlCursor {
     {
         let wrong = |text: &str| Error::from(JsValue::from(js_sys::Error::new(text)));
         let row = self.next_row();
-        let row = row.ok_or_else(|| wrong("Expected exactly one result from SQL query, but got no results."))?;
+        let row = row.ok_or_else(|| {
+            wrong("Expected exactly one result from SQL query, but got no results.")
+        })?;
         if self.next_row().is_some() {
-            return Err(wrong("Expected exactly one result from SQL query, but got multiple results."));
+            return Err(wrong(
+                "Expected exactly one result from SQL query, but got multiple results.",
+            ));
         }
         Ok(serde_wasm_bindgen::from_value(self.object(row))?)
     }
@@ -288,12 +328,17 @@ impl SqlCursor {
     where
         T: DeserializeOwned,
     {
-        SqlCursorIterator { cursor: self.clone(), rows: PhantomData }
+        SqlCursorIterator {
+            cursor: self.clone(),
+            rows: PhantomData,
+        }
     }
 
     /// The rows that are left, as lists of values.
     pub fn raw(&self) -> SqlCursorRawIterator {
-        SqlCursorRawIterator { cursor: self.clone() }
+        SqlCursorRawIterator {
+            cursor: self.clone(),
+        }
     }
 }
 
@@ -333,6 +378,10 @@ impl Iterator for SqlCursorRawIterator {
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.cursor.next_row()?;
-        Some(row.iter().map(|value| SqlStorageValue::try_from(cell(value))).collect())
+        Some(
+            row.iter()
+                .map(|value| SqlStorageValue::try_from(cell(value)))
+                .collect(),
+        )
     }
 }

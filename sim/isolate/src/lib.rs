@@ -53,12 +53,17 @@ pub struct IsolateLocal<T: 'static> {
 impl<T: 'static> IsolateLocal<T> {
     /// A slot whose value is made by `init`, once per isolate.
     pub const fn new(init: fn() -> T) -> Self {
-        Self { slot: OnceLock::new(), init }
+        Self {
+            slot: OnceLock::new(),
+            init,
+        }
     }
 
     /// Runs `f` with this isolate's value.
     pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
-        let slot = *self.slot.get_or_init(|| NEXT_SLOT.fetch_add(1, Ordering::Relaxed));
+        let slot = *self
+            .slot
+            .get_or_init(|| NEXT_SLOT.fetch_add(1, Ordering::Relaxed));
         let key = (CURRENT.get(), slot);
         let found = VALUES.with_borrow(|values| values.get(&key).cloned());
         let value = found.unwrap_or_else(|| {
@@ -67,7 +72,9 @@ impl<T: 'static> IsolateLocal<T> {
             VALUES.with_borrow_mut(|values| values.insert(key, Rc::clone(&made)));
             made
         });
-        f(value.downcast_ref().expect("a slot number belongs to one static, and so to one type"))
+        f(value
+            .downcast_ref()
+            .expect("a slot number belongs to one static, and so to one type"))
     }
 }
 

@@ -85,9 +85,21 @@ pub struct Executor<S> {
 impl<S: Clone> Default for Executor<S> {
     fn default() -> Self {
         let owner = NEXT_OWNER.fetch_add(1, Ordering::Relaxed);
-        let waker = Arc::new(TaskWaker { owner, task: DRIVER, queued: false.into() });
-        let driver = Slot { future: None, scope: None, waker };
-        Self { owner, slots: RefCell::new(vec![driver]), free: RefCell::default() }
+        let waker = Arc::new(TaskWaker {
+            owner,
+            task: DRIVER,
+            queued: false.into(),
+        });
+        let driver = Slot {
+            future: None,
+            scope: None,
+            waker,
+        };
+        Self {
+            owner,
+            slots: RefCell::new(vec![driver]),
+            free: RefCell::default(),
+        }
     }
 }
 
@@ -97,12 +109,18 @@ impl<S: Clone> Executor<S> {
     /// # Panics
     /// If another executor is entered: one world runs on a thread at a time.
     pub fn enter(&self) {
-        assert_eq!(OWNER.replace(self.owner), 0, "one world runs on a thread at a time");
+        assert_eq!(
+            OWNER.replace(self.owner),
+            0,
+            "one world runs on a thread at a time"
+        );
         // Wakes of the time before are forgotten with their queue, so every task is polled again.
         READY.with_borrow_mut(|ready| {
             ready.clear();
             for (task, slot) in self.slots.borrow().iter().enumerate() {
-                slot.waker.queued.store(slot.future.is_some(), Ordering::Relaxed);
+                slot.waker
+                    .queued
+                    .store(slot.future.is_some(), Ordering::Relaxed);
                 if slot.future.is_some() {
                     ready.push_back(u32::try_from(task).expect("slots are numbered by u32"));
                 }
@@ -129,8 +147,16 @@ impl<S: Clone> Executor<S> {
         let mut slots = self.slots.borrow_mut();
         let task = self.free.borrow_mut().pop().unwrap_or_else(|| {
             let task = u32::try_from(slots.len()).expect("fewer than 2^32 tasks");
-            let waker = Arc::new(TaskWaker { owner: self.owner, task, queued: false.into() });
-            slots.push(Slot { future: None, scope: None, waker });
+            let waker = Arc::new(TaskWaker {
+                owner: self.owner,
+                task,
+                queued: false.into(),
+            });
+            slots.push(Slot {
+                future: None,
+                scope: None,
+                waker,
+            });
             task
         });
         let slot = &mut slots[task as usize];
@@ -152,7 +178,11 @@ impl<S: Clone> Executor<S> {
     /// driver and says whether it is done.
     ///
     /// Returns early, with tasks still ready, once the driver is done: true.
-    pub fn run_ready(&self, scoped: impl Fn(&S, &mut dyn FnMut()), driver: &mut dyn FnMut(&Waker) -> bool) -> bool {
+    pub fn run_ready(
+        &self,
+        scoped: impl Fn(&S, &mut dyn FnMut()),
+        driver: &mut dyn FnMut(&Waker) -> bool,
+    ) -> bool {
         while let Some(task) = READY.with_borrow_mut(VecDeque::pop_front) {
             if task == DRIVER {
                 let waker = Arc::clone(&self.slots.borrow()[DRIVER as usize].waker);
@@ -166,7 +196,9 @@ impl<S: Clone> Executor<S> {
                 let mut slots = self.slots.borrow_mut();
                 let slot = &mut slots[task as usize];
                 slot.waker.queued.store(false, Ordering::Relaxed);
-                let Some(future) = slot.future.take() else { continue };
+                let Some(future) = slot.future.take() else {
+                    continue;
+                };
                 let scope = slot.scope.clone().expect("a task has a scope");
                 (future, scope, Arc::clone(&slot.waker))
             };
@@ -201,7 +233,12 @@ impl<S: Clone> Executor<S> {
     /// Drops every task. Destructors may spawn; those tasks are dropped too.
     pub fn clear(&self) {
         loop {
-            let futures: Vec<_> = self.slots.borrow_mut().iter_mut().filter_map(|slot| slot.future.take()).collect();
+            let futures: Vec<_> = self
+                .slots
+                .borrow_mut()
+                .iter_mut()
+                .filter_map(|slot| slot.future.take())
+                .collect();
             if futures.is_empty() {
                 return;
             }
@@ -211,6 +248,8 @@ impl<S: Clone> Executor<S> {
 
 impl<S> std::fmt::Debug for Executor<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Executor").field("owner", &self.owner).finish_non_exhaustive()
+        f.debug_struct("Executor")
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
     }
 }

@@ -15,7 +15,8 @@ impl Fingerprint {
     /// Mixes one word in; order matters.
     pub fn mix(&mut self, word: u64) {
         // A 64x64 -> 128 bit multiplication folded onto itself: cheap, and every input bit reaches every output bit.
-        let product = u128::from(self.0 ^ 0x2d35_8dcc_aa6c_78a5) * u128::from(word ^ 0x8bb8_4b93_962e_acc9);
+        let product =
+            u128::from(self.0 ^ 0x2d35_8dcc_aa6c_78a5) * u128::from(word ^ 0x8bb8_4b93_962e_acc9);
         let [low, high] = [product as u64, (product >> 64) as u64];
         self.0 = low ^ high ^ word.rotate_left(23);
     }

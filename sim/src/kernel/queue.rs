@@ -50,12 +50,18 @@ impl Queue {
     /// Starts a timer. Two timers of one instant fire in the order in which they were started.
     pub fn start(&mut self, at: Instant, event: Event) -> TimerId {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, state: State::Free });
+            self.slots.push(Slot {
+                generation: 0,
+                state: State::Free,
+            });
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 timers are in flight")
         });
         let entry = &mut self.slots[slot as usize];
         entry.state = State::Waiting { event, waker: None };
-        let id = TimerId { slot, generation: entry.generation };
+        let id = TimerId {
+            slot,
+            generation: entry.generation,
+        };
         self.heap.push(Reverse((at, self.next_sequence, id)));
         self.next_sequence += 1;
         id
@@ -64,7 +70,10 @@ impl Queue {
     /// Whether the timer has fired; if not, `waker` is woken when it does.
     pub fn poll(&mut self, id: TimerId, waker: &Waker) -> bool {
         let entry = &mut self.slots[id.slot as usize];
-        assert_eq!(entry.generation, id.generation, "a timer's future outlives its timer");
+        assert_eq!(
+            entry.generation, id.generation,
+            "a timer's future outlives its timer"
+        );
         match &mut entry.state {
             State::Fired => true,
             State::Waiting { waker: kept, .. } => {
@@ -107,7 +116,8 @@ impl Queue {
             if entry.generation != id.generation {
                 continue;
             }
-            let State::Waiting { event, waker } = std::mem::replace(&mut entry.state, State::Fired) else {
+            let State::Waiting { event, waker } = std::mem::replace(&mut entry.state, State::Fired)
+            else {
                 unreachable!("a timer stands in the heap once, and waits until it is popped")
             };
             return Some((at, event, waker));

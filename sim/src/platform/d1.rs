@@ -103,8 +103,19 @@ impl D1 {
     ///
     /// # Errors
     /// SQLite's, if it cannot be opened.
-    pub fn new(binding: Rc<str>, home: Pop, service_time: ServiceTime, seed: u64) -> Result<Self, SqlError> {
-        Self::on(Database::in_memory(Dialect::D1)?, binding, home, service_time, seed)
+    pub fn new(
+        binding: Rc<str>,
+        home: Pop,
+        service_time: ServiceTime,
+        seed: u64,
+    ) -> Result<Self, SqlError> {
+        Self::on(
+            Database::in_memory(Dialect::D1)?,
+            binding,
+            home,
+            service_time,
+            seed,
+        )
     }
 
     /// A database kept in a file.
@@ -118,12 +129,31 @@ impl D1 {
         service_time: ServiceTime,
         seed: u64,
     ) -> Result<Self, SqlError> {
-        Self::on(Database::open(path, Dialect::D1)?, binding, home, service_time, seed)
+        Self::on(
+            Database::open(path, Dialect::D1)?,
+            binding,
+            home,
+            service_time,
+            seed,
+        )
     }
 
-    fn on(mut database: Database, binding: Rc<str>, home: Pop, service_time: ServiceTime, seed: u64) -> Result<Self, SqlError> {
+    fn on(
+        mut database: Database,
+        binding: Rc<str>,
+        home: Pop,
+        service_time: ServiceTime,
+        seed: u64,
+    ) -> Result<Self, SqlError> {
         database.seed_random(seed);
-        Ok(Self { binding, home, condition: Condition::default(), database, service_time, busy_until: Instant(0) })
+        Ok(Self {
+            binding,
+            home,
+            condition: Condition::default(),
+            database,
+            service_time,
+            busy_until: Instant(0),
+        })
     }
 
     /// Size of the database in bytes.
@@ -134,9 +164,15 @@ impl D1 {
     /// Serves a call that arrives at `now`: when it is done, and what came of it.
     ///
     /// Calls must come in order of their arrival.
-    pub fn serve(&mut self, now: Instant, call: &Call) -> (Instant, Result<Vec<QueryResult>, Exception>) {
+    pub fn serve(
+        &mut self,
+        now: Instant,
+        call: &Call,
+    ) -> (Instant, Result<Vec<QueryResult>, Exception>) {
         let begin = now.max(self.busy_until);
-        edgeproof_sqlite::set_clock_unix_ms(i64::try_from(begin.unix_ms()).expect("virtual time ends in 2554"));
+        edgeproof_sqlite::set_clock_unix_ms(
+            i64::try_from(begin.unix_ms()).expect("virtual time ends in 2554"),
+        );
         let (mut worked, result) = match self.condition.failing {
             Some(message) => (Duration::ZERO, Err(error("D1_ERROR", message))),
             None => self.run(call),
@@ -153,7 +189,9 @@ impl D1 {
     /// # Errors
     /// SQLite's.
     pub fn inspect(&mut self, now: Instant, sql: &str) -> Result<Outcome, SqlError> {
-        edgeproof_sqlite::set_clock_unix_ms(i64::try_from(now.unix_ms()).expect("virtual time ends in 2554"));
+        edgeproof_sqlite::set_clock_unix_ms(
+            i64::try_from(now.unix_ms()).expect("virtual time ends in 2554"),
+        );
         self.database.query(sql, &[])
     }
 
@@ -168,10 +206,14 @@ impl D1 {
              applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)",
         )?;
         let name = Value::Text(name.to_owned());
-        let known = self.database.query("SELECT 1 FROM d1_migrations WHERE name = ?", std::slice::from_ref(&name))?;
+        let known = self.database.query(
+            "SELECT 1 FROM d1_migrations WHERE name = ?",
+            std::slice::from_ref(&name),
+        )?;
         if known.rows.is_empty() {
             self.prepare_with(now, script)?;
-            self.database.query("INSERT INTO d1_migrations (name) VALUES (?)", &[name])?;
+            self.database
+                .query("INSERT INTO d1_migrations (name) VALUES (?)", &[name])?;
         }
         Ok(())
     }
@@ -181,7 +223,9 @@ impl D1 {
     /// # Errors
     /// SQLite's.
     pub fn prepare_with(&mut self, now: Instant, script: &str) -> Result<(), SqlError> {
-        edgeproof_sqlite::set_clock_unix_ms(i64::try_from(now.unix_ms()).expect("virtual time ends in 2554"));
+        edgeproof_sqlite::set_clock_unix_ms(
+            i64::try_from(now.unix_ms()).expect("virtual time ends in 2554"),
+        );
         self.database.execute_script(script, &[]).map(drop)
     }
 
@@ -189,16 +233,27 @@ impl D1 {
         match call {
             Call::Query(statement) => match self.statement(&statement.sql, &statement.parameters) {
                 Ok(result) => self.reply(vec![result]),
-                Err(failure) => (self.service_time.statement, Err(error("D1_ERROR", &failure.message))),
+                Err(failure) => (
+                    self.service_time.statement,
+                    Err(error("D1_ERROR", &failure.message)),
+                ),
             },
-            Call::Batch(statements) => self.transaction(statements.iter().map(|s| (&*s.sql, &*s.parameters)), "D1_ERROR", ""),
+            Call::Batch(statements) => self.transaction(
+                statements.iter().map(|s| (&*s.sql, &*s.parameters)),
+                "D1_ERROR",
+                "",
+            ),
             Call::Exec(text) => {
                 // The binding cuts the text at line ends, whatever they are part of, and the service answers a failure
                 // with one object, which the binding takes for the first line's (observed on workerd).
                 let text = text.trim();
                 let first = text.lines().next().unwrap_or_default();
                 let place = format!("Error in line 1: {first}: ");
-                self.transaction(text.split('\n').map(|line| (line, &[][..])), "D1_EXEC_ERROR", &place)
+                self.transaction(
+                    text.split('\n').map(|line| (line, &[][..])),
+                    "D1_EXEC_ERROR",
+                    &place,
+                )
             }
         }
     }
@@ -218,13 +273,19 @@ impl D1 {
             self.database.commit()
         };
         match attempt() {
-            Ok(()) if results.is_empty() => (Duration::ZERO, Err(error(prefix, limits::d1::NO_STATEMENTS))),
+            Ok(()) if results.is_empty() => (
+                Duration::ZERO,
+                Err(error(prefix, limits::d1::NO_STATEMENTS)),
+            ),
             Ok(()) => self.reply(results),
             Err(failure) => {
                 let worked = self.worked(&results) + self.service_time.statement;
                 // A failure of the rollback leaves no transaction either; the first failure is the one to tell.
                 let _ = self.database.rollback();
-                (worked, Err(error(prefix, &format!("{place}{}", failure.message))))
+                (
+                    worked,
+                    Err(error(prefix, &format!("{place}{}", failure.message))),
+                )
             }
         }
     }
@@ -233,11 +294,19 @@ impl D1 {
         let outcome = self.database.query(sql, parameters)?;
         let duration = self.duration(&outcome);
         let changed_db = outcome.changes > 0 || outcome.rows_written > 0;
-        Ok(QueryResult { changed_db, size_after: 0, duration, outcome })
+        Ok(QueryResult {
+            changed_db,
+            size_after: 0,
+            duration,
+            outcome,
+        })
     }
 
     /// What a call that succeeded took and returns.
-    fn reply(&self, mut results: Vec<QueryResult>) -> (Duration, Result<Vec<QueryResult>, Exception>) {
+    fn reply(
+        &self,
+        mut results: Vec<QueryResult>,
+    ) -> (Duration, Result<Vec<QueryResult>, Exception>) {
         let size_after = self.database.size_bytes();
         for result in &mut results {
             result.size_after = size_after;
@@ -247,14 +316,25 @@ impl D1 {
 
     fn duration(&self, outcome: &Outcome) -> Duration {
         let times = &self.service_time;
-        let rows = |count: u64, each: Duration| Duration::from_nanos(nanos(each).saturating_mul(count));
-        times.statement + rows(outcome.rows_read, times.row_read) + rows(outcome.rows_written, times.row_written)
+        let rows =
+            |count: u64, each: Duration| Duration::from_nanos(nanos(each).saturating_mul(count));
+        times.statement
+            + rows(outcome.rows_read, times.row_read)
+            + rows(outcome.rows_written, times.row_written)
     }
 
     fn worked(&self, results: &[QueryResult]) -> Duration {
         let wrote = results.iter().any(|result| result.outcome.rows_written > 0);
-        let commit = if wrote { self.service_time.commit } else { Duration::ZERO };
-        results.iter().map(|result| result.duration).sum::<Duration>() + commit
+        let commit = if wrote {
+            self.service_time.commit
+        } else {
+            Duration::ZERO
+        };
+        results
+            .iter()
+            .map(|result| result.duration)
+            .sum::<Duration>()
+            + commit
     }
 }
 

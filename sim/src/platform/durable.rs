@@ -96,13 +96,20 @@ impl InputGate {
 
     /// Whether the event with this ticket may be delivered now; it then leaves the line and the next one is woken.
     pub fn poll(&mut self, ticket: u64, waker: &Waker) -> bool {
-        let first = self.waiting.front().is_some_and(|(first, _)| *first == ticket);
+        let first = self
+            .waiting
+            .front()
+            .is_some_and(|(first, _)| *first == ticket);
         if first && self.locks == 0 {
             self.waiting.pop_front();
             self.wake_first();
             return true;
         }
-        if let Some((_, kept)) = self.waiting.iter_mut().find(|(waiting, _)| *waiting == ticket) {
+        if let Some((_, kept)) = self
+            .waiting
+            .iter_mut()
+            .find(|(waiting, _)| *waiting == ticket)
+        {
             *kept = Some(waker.clone());
         }
         false
@@ -162,7 +169,10 @@ pub struct Live {
 
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live").field("in_flight", &self.in_flight).field("idle_since", &self.idle_since).finish_non_exhaustive()
+        f.debug_struct("Live")
+            .field("in_flight", &self.in_flight)
+            .field("idle_since", &self.idle_since)
+            .finish_non_exhaustive()
     }
 }
 
@@ -204,7 +214,13 @@ impl Class {
         let mut hash = Hash::new(0x0b1e_c7c1_a55e_5000);
         hash.write(name.as_bytes());
         let tag = hash.finish().to_le_bytes();
-        Self { name: name.into(), tag, sql_folder: None, objects: Vec::new(), by_id: FxHashMap::default() }
+        Self {
+            name: name.into(),
+            tag,
+            sql_folder: None,
+            objects: Vec::new(),
+            by_id: FxHashMap::default(),
+        }
     }
 
     /// Keeps the SQL databases of objects in files of this folder.
@@ -240,14 +256,23 @@ impl Class {
     }
 
     /// The object with this id, made at `home` if it is new; and whether it is.
-    pub fn find_or_place(&mut self, id: ObjectId, name: Option<&Rc<str>>, home: Pop) -> (u32, bool) {
+    pub fn find_or_place(
+        &mut self,
+        id: ObjectId,
+        name: Option<&Rc<str>>,
+        home: Pop,
+    ) -> (u32, bool) {
         if let Some(&index) = self.by_id.get(&id) {
             return (index, false);
         }
         let index = u32::try_from(self.objects.len()).expect("fewer than 2^32 objects");
         let mut storage = Storage::default();
         if let Some(folder) = &self.sql_folder {
-            storage.keep_sql_in(folder.join(format!("object-{}-{}.sqlite", self.name, id.to_hex())));
+            storage.keep_sql_in(folder.join(format!(
+                "object-{}-{}.sqlite",
+                self.name,
+                id.to_hex()
+            )));
         }
         self.objects.push(Object {
             id,

@@ -73,24 +73,44 @@ pub struct Isolates {
 impl Isolates {
     /// No isolates yet, in `pops` PoPs. Numbers begin at `first`, so that no two worlds of a process share one.
     pub fn new(options: Options, pops: usize, first: IsolateId, stream: Stream) -> Self {
-        Self { options, pops: (0..pops).map(|_| Vec::new()).collect(), leaving: Vec::new(), next: first, stream }
+        Self {
+            options,
+            pops: (0..pops).map(|_| Vec::new()).collect(),
+            leaving: Vec::new(),
+            next: first,
+            stream,
+        }
     }
 
     /// Gives a request to an isolate; [`release`](Self::release) must follow.
     pub fn assign(&mut self, now: Instant, pop: Pop) -> Assignment {
         let options = self.options;
         let isolates = &mut self.pops[pop.index()];
-        let idle_too_long =
-            |isolate: &Isolate| isolate.in_flight == 0 && now.since(isolate.idle_since) >= options.evict_after_idle;
-        let evicted: Vec<_> = isolates.iter().filter(|i| idle_too_long(i)).map(|i| i.id).collect();
+        let idle_too_long = |isolate: &Isolate| {
+            isolate.in_flight == 0 && now.since(isolate.idle_since) >= options.evict_after_idle
+        };
+        let evicted: Vec<_> = isolates
+            .iter()
+            .filter(|i| idle_too_long(i))
+            .map(|i| i.id)
+            .collect();
         if !evicted.is_empty() {
             isolates.retain(|isolate| !evicted.contains(&isolate.id));
         }
 
-        let roomy = isolates.iter().filter(|isolate| isolate.in_flight < options.concurrency).count();
+        let roomy = isolates
+            .iter()
+            .filter(|isolate| isolate.in_flight < options.concurrency)
+            .count();
         let chosen = if roomy > 0 {
-            let nth = if roomy == 1 { 0 } else { self.stream.below(roomy as u64) };
-            let mut candidates = isolates.iter_mut().filter(|isolate| isolate.in_flight < options.concurrency);
+            let nth = if roomy == 1 {
+                0
+            } else {
+                self.stream.below(roomy as u64)
+            };
+            let mut candidates = isolates
+                .iter_mut()
+                .filter(|isolate| isolate.in_flight < options.concurrency);
             candidates.nth(usize::try_from(nth).expect("an index below a usize"))
         } else if isolates.len() < options.per_pop as usize {
             None
@@ -99,13 +119,28 @@ impl Isolates {
         };
         if let Some(isolate) = chosen {
             isolate.in_flight += 1;
-            return Assignment { isolate: isolate.id, cold: false, ready_at: isolate.ready_at, evicted };
+            return Assignment {
+                isolate: isolate.id,
+                cold: false,
+                ready_at: isolate.ready_at,
+                evicted,
+            };
         }
         let id = self.next;
         self.next += 1;
         let ready_at = now + options.cold_start;
-        isolates.push(Isolate { id, in_flight: 1, ready_at, idle_since: now });
-        Assignment { isolate: id, cold: true, ready_at, evicted }
+        isolates.push(Isolate {
+            id,
+            in_flight: 1,
+            ready_at,
+            idle_since: now,
+        });
+        Assignment {
+            isolate: id,
+            cold: true,
+            ready_at,
+            evicted,
+        }
     }
 
     /// Another event (a `waitUntil` task) is in flight in an isolate.
@@ -118,12 +153,17 @@ impl Isolates {
 
     /// An event in an isolate has ended. True if the isolate was evicted before and this was its last event.
     pub fn release(&mut self, now: Instant, pop: Pop, id: IsolateId) -> bool {
-        if let Some(isolate) = self.pops[pop.index()].iter_mut().find(|isolate| isolate.id == id) {
+        if let Some(isolate) = self.pops[pop.index()]
+            .iter_mut()
+            .find(|isolate| isolate.id == id)
+        {
             isolate.in_flight -= 1;
             isolate.idle_since = now;
             return false;
         }
-        let Some(place) = self.leaving.iter().position(|isolate| isolate.id == id) else { return false };
+        let Some(place) = self.leaving.iter().position(|isolate| isolate.id == id) else {
+            return false;
+        };
         self.leaving[place].in_flight -= 1;
         let last = self.leaving[place].in_flight == 0;
         if last {
@@ -136,7 +176,9 @@ impl Isolates {
     /// later request sees (LIM: an isolate over its limit finishes what it has).
     pub fn evict_all(&mut self, pop: Pop) -> Vec<IsolateId> {
         let isolates = std::mem::take(&mut self.pops[pop.index()]);
-        let (idle, busy): (Vec<_>, Vec<_>) = isolates.into_iter().partition(|isolate| isolate.in_flight == 0);
+        let (idle, busy): (Vec<_>, Vec<_>) = isolates
+            .into_iter()
+            .partition(|isolate| isolate.in_flight == 0);
         self.leaving.extend(busy);
         idle.into_iter().map(|isolate| isolate.id).collect()
     }

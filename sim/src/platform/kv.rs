@@ -39,12 +39,20 @@ pub struct Version {
 
 impl Version {
     fn never_written() -> Self {
-        Self { number: 0, committed_at: Instant(0), value: None, metadata: None, expiration_seconds: None }
+        Self {
+            number: 0,
+            committed_at: Instant(0),
+            value: None,
+            metadata: None,
+            expiration_seconds: None,
+        }
     }
 
     /// The value at `now`: expiry beats every cache (KVLIM).
     pub fn live(&self, now: Instant) -> Option<&Bytes> {
-        let expired = self.expiration_seconds.is_some_and(|seconds| seconds <= now.unix_seconds());
+        let expired = self
+            .expiration_seconds
+            .is_some_and(|seconds| seconds <= now.unix_seconds());
         self.value.as_ref().filter(|_| !expired)
     }
 }
@@ -149,7 +157,13 @@ impl Namespace {
     /// What the cache of `pop` may answer at `now` to a reader who accepts `cache_ttl`, if anything.
     ///
     /// The reader's own `cacheTtl` decides, so that a shorter one brings newer data (KVGET).
-    pub fn cached(&self, now: Instant, pop: Pop, key: &str, cache_ttl: Duration) -> Option<&Cached> {
+    pub fn cached(
+        &self,
+        now: Instant,
+        pop: Pop,
+        key: &str,
+        cache_ttl: Duration,
+    ) -> Option<&Cached> {
         let cached = self.caches[pop.index()].get(key)?;
         (now < cached.fetched_at + cache_ttl && now < cached.keep_until).then_some(cached)
     }
@@ -158,23 +172,43 @@ impl Namespace {
     pub fn central(&self, now: Instant, key: &str, delay: Duration) -> Rc<Version> {
         let seen_at = Instant(now.0.saturating_sub(crate::kernel::time::nanos(delay)));
         let versions = self.central.get(key).map(|entry| &entry.versions);
-        let newest = versions.and_then(|versions| versions.iter().rev().find(|v| v.committed_at <= seen_at));
-        newest.cloned().unwrap_or_else(|| Rc::new(Version::never_written()))
+        let newest =
+            versions.and_then(|versions| versions.iter().rev().find(|v| v.committed_at <= seen_at));
+        newest
+            .cloned()
+            .unwrap_or_else(|| Rc::new(Version::never_written()))
     }
 
     /// Puts what the central store answered at `fetched_at` into the cache of `pop`.
     ///
     /// An answer that was overtaken by a newer one (the PoP's own write, say) changes nothing.
-    pub fn fill(&mut self, now: Instant, pop: Pop, key: &Rc<str>, version: &Rc<Version>, fetched_at: Instant, cache_ttl: Duration) {
+    pub fn fill(
+        &mut self,
+        now: Instant,
+        pop: Pop,
+        key: &Rc<str>,
+        version: &Rc<Version>,
+        fetched_at: Instant,
+        cache_ttl: Duration,
+    ) {
         let cache = &mut self.caches[pop.index()];
         let keep_until = fetched_at + cache_ttl;
         // Number 0 has no place in the order: it also stands for a key whose tombstone is forgotten.
         let overtaken = cache.get(key).is_some_and(|cached| {
-            cached.fetched_at > fetched_at || (version.number != 0 && cached.version.number > version.number)
+            cached.fetched_at > fetched_at
+                || (version.number != 0 && cached.version.number > version.number)
         });
         if !overtaken {
-            cache.insert(Rc::clone(key), Cached { version: Rc::clone(version), fetched_at, keep_until });
-            self.cache_order.push_back((keep_until, pop, Rc::clone(key)));
+            cache.insert(
+                Rc::clone(key),
+                Cached {
+                    version: Rc::clone(version),
+                    fetched_at,
+                    keep_until,
+                },
+            );
+            self.cache_order
+                .push_back((keep_until, pop, Rc::clone(key)));
         }
         self.forget(now);
     }
@@ -202,7 +236,12 @@ impl Namespace {
             expiration_seconds: put.expiration_seconds,
         });
         self.next_version += 1;
-        let entry = self.central.entry(Rc::clone(&put.key)).or_insert_with(|| Entry { versions: VecDeque::new() });
+        let entry = self
+            .central
+            .entry(Rc::clone(&put.key))
+            .or_insert_with(|| Entry {
+                versions: VecDeque::new(),
+            });
         if let Some(old) = entry.versions.back() {
             self.stored_bytes -= stored(&put.key, old);
             if let Some(seconds) = old.expiration_seconds {
@@ -215,7 +254,8 @@ impl Namespace {
         }
         entry.versions.push_back(Rc::clone(&version));
         // A version is still asked for by a delayed PoP as long as its successor is younger than the longest delay.
-        while entry.versions.len() > 1 && entry.versions[1].committed_at + self.history_kept <= now {
+        while entry.versions.len() > 1 && entry.versions[1].committed_at + self.history_kept <= now
+        {
             entry.versions.pop_front();
         }
         if entry.versions.len() == 1 && version.value.is_none() {
@@ -240,7 +280,13 @@ impl Namespace {
                 }
                 continue;
             }
-            let Some(version) = entry.versions.back().filter(|version| version.live(now).is_some()) else { continue };
+            let Some(version) = entry
+                .versions
+                .back()
+                .filter(|version| version.live(now).is_some())
+            else {
+                continue;
+            };
             if keys.len() == limit {
                 let cursor = keys.last().map(|key: &ListedKey| key.name.to_string());
                 return Page { keys, cursor };
@@ -256,7 +302,10 @@ impl Namespace {
 
     /// What the central store holds at `now`, in order of the keys' bytes.
     pub fn live_entries(&self, now: Instant) -> impl Iterator<Item = (&Rc<str>, &Rc<Version>)> {
-        let newest = self.central.iter().filter_map(|(key, entry)| Some((key, entry.versions.back()?)));
+        let newest = self
+            .central
+            .iter()
+            .filter_map(|(key, entry)| Some((key, entry.versions.back()?)));
         newest.filter(move |(_, version)| version.live(now).is_some())
     }
 
@@ -267,7 +316,10 @@ impl Namespace {
                 break;
             }
             let cache = &mut self.caches[pop.index()];
-            if cache.get(key).is_some_and(|cached| cached.keep_until <= now) {
+            if cache
+                .get(key)
+                .is_some_and(|cached| cached.keep_until <= now)
+            {
                 cache.remove(key);
             }
             self.cache_order.pop_front();
@@ -295,8 +347,14 @@ impl Namespace {
 }
 
 fn stored(key: &str, version: &Version) -> u64 {
-    let metadata = version.metadata.as_ref().map_or(0, |metadata| metadata.len());
-    version.value.as_ref().map_or(0, |value| (key.len() + value.len() + metadata) as u64)
+    let metadata = version
+        .metadata
+        .as_ref()
+        .map_or(0, |metadata| metadata.len());
+    version
+        .value
+        .as_ref()
+        .map_or(0, |value| (key.len() + value.len() + metadata) as u64)
 }
 
 /// `KV <verb> failed: <status> <reason>` (workerd kv.c++).
@@ -313,7 +371,9 @@ pub fn check_key(verb: &str, key: &str) -> Result<(), Exception> {
         "" => Err(Exception::type_error(limits::kv::KEY_EMPTY)),
         "." => Err(Exception::type_error(limits::kv::KEY_DOT)),
         ".." => Err(Exception::type_error(limits::kv::KEY_DOT_DOT)),
-        _ if key.len() > limits::kv::KEY_BYTES => Err(Exception::error(limits::kv::key_too_long(verb, key.len()))),
+        _ if key.len() > limits::kv::KEY_BYTES => {
+            Err(Exception::error(limits::kv::key_too_long(verb, key.len())))
+        }
         _ => Ok(()),
     }
 }
@@ -326,9 +386,11 @@ pub fn check_cache_ttl(cache_ttl_seconds: Option<u64>) -> Result<Duration, Excep
     let minimum = limits::kv::CACHE_TTL_MIN_SECONDS;
     match cache_ttl_seconds {
         None => Ok(limits::kv::CACHE_TTL_DEFAULT),
-        Some(seconds) if seconds < minimum => {
-            Err(failed("GET", 400, &limits::kv::cache_ttl_too_short(seconds)))
-        }
+        Some(seconds) if seconds < minimum => Err(failed(
+            "GET",
+            400,
+            &limits::kv::cache_ttl_too_short(seconds),
+        )),
         Some(seconds) => Ok(Duration::from_secs(seconds)),
     }
 }
@@ -349,10 +411,18 @@ pub fn check_put(
     // With both given, the time-to-live counts.
     let expires = match (expiration_ttl, expiration) {
         (Some(0), _) => {
-            return Err(failed("PUT", 400, "Invalid expiration_ttl of 0. Please specify integer greater than 0."));
+            return Err(failed(
+                "PUT",
+                400,
+                "Invalid expiration_ttl of 0. Please specify integer greater than 0.",
+            ));
         }
         (Some(ttl), _) if ttl < minimum => {
-            return Err(failed("PUT", 400, &limits::kv::expiration_ttl_too_short(ttl)));
+            return Err(failed(
+                "PUT",
+                400,
+                &limits::kv::expiration_ttl_too_short(ttl),
+            ));
         }
         (Some(ttl), _) => Some(now_seconds + ttl),
         (None, Some(at)) if at <= now_seconds => {
@@ -362,17 +432,27 @@ pub fn check_put(
             return Err(failed("PUT", 400, &reason));
         }
         (None, Some(at)) if at < now_seconds + minimum => {
-            let reason = format!("Invalid expiration of {at}. Expiration times must be at least {minimum} seconds in the future.");
+            let reason = format!(
+                "Invalid expiration of {at}. Expiration times must be at least {minimum} seconds in the future."
+            );
             return Err(failed("PUT", 400, &reason));
         }
         (None, at) => at,
     };
     if metadata_bytes > limits::kv::METADATA_BYTES {
-        return Err(failed("PUT", 413, &limits::kv::metadata_too_long(metadata_bytes)));
+        return Err(failed(
+            "PUT",
+            413,
+            &limits::kv::metadata_too_long(metadata_bytes),
+        ));
     }
     if value_bytes > limits::kv::VALUE_BYTES {
         let limit = limits::kv::VALUE_BYTES;
-        return Err(failed("PUT", 413, &format!("Value length of {value_bytes} exceeds limit of {limit}.")));
+        return Err(failed(
+            "PUT",
+            413,
+            &format!("Value length of {value_bytes} exceeds limit of {limit}."),
+        ));
     }
     Ok(expires)
 }
@@ -392,7 +472,9 @@ pub fn check_list(prefix: &str, limit: Option<u64>) -> Result<usize, Exception> 
         Some(limit) if limit > most as u64 => Err(failed(
             "GET",
             400,
-            &format!("Invalid key_count_limit of {limit}. Please specify an integer less than {most}."),
+            &format!(
+                "Invalid key_count_limit of {limit}. Please specify an integer less than {most}."
+            ),
         )),
         Some(limit) => Ok(usize::try_from(limit).expect("at most 1000")),
     }

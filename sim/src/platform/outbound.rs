@@ -55,7 +55,11 @@ impl Default for Origin {
 impl Origin {
     /// An origin that answers 200 after 20 ms (an assumption; see [`latency`](Self::latency)).
     pub fn new() -> Self {
-        Self { latency: Duration::from_millis(20), first: Vec::new(), then: Behaviour::Status(200) }
+        Self {
+            latency: Duration::from_millis(20),
+            first: Vec::new(),
+            then: Behaviour::Status(200),
+        }
     }
 
     /// Time from the request's leaving the PoP to the answer's arrival there.
@@ -145,8 +149,19 @@ pub const NETWORK_CONNECTION_LOST: &str = "Network connection lost.";
 impl Outbound {
     /// Adds or replaces an origin.
     pub fn set(&mut self, host: &str, origin: Origin) {
-        let received = self.hosts.remove(host).map(|host| host.received).unwrap_or_default();
-        self.hosts.insert(host.to_owned(), Host { origin, served: 0, received });
+        let received = self
+            .hosts
+            .remove(host)
+            .map(|host| host.received)
+            .unwrap_or_default();
+        self.hosts.insert(
+            host.to_owned(),
+            Host {
+                origin,
+                served: 0,
+                received,
+            },
+        );
     }
 
     /// What an origin received, in order.
@@ -162,18 +177,31 @@ impl Outbound {
     /// Sends a request at `now`.
     pub fn fetch(&mut self, now: Instant, request: &Request) -> Answer {
         let name = request.url.host_str().unwrap_or_default();
-        let Some(host) = self.hosts.get_mut(name) else { return Answer::Unknown };
-        host.received.push(Received { at: now, request: request.clone() });
+        let Some(host) = self.hosts.get_mut(name) else {
+            return Answer::Unknown;
+        };
+        host.received.push(Received {
+            at: now,
+            request: request.clone(),
+        });
         if self.hanging.get(name).is_some_and(|until| now < *until) {
             return Answer::Never;
         }
-        let behaviour = host.origin.first.get(host.served).unwrap_or(&host.origin.then).clone();
+        let behaviour = host
+            .origin
+            .first
+            .get(host.served)
+            .unwrap_or(&host.origin.then)
+            .clone();
         host.served += 1;
         let latency = host.origin.latency;
         match behaviour {
             Behaviour::Status(status) => Answer::Response(latency, Response::text(status, "")),
             Behaviour::Respond(respond) => Answer::Response(latency, respond(request)),
-            Behaviour::Fail => Answer::Failure(latency, Exception::error(NETWORK_CONNECTION_LOST).retryable()),
+            Behaviour::Fail => Answer::Failure(
+                latency,
+                Exception::error(NETWORK_CONNECTION_LOST).retryable(),
+            ),
             Behaviour::Hang => Answer::Never,
         }
     }

@@ -26,16 +26,28 @@ pub struct RealGateway {
 
 impl std::fmt::Debug for RealGateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RealGateway").field("allowed", &self.allowed).finish_non_exhaustive()
+        f.debug_struct("RealGateway")
+            .field("allowed", &self.allowed)
+            .finish_non_exhaustive()
     }
 }
 
 impl RealGateway {
     /// A gateway to loopback and to these hosts: names or addresses, in any spelling. What is no host allows nothing.
     pub fn new(allowed: impl IntoIterator<Item = String>) -> Self {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Self { allowed: allowed.into_iter().filter_map(|name| spelled(&name)).collect(), tls: TlsConnector::from(Arc::new(config)) }
+        let roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        let config = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self {
+            allowed: allowed
+                .into_iter()
+                .filter_map(|name| spelled(&name))
+                .collect(),
+            tls: TlsConnector::from(Arc::new(config)),
+        }
     }
 }
 
@@ -64,7 +76,11 @@ pub fn is_loopback(url: &url::Url) -> bool {
 
 impl Gateway for RealGateway {
     fn accepts(&self, request: &Request) -> bool {
-        is_loopback(&request.url) || request.url.host_str().is_some_and(|host| self.allowed.contains(host))
+        is_loopback(&request.url)
+            || request
+                .url
+                .host_str()
+                .is_some_and(|host| self.allowed.contains(host))
     }
 
     fn fetch(&self, request: Request) -> LocalBoxFuture<Option<Response>> {
@@ -96,7 +112,10 @@ async fn exchange(tls: TlsConnector, request: Request) -> Option<Response> {
     }
 }
 
-async fn send(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, request: Request) -> Option<Response> {
+async fn send(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    request: Request,
+) -> Option<Response> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
     tokio::task::spawn_local(async move {
         // A connection that breaks shows as the request's own failure.
@@ -110,9 +129,15 @@ async fn send(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, request: Re
     // The length is that of the body, which hyper knows; a Worker has no say in it.
     message.headers_mut().remove(hyper::header::CONTENT_LENGTH);
     let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
-    message.headers_mut().insert(hyper::header::HOST, host.parse().ok()?);
+    message
+        .headers_mut()
+        .insert(hyper::header::HOST, host.parse().ok()?);
     let answer = sender.send_request(message).await.ok()?;
     let (head, body) = answer.into_parts();
     let body: Bytes = body.collect().await.ok()?.to_bytes();
-    Some(Response { status: head.status.as_u16(), headers: head.headers, body })
+    Some(Response {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body,
+    })
 }

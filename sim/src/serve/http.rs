@@ -51,7 +51,13 @@ pub async fn serve(world: &World, listener: TcpListener, stop: impl Future<Outpu
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    tokio::task::spawn_local(connection(world.clone(), first, stream, peer, ending.clone()));
+                    tokio::task::spawn_local(connection(
+                        world.clone(),
+                        first,
+                        stream,
+                        peer,
+                        ending.clone(),
+                    ));
                 }
                 // The client is gone already, or there are no descriptors left: then trying again at once would only spin.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -72,7 +78,10 @@ pub async fn serve(world: &World, listener: TcpListener, stop: impl Future<Outpu
 }
 
 /// Moves the world along with the wall clock, for ever.
-#[expect(clippy::disallowed_methods, reason = "the one place where virtual time is the wall clock's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where virtual time is the wall clock's"
+)]
 async fn drive(world: &World) {
     let begin = std::time::Instant::now();
     let virtual_begin = world.now();
@@ -80,7 +89,9 @@ async fn drive(world: &World) {
     poll_fn(|context| {
         loop {
             let now = virtual_begin.after(nanos(begin.elapsed()));
-            let Some(next) = world.drive(now, context.waker()) else { return Poll::Pending };
+            let Some(next) = world.drive(now, context.waker()) else {
+                return Poll::Pending;
+            };
             let wait: Duration = next.since(now);
             timer.as_mut().reset(tokio::time::Instant::now() + wait);
             if timer.as_mut().poll(context).is_pending() {
@@ -91,7 +102,13 @@ async fn drive(world: &World) {
     .await
 }
 
-async fn connection(world: World, first: Pop, stream: TcpStream, peer: SocketAddr, mut ending: watch::Receiver<()>) {
+async fn connection(
+    world: World,
+    first: Pop,
+    stream: TcpStream,
+    peer: SocketAddr,
+    mut ending: watch::Receiver<()>,
+) {
     // Small answers must not wait for more to send.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
@@ -115,7 +132,12 @@ async fn connection(world: World, first: Pop, stream: TcpStream, peer: SocketAdd
 /// A request that does not get as far as the Worker: status and text.
 type Refusal = (StatusCode, String);
 
-async fn answer(world: World, first: Pop, peer: IpAddr, request: hyper::Request<Incoming>) -> hyper::Response<Full<Bytes>> {
+async fn answer(
+    world: World,
+    first: Pop,
+    peer: IpAddr,
+    request: hyper::Request<Incoming>,
+) -> hyper::Response<Full<Bytes>> {
     let (head, mut body) = request.into_parts();
     // Whoever waits for an invitation to send a body has not sent it.
     let sends_body = !head.headers.contains_key(EXPECT) && body.size_hint().lower() <= DRAIN_BYTES;
@@ -135,9 +157,15 @@ async fn answer(world: World, first: Pop, peer: IpAddr, request: hyper::Request<
 /// The URL that a request is for.
 fn url(head: &Parts) -> Result<Url, Refusal> {
     let refused = |text: String| (StatusCode::BAD_REQUEST, text);
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     if target.len() > limits::workers::URL_BYTES {
-        return Err((StatusCode::URI_TOO_LONG, "the URL is longer than 16 KB\n".to_owned()));
+        return Err((
+            StatusCode::URI_TOO_LONG,
+            "the URL is longer than 16 KB\n".to_owned(),
+        ));
     }
     let mut hosts = head.headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -147,13 +175,20 @@ fn url(head: &Parts) -> Result<Url, Refusal> {
         _ => return Err(refused("a request has one Host header\n".to_owned())),
     };
     // RFC 9112 section 3.2.2: a target that names a host counts, and the header does not.
-    let host = head.uri.authority().map_or(host, |authority| authority.as_str());
+    let host = head
+        .uri
+        .authority()
+        .map_or(host, |authority| authority.as_str());
     // Anything but a host and a port would move the path, which is the target's alone.
     let misplaced = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '@' | '\\');
     if host.is_empty() || host.contains(misplaced) || !target.starts_with('/') {
-        return Err(refused("the request's URL: expected a host in the Host header and a path as the target\n".to_owned()));
+        return Err(refused(
+            "the request's URL: expected a host in the Host header and a path as the target\n"
+                .to_owned(),
+        ));
     }
-    Url::parse(&format!("http://{host}{target}")).map_err(|problem| refused(format!("the request's URL: {problem}\n")))
+    Url::parse(&format!("http://{host}{target}"))
+        .map_err(|problem| refused(format!("the request's URL: {problem}\n")))
 }
 
 async fn simulate(
@@ -169,37 +204,68 @@ async fn simulate(
         None => first,
         Some(code) => {
             let code = String::from_utf8_lossy(code.as_bytes()).into_owned();
-            let unknown = || (StatusCode::BAD_REQUEST, format!("{POP_HEADER}: no PoP has the code {code:?}\n"));
+            let unknown = || {
+                (
+                    StatusCode::BAD_REQUEST,
+                    format!("{POP_HEADER}: no PoP has the code {code:?}\n"),
+                )
+            };
             Pop::from_code(&code).ok_or_else(unknown)?
         }
     };
-    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 100 MB\n".to_owned());
+    let too_large = || {
+        (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is larger than 100 MB\n".to_owned(),
+        )
+    };
     if body.size_hint().lower() > limits::workers::REQUEST_BODY_BYTES {
         return Err(too_large());
     }
     let limit = usize::try_from(limits::workers::REQUEST_BODY_BYTES).unwrap_or(usize::MAX);
-    let body = Limited::new(body, limit).collect().await.map_err(|problem| {
-        if problem.is::<LengthLimitError>() {
-            too_large()
-        } else {
-            (StatusCode::BAD_REQUEST, "the body did not arrive whole\n".to_owned())
-        }
-    })?;
+    let body = Limited::new(body, limit)
+        .collect()
+        .await
+        .map_err(|problem| {
+            if problem.is::<LengthLimitError>() {
+                too_large()
+            } else {
+                (
+                    StatusCode::BAD_REQUEST,
+                    "the body did not arrive whole\n".to_owned(),
+                )
+            }
+        })?;
     strip_connection_headers(&mut headers);
 
     let mut client = world.client_at(pop);
-    let ip = headers.get(&CF_CONNECTING_IP).and_then(|ip| ip.to_str().ok()).map(str::to_owned);
+    let ip = headers
+        .get(&CF_CONNECTING_IP)
+        .and_then(|ip| ip.to_str().ok())
+        .map(str::to_owned);
     client = client.with_ip(&ip.unwrap_or_else(|| peer.to_string()));
     let head_only = head.method == Method::HEAD;
-    let message = Request { method: head.method, url, headers, body: body.to_bytes(), cf: None };
+    let message = Request {
+        method: head.method,
+        url,
+        headers,
+        body: body.to_bytes(),
+        cf: None,
+    };
     let (sender, receiver) = futures_channel::oneshot::channel();
     world.spawn(async move {
         // The connection may be gone by then; the Worker has done its work all the same.
         let _ = sender.send(client.send(message).await);
     });
-    let answered = receiver.await.map_err(|_| (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping\n".to_owned()))?;
+    let answered = receiver.await.map_err(|_| {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server is stopping\n".to_owned(),
+        )
+    })?;
     let mut response = hyper::Response::new(Full::new(answered.body));
-    *response.status_mut() = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.status_mut() =
+        StatusCode::from_u16(answered.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = answered.headers;
     strip_connection_headers(response.headers_mut());
     // The length is that of the body, which hyper knows; only an answer without its body has to say it.

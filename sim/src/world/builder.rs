@@ -132,7 +132,11 @@ impl Builder {
     ///
     /// # Errors
     /// What the simulator cannot honour, with file and line.
-    pub fn wrangler(self, path: impl AsRef<Path>, environment: Option<&str>) -> Result<Self, ConfigError> {
+    pub fn wrangler(
+        self,
+        path: impl AsRef<Path>,
+        environment: Option<&str>,
+    ) -> Result<Self, ConfigError> {
         let config = WorkerConfig::load(path.as_ref(), environment)?;
         Ok(self.config(config))
     }
@@ -199,7 +203,8 @@ impl Builder {
 
     /// SQL to run on a database after its migrations; `source` is what errors call it.
     pub fn seed_sql(mut self, binding: &str, source: &str, sql: &str) -> Self {
-        self.seeds.push((binding.to_owned(), source.to_owned(), sql.to_owned()));
+        self.seeds
+            .push((binding.to_owned(), source.to_owned(), sql.to_owned()));
         self
     }
 
@@ -239,18 +244,36 @@ impl Builder {
     /// See [`BuildError`].
     pub fn build(self) -> Result<World, BuildError> {
         let script = self.script.clone().ok_or(BuildError::NoScript)?;
-        let pops = self.pops.iter().map(|code| pop(code)).collect::<Result<Vec<_>, _>>()?;
-        let first = *pops.first().ok_or_else(|| BuildError::UnknownPop(String::new()))?;
+        let pops = self
+            .pops
+            .iter()
+            .map(|code| pop(code))
+            .collect::<Result<Vec<_>, _>>()?;
+        let first = *pops
+            .first()
+            .ok_or_else(|| BuildError::UnknownPop(String::new()))?;
         for fault in &self.faults {
             for code in fault.kind.pops() {
                 pop(code)?;
             }
         }
         let topology = Topology::new(&self.options.latency);
-        let sites = self.options.kv_sites.iter().map(|code| pop(code)).collect::<Result<Vec<_>, _>>()?;
+        let sites = self
+            .options
+            .kv_sites
+            .iter()
+            .map(|code| pop(code))
+            .collect::<Result<Vec<_>, _>>()?;
         let sites = if sites.is_empty() { vec![first] } else { sites };
-        let nearest = |from: Pop| sites.iter().copied().min_by_key(|site| topology.one_way(from, *site));
-        let kv_sites = Pop::all().map(|from| nearest(from).expect("there is a site")).collect();
+        let nearest = |from: Pop| {
+            sites
+                .iter()
+                .copied()
+                .min_by_key(|site| topology.one_way(from, *site))
+        };
+        let kv_sites = Pop::all()
+            .map(|from| nearest(from).expect("there is a site"))
+            .collect();
         let d1_home = self.options.d1_home.as_deref().map_or(Ok(first), pop)?;
 
         let mut bindings: BTreeMap<String, Binding> = BTreeMap::new();
@@ -270,18 +293,26 @@ impl Builder {
             let mut known: BTreeMap<&str, u32> = BTreeMap::new();
             for kv in &config.kv_namespaces {
                 let fresh = u32::try_from(namespaces.len()).expect("fewer than 2^32 namespaces");
-                let number = kv.id.as_deref().map_or(fresh, |id| *known.entry(id).or_insert(fresh));
+                let number = kv
+                    .id
+                    .as_deref()
+                    .map_or(fresh, |id| *known.entry(id).or_insert(fresh));
                 if number == fresh {
                     namespaces.push(Namespace::new(kv.binding.as_str().into(), Pop::COUNT));
                 }
                 bindings.insert(kv.binding.clone(), Binding::Kv(number));
             }
             for object in &config.durable_objects {
-                let number = match classes.iter().position(|class| *class.name == *object.class) {
+                let number = match classes
+                    .iter()
+                    .position(|class| *class.name == *object.class)
+                {
                     Some(number) => number,
                     None => {
-                        let no_class =
-                            || BuildError::NoClass { file: config.file.display().to_string(), class: object.class.clone() };
+                        let no_class = || BuildError::NoClass {
+                            file: config.file.display().to_string(),
+                            class: object.class.clone(),
+                        };
                         class_code.push(script.class(&object.class).ok_or_else(no_class)?);
                         classes.push(Class::new(&object.class));
                         classes.len() - 1
@@ -293,15 +324,26 @@ impl Builder {
             let mut known: BTreeMap<&str, u32> = BTreeMap::new();
             for d1 in &config.d1_databases {
                 let fresh = u32::try_from(databases.len()).expect("fewer than 2^32 databases");
-                let number = d1.id.as_deref().map_or(fresh, |id| *known.entry(id).or_insert(fresh));
+                let number = d1
+                    .id
+                    .as_deref()
+                    .map_or(fresh, |id| *known.entry(id).or_insert(fresh));
                 if number == fresh {
                     databases.push(self.database(d1, d1_home)?);
                 }
                 bindings.insert(d1.binding.clone(), Binding::D1(number));
             }
         }
-        bindings.extend(self.vars.into_iter().map(|(name, value)| (name, Binding::Var(value.into()))));
-        bindings.extend(self.secrets.into_iter().map(|(name, value)| (name, Binding::Secret(value))));
+        bindings.extend(
+            self.vars
+                .into_iter()
+                .map(|(name, value)| (name, Binding::Var(value.into()))),
+        );
+        bindings.extend(
+            self.secrets
+                .into_iter()
+                .map(|(name, value)| (name, Binding::Secret(value))),
+        );
         for name in self.absent {
             bindings.remove(&name).ok_or(BuildError::NoBinding(name))?;
         }
@@ -311,7 +353,12 @@ impl Builder {
             outbound.set(&host, origin);
         }
         let stream = |name| Stream::new(self.seed, name);
-        let isolates = Isolates::new(self.options.isolates, Pop::COUNT, first_isolate(), stream("isolates"));
+        let isolates = Isolates::new(
+            self.options.isolates,
+            Pop::COUNT,
+            first_isolate(),
+            stream("isolates"),
+        );
         let inner = Rc::new(Inner {
             seed: self.seed,
             start: self.start,
@@ -327,7 +374,10 @@ impl Builder {
             options: self.options,
             plan: self.plan,
             script,
-            bindings: bindings.into_iter().map(|(name, binding)| (name.into(), binding)).collect(),
+            bindings: bindings
+                .into_iter()
+                .map(|(name, binding)| (name.into(), binding))
+                .collect(),
             namespaces: RefCell::new(namespaces),
             classes: RefCell::new(classes),
             class_code,
@@ -359,14 +409,23 @@ impl Builder {
     /// Opens a database, with its migrations and seeds applied.
     fn database(&self, config: &crate::wrangler::D1Database, home: Pop) -> Result<D1, BuildError> {
         let name = config.binding.as_str();
-        let sql_error = |file: &str, message: String| BuildError::Sql { file: file.to_owned(), message };
+        let sql_error = |file: &str, message: String| BuildError::Sql {
+            file: file.to_owned(),
+            message,
+        };
         let seed = Stream::new(self.seed, &format!("d1/{name}")).next_u64();
         let service = self.options.d1_service;
         let mut database = match &self.persist {
             None => D1::new(name.into(), home, service, seed),
             Some(folder) => {
                 std::fs::create_dir_all(folder)?;
-                D1::open(&folder.join(format!("d1-{name}.sqlite")), name.into(), home, service, seed)
+                D1::open(
+                    &folder.join(format!("d1-{name}.sqlite")),
+                    name.into(),
+                    home,
+                    service,
+                    seed,
+                )
             }
         }
         .map_err(|failure| sql_error(name, failure.message))?;
@@ -386,7 +445,10 @@ impl Builder {
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("pops", &self.pops).field("seed", &self.seed).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("pops", &self.pops)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
     }
 }
 

@@ -41,14 +41,22 @@ impl World {
         let number = self.0.next_client.get();
         self.0.next_client.set(number + 1);
         let [_, b, c, d] = (number & 0x1_ffff).to_be_bytes();
-        let ip = HeaderValue::from_str(&format!("198.{}.{c}.{d}", 18 + b)).expect("an address is ASCII");
+        let ip =
+            HeaderValue::from_str(&format!("198.{}.{c}.{d}", 18 + b)).expect("an address is ASCII");
         let base = Url::parse("https://worker.example/").expect("a constant");
         let cf = Rc::new(Cf {
             colo: pop.code().to_owned(),
             city: Some(pop.city().to_owned()),
             http_protocol: "HTTP/2".to_owned(),
         });
-        Client { world: self.handle(), number, pop, ip, base, cf }
+        Client {
+            world: self.handle(),
+            number,
+            pop,
+            ip,
+            base,
+            cf,
+        }
     }
 }
 
@@ -75,8 +83,14 @@ impl Client {
 
     /// A request to a path of the Worker.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = self.base.join(path).unwrap_or_else(|problem| panic!("{path} is no path: {problem}"));
-        RequestBuilder { client: self.clone(), request: Request::new(method, url) }
+        let url = self
+            .base
+            .join(path)
+            .unwrap_or_else(|problem| panic!("{path} is no path: {problem}"));
+        RequestBuilder {
+            client: self.clone(),
+            request: Request::new(method, url),
+        }
     }
 
     /// A GET request.
@@ -92,22 +106,30 @@ impl Client {
     /// Sends a request and waits for the answer. A Worker that throws answers as the platform does (1101).
     pub fn send(&self, mut request: Request) -> Operation<Response> {
         let (world, pop, number) = (self.world.handle(), self.pop, self.number);
-        request.headers.insert(CF_CONNECTING_IP.clone(), self.ip.clone());
+        request
+            .headers
+            .insert(CF_CONNECTING_IP.clone(), self.ip.clone());
         request.cf = Some(Rc::clone(&self.cf));
         let ip = self.ip.clone();
         // Boxed, because every future on the way keeps room for it.
         let request = Box::new(request);
         Operation::new(async move {
             let start = world.now();
-            let line = world.keeps_history().then(|| (request.method.to_string(), request.url.path().to_owned()));
+            let line = world
+                .keeps_history()
+                .then(|| (request.method.to_string(), request.url.path().to_owned()));
             let last_mile = nanos(world.0.options.client_to_pop);
-            world.sleep_until(start.after(last_mile), "request", u64::from(number)).await;
+            world
+                .sleep_until(start.after(last_mile), "request", u64::from(number))
+                .await;
             let response = world.invoke(pop, request).await;
             let leaves = world.now();
             let mut body = Fingerprint::default();
             body.mix_bytes(&response.body);
             let detail = u64::from(response.status) ^ body.value() << 16;
-            world.sleep_until(leaves.after(last_mile), "response", detail).await;
+            world
+                .sleep_until(leaves.after(last_mile), "response", detail)
+                .await;
             if let (Some(history), Some((method, path))) = (&world.0.history, line) {
                 let ip = String::from_utf8_lossy(ip.as_bytes()).into_owned();
                 world.push_record(
@@ -119,7 +141,9 @@ impl Client {
                         isolate: None,
                         actor: Actor::Client(number),
                         op: Op::Request { method, path, ip },
-                        outcome: Outcome::Status { status: response.status },
+                        outcome: Outcome::Status {
+                            status: response.status,
+                        },
                     },
                 );
             }
@@ -164,7 +188,8 @@ impl RequestBuilder {
     /// Sets a JSON body and its media type.
     #[must_use]
     pub fn json(self, value: &serde_json::Value) -> Self {
-        self.header("content-type", "application/json").body(value.to_string())
+        self.header("content-type", "application/json")
+            .body(value.to_string())
     }
 
     /// The request, to be sent more than once.

@@ -24,9 +24,13 @@ impl World {
                 Call::Query(_) => 1,
                 Call::Batch(statements) => match world.0.options.unsettled.d1_batch {
                     D1BatchCount::One => 1,
-                    D1BatchCount::PerStatement => u32::try_from(statements.len()).unwrap_or(u32::MAX),
+                    D1BatchCount::PerStatement => {
+                        u32::try_from(statements.len()).unwrap_or(u32::MAX)
+                    }
                 },
-                Call::Exec(text) => u32::try_from(text.trim().split('\n').count()).unwrap_or(u32::MAX),
+                Call::Exec(text) => {
+                    u32::try_from(text.trim().split('\n').count()).unwrap_or(u32::MAX)
+                }
             };
             invocation.count_d1_queries(&world, queries)?;
             // Queries are messages: they leave an object after its writes are durable (workerd io-gate.h).
@@ -37,16 +41,29 @@ impl World {
             world.record(start, &Self::scope(), || {
                 let sql = match &call {
                     Call::Query(statement) => vec![statement.sql.to_string()],
-                    Call::Batch(statements) => statements.iter().map(|statement| statement.sql.to_string()).collect(),
+                    Call::Batch(statements) => statements
+                        .iter()
+                        .map(|statement| statement.sql.to_string())
+                        .collect(),
                     Call::Exec(text) => vec![text.to_string()],
                 };
-                let op = Op::D1 { database: world.0.databases.borrow()[database as usize].binding.to_string(), sql };
+                let op = Op::D1 {
+                    database: world.0.databases.borrow()[database as usize]
+                        .binding
+                        .to_string(),
+                    sql,
+                };
                 let outcome = match &result {
                     Ok(results) => {
                         let (rows_read, rows_written) = rows(results);
-                        Outcome::D1 { rows_read, rows_written }
+                        Outcome::D1 {
+                            rows_read,
+                            rows_written,
+                        }
                     }
-                    Err(exception) => Outcome::Error { message: exception.message.clone() },
+                    Err(exception) => Outcome::Error {
+                        message: exception.message.clone(),
+                    },
                 };
                 (op, outcome)
             });
@@ -55,18 +72,27 @@ impl World {
         })
     }
 
-    async fn d1_exchange(&self, invocation: &super::Invocation, database: u32, call: &Call) -> Result<D1Reply, Exception> {
+    async fn d1_exchange(
+        &self,
+        invocation: &super::Invocation,
+        database: u32,
+        call: &Call,
+    ) -> Result<D1Reply, Exception> {
         let home = self.0.databases.borrow()[database as usize].home;
         let lost = |_| d1::error("D1_ERROR", NETWORK_CONNECTION_LOST);
         let way_there = self.travel(invocation.pop, home).map_err(lost)?;
-        self.sleep_until(self.now().after(way_there), "d1.call", u64::from(database)).await;
+        self.sleep_until(self.now().after(way_there), "d1.call", u64::from(database))
+            .await;
         let (done_at, result) = {
             let mut databases = self.0.databases.borrow_mut();
             let database = &mut databases[database as usize];
             let faults = self.0.faults.borrow();
             if !faults.is_empty() || database.condition != d1::Condition::default() {
                 let (slowdown, failing) = faults.d1(self.now(), &database.binding);
-                database.condition = d1::Condition { slowdown, failing: failing.then_some(limits::d1::NETWORK_LOST) };
+                database.condition = d1::Condition {
+                    slowdown,
+                    failing: failing.then_some(limits::d1::NETWORK_LOST),
+                };
             }
             database.serve(self.now(), call)
         };
@@ -78,13 +104,17 @@ impl World {
             rows_seen = rows_read << 32 | rows_written;
         }
         let way_back = self.travel(home, invocation.pop).map_err(lost)?;
-        self.sleep_until(done_at.after(way_back), "d1.answer", rows_seen).await;
+        self.sleep_until(done_at.after(way_back), "d1.answer", rows_seen)
+            .await;
         result
     }
 }
 
 fn rows(results: &[QueryResult]) -> (u64, u64) {
     let read = results.iter().map(|result| result.outcome.rows_read).sum();
-    let written = results.iter().map(|result| result.outcome.rows_written).sum();
+    let written = results
+        .iter()
+        .map(|result| result.outcome.rows_written)
+        .sum();
     (read, written)
 }

@@ -35,10 +35,17 @@ impl World {
             let host = request.url.host_str().unwrap_or_default().to_owned();
             let result = world.exchange(request).await;
             world.record(start, &Self::scope(), || {
-                let op = Op::Fetch { method: method.to_string(), host };
+                let op = Op::Fetch {
+                    method: method.to_string(),
+                    host,
+                };
                 let outcome = match &result {
-                    Ok(response) => Outcome::Status { status: response.status },
-                    Err(exception) => Outcome::Error { message: exception.message.clone() },
+                    Ok(response) => Outcome::Status {
+                        status: response.status,
+                    },
+                    Err(exception) => Outcome::Error {
+                        message: exception.message.clone(),
+                    },
                 };
                 (op, outcome)
             });
@@ -52,11 +59,17 @@ impl World {
         let answer = self.0.outbound.borrow_mut().fetch(now, &request);
         match answer {
             Answer::Response(latency, response) => {
-                self.sleep_until(now.after(nanos(latency)), "fetch.answer", u64::from(response.status)).await;
+                self.sleep_until(
+                    now.after(nanos(latency)),
+                    "fetch.answer",
+                    u64::from(response.status),
+                )
+                .await;
                 Ok(response)
             }
             Answer::Failure(latency, exception) => {
-                self.sleep_until(now.after(nanos(latency)), "fetch.failure", 0).await;
+                self.sleep_until(now.after(nanos(latency)), "fetch.failure", 0)
+                    .await;
                 Err(exception)
             }
             Answer::Never => std::future::pending().await,

@@ -39,9 +39,18 @@ impl World {
     /// A propagation delay that was not in the world's list cannot bring back versions that were overwritten before.
     pub fn inject(&self, kind: FaultKind) {
         self.expect_fault(&kind);
-        self.record(self.now(), &None, || (Op::Fault { kind: kind.to_string() }, Outcome::Done));
+        self.record(self.now(), &None, || {
+            (
+                Op::Fault {
+                    kind: kind.to_string(),
+                },
+                Outcome::Done,
+            )
+        });
         match &kind {
-            FaultKind::ObjectReset { class } => self.reset_class(class, limits::durable::RESET_CODE_UPDATED),
+            FaultKind::ObjectReset { class } => {
+                self.reset_class(class, limits::durable::RESET_CODE_UPDATED)
+            }
             FaultKind::IsolateEvicted { pop } => {
                 if let Some(pop) = Pop::from_code(pop) {
                     let evicted = self.0.isolates.borrow_mut().evict_all(pop);

@@ -27,7 +27,10 @@ impl World {
         result.unwrap_or_else(|failure| {
             self.failed(&invocation, &failure);
             // ERR 2026-10-08: 1101, the Worker threw. The page names no HTTP status: an option.
-            Response::text(self.0.options.unsettled.error_status.exception_1101, limits::workers::EXCEPTION_BODY)
+            Response::text(
+                self.0.options.unsettled.error_status.exception_1101,
+                limits::workers::EXCEPTION_BODY,
+            )
         })
     }
 
@@ -46,9 +49,16 @@ impl World {
         self.record(start, &Some(Rc::clone(&invocation)), || {
             let outcome = match &result {
                 Ok(()) => Outcome::Done,
-                Err(failure) => Outcome::Error { message: failure.to_string() },
+                Err(failure) => Outcome::Error {
+                    message: failure.to_string(),
+                },
             };
-            (Op::Scheduled { cron: cron.to_owned() }, outcome)
+            (
+                Op::Scheduled {
+                    cron: cron.to_owned(),
+                },
+                outcome,
+            )
         });
         result.map_err(|failure| {
             self.failed(&invocation, &failure);
@@ -65,13 +75,20 @@ impl World {
         let invocation = self.new_invocation(pop, assignment.isolate, None);
         if assignment.cold {
             self.count(Meter::IsolateStarts, 1);
-            self.record(now, &Some(Rc::clone(&invocation)), || (Op::IsolateStart, Outcome::Done));
+            self.record(now, &Some(Rc::clone(&invocation)), || {
+                (Op::IsolateStart, Outcome::Done)
+            });
             let before = edgeproof_isolate::enter(assignment.isolate);
             self.0.script.start();
             edgeproof_isolate::enter(before);
         }
         if assignment.ready_at > now {
-            self.sleep_until(assignment.ready_at, "isolate.ready", assignment.isolate & 0xffff_ffff).await;
+            self.sleep_until(
+                assignment.ready_at,
+                "isolate.ready",
+                assignment.isolate & 0xffff_ffff,
+            )
+            .await;
         }
         invocation
     }
@@ -85,7 +102,11 @@ impl World {
     }
 
     fn release_isolate(&self, invocation: &Invocation) {
-        let gone = self.0.isolates.borrow_mut().release(self.now(), invocation.pop, invocation.isolate);
+        let gone =
+            self.0
+                .isolates
+                .borrow_mut()
+                .release(self.now(), invocation.pop, invocation.isolate);
         if gone {
             self.forget_isolates(invocation.pop, &[invocation.isolate]);
         }
@@ -95,14 +116,20 @@ impl World {
     pub(super) fn forget_isolates(&self, pop: Pop, gone: &[IsolateId]) {
         for isolate in gone {
             edgeproof_isolate::evict(*isolate);
-            let ghost: Scope = self.keeps_history().then(|| self.new_invocation(pop, *isolate, None));
+            let ghost: Scope = self
+                .keeps_history()
+                .then(|| self.new_invocation(pop, *isolate, None));
             self.record(self.now(), &ghost, || (Op::IsolateStop, Outcome::Done));
         }
     }
 
     /// A handler threw: the error is logged, and after a panic the isolate's memory is lost.
     fn failed(&self, invocation: &Rc<Invocation>, failure: &Failure) {
-        self.console_in(&Some(Rc::clone(invocation)), "error", &format!("Uncaught {failure}"));
+        self.console_in(
+            &Some(Rc::clone(invocation)),
+            "error",
+            &format!("Uncaught {failure}"),
+        );
         if matches!(failure, Failure::Panic(_)) {
             edgeproof_isolate::evict(invocation.isolate);
         }
@@ -110,14 +137,25 @@ impl World {
 
     /// Keeps `task` running after the answer, for up to 30 s (LIM).
     pub fn wait_until(&self, task: LocalBoxFuture<()>) {
-        let Some(invocation) = Self::scope() else { return };
+        let Some(invocation) = Self::scope() else {
+            return;
+        };
         let world = self.handle();
         match invocation.object {
             Some(object) => self.begin_event(object),
-            None => self.0.isolates.borrow_mut().retain(invocation.pop, invocation.isolate),
+            None => self
+                .0
+                .isolates
+                .borrow_mut()
+                .retain(invocation.pop, invocation.isolate),
         }
         self.spawn(async move {
-            let task = WaitUntil { world: world.handle(), invocation: Rc::clone(&invocation), task, deadline: None };
+            let task = WaitUntil {
+                world: world.handle(),
+                invocation: Rc::clone(&invocation),
+                task,
+                deadline: None,
+            };
             if let Err(failure) = InScope::new(Rc::clone(&invocation), Box::pin(task)).await {
                 world.failed(&invocation, &failure);
             }
@@ -134,9 +172,19 @@ impl World {
     }
 
     fn console_in(&self, scope: &Scope, level: &str, text: &str) {
-        self.record(self.now(), scope, || (Op::Console { level: level.to_owned(), text: text.to_owned() }, Outcome::Done));
+        self.record(self.now(), scope, || {
+            (
+                Op::Console {
+                    level: level.to_owned(),
+                    text: text.to_owned(),
+                },
+                Outcome::Done,
+            )
+        });
         if self.0.console {
-            let pop = scope.as_ref().map_or("-", |invocation| invocation.pop.code());
+            let pop = scope
+                .as_ref()
+                .map_or("-", |invocation| invocation.pop.code());
             eprintln!("[{pop}] {level}: {text}");
         }
     }
@@ -148,7 +196,12 @@ impl Invocation {
     /// # Errors
     /// More than the plan allows in one invocation.
     pub(super) fn count_fetch(&self, world: &World) -> Result<(), Exception> {
-        count(&self.fetches, 1, world.plan().limits().subrequests, limits::workers::TOO_MANY_SUBREQUESTS)
+        count(
+            &self.fetches,
+            1,
+            world.plan().limits().subrequests,
+            limits::workers::TOO_MANY_SUBREQUESTS,
+        )
     }
 
     /// Counts a call of KV or of an object.
@@ -158,8 +211,15 @@ impl Invocation {
     pub(super) fn count_internal_call(&self, world: &World) -> Result<(), Exception> {
         let text = limits::workers::TOO_MANY_API_REQUESTS;
         match world.0.options.unsettled.binding_calls {
-            BindingCalls::OfTheirOwn => count(&self.internal_calls, 1, world.plan().limits().internal_subrequests, text),
-            BindingCalls::SharedWithFetch => count(&self.fetches, 1, world.plan().limits().subrequests, text),
+            BindingCalls::OfTheirOwn => count(
+                &self.internal_calls,
+                1,
+                world.plan().limits().internal_subrequests,
+                text,
+            ),
+            BindingCalls::SharedWithFetch => {
+                count(&self.fetches, 1, world.plan().limits().subrequests, text)
+            }
         }
     }
 
@@ -169,7 +229,12 @@ impl Invocation {
     /// More than the plan allows in one invocation.
     pub(super) fn count_d1_queries(&self, world: &World, queries: u32) -> Result<(), Exception> {
         let text = limits::workers::TOO_MANY_API_REQUESTS;
-        count(&self.d1_queries, queries, world.plan().limits().d1_queries, text)
+        count(
+            &self.d1_queries,
+            queries,
+            world.plan().limits().d1_queries,
+            text,
+        )
     }
 }
 
@@ -195,7 +260,11 @@ impl Failure {
     pub(super) fn into_exception(self) -> Exception {
         match self {
             Self::Thrown(exception) => exception,
-            Self::Panic(_) => Exception { name: "RuntimeError".into(), message: "unreachable".into(), ..Exception::default() },
+            Self::Panic(_) => Exception {
+                name: "RuntimeError".into(),
+                message: "unreachable".into(),
+                ..Exception::default()
+            },
         }
     }
 }
@@ -217,7 +286,10 @@ pub(super) struct InScope<T> {
 
 impl<T> InScope<T> {
     pub(super) fn new(invocation: Rc<Invocation>, handler: LocalBoxFuture<T>) -> Self {
-        Self { invocation, handler: Some(handler) }
+        Self {
+            invocation,
+            handler: Some(handler),
+        }
     }
 }
 
@@ -246,7 +318,10 @@ impl<T: Returned> Future for InScope<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let handler = this.handler.as_mut().expect("a handler is not polled after it has ended");
+        let handler = this
+            .handler
+            .as_mut()
+            .expect("a handler is not polled after it has ended");
         let before = super::SCOPE.replace(Some(Rc::clone(&this.invocation)));
         let isolate = edgeproof_isolate::enter(this.invocation.isolate);
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
@@ -262,7 +337,9 @@ impl<T: Returned> Future for InScope<T> {
                 this.handler = None;
                 let text = panic.downcast_ref::<&str>().map(ToString::to_string);
                 let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-                Poll::Ready(Err(Failure::Panic(text.unwrap_or_else(|| "no text".into()))))
+                Poll::Ready(Err(Failure::Panic(
+                    text.unwrap_or_else(|| "no text".into()),
+                )))
             }
         };
         edgeproof_isolate::enter(isolate);
@@ -274,7 +351,9 @@ impl<T: Returned> Future for InScope<T> {
 impl<T> Drop for InScope<T> {
     /// A handler that is cut off is dropped as who it was: what it had begun goes on in its name.
     fn drop(&mut self) {
-        let Some(handler) = self.handler.take() else { return };
+        let Some(handler) = self.handler.take() else {
+            return;
+        };
         let before = super::SCOPE.replace(Some(Rc::clone(&self.invocation)));
         let isolate = edgeproof_isolate::enter(self.invocation.isolate);
         drop(handler);
@@ -305,13 +384,18 @@ impl Future for WaitUntil {
         }
         match (this.invocation.ended_at.get(), &mut this.deadline) {
             (None, _) => {
-                this.invocation.wait_until.borrow_mut().push(context.waker().clone());
+                this.invocation
+                    .wait_until
+                    .borrow_mut()
+                    .push(context.waker().clone());
                 Poll::Pending
             }
             (Some(ended_at), deadline) => {
                 let world = &this.world;
                 let at = ended_at + limits::workers::WAIT_UNTIL;
-                let deadline = deadline.get_or_insert_with(|| world.sleep_until(at, "wait_until.end", this.invocation.id));
+                let deadline = deadline.get_or_insert_with(|| {
+                    world.sleep_until(at, "wait_until.end", this.invocation.id)
+                });
                 Pin::new(deadline).poll(context)
             }
         }

@@ -30,13 +30,20 @@ impl World {
     ///
     /// # Errors
     /// A bad key or `cacheTtl`, too many calls, a failing store: with the platform's texts.
-    pub fn kv_get(&self, namespace: u32, key: Rc<str>, cache_ttl_seconds: Option<u64>) -> Operation<Result<Option<KvRead>, Exception>> {
+    pub fn kv_get(
+        &self,
+        namespace: u32,
+        key: Rc<str>,
+        cache_ttl_seconds: Option<u64>,
+    ) -> Operation<Result<Option<KvRead>, Exception>> {
         let world = self.handle();
         Operation::new(async move {
             let invocation = Self::invocation()?;
             kv::check_key("GET", &key)?;
             invocation.count_internal_call(&world)?;
-            let result = world.kv_read(&invocation, namespace, key, cache_ttl_seconds).await;
+            let result = world
+                .kv_read(&invocation, namespace, key, cache_ttl_seconds)
+                .await;
             world.deliver().await;
             result
         })
@@ -57,18 +64,31 @@ impl World {
             let invocation = Self::invocation()?;
             invocation.count_internal_call(&world)?;
             if keys.len() > limits::kv::BULK_GET_KEYS {
-                return Err(kv::failed("GET_BULK", 400, "You can request a maximum of 100 keys"));
+                return Err(kv::failed(
+                    "GET_BULK",
+                    400,
+                    "You can request a maximum of 100 keys",
+                ));
             }
             if keys.is_empty() {
-                return Err(kv::failed("GET_BULK", 400, "You must request a minimum of 1 key"));
+                return Err(kv::failed(
+                    "GET_BULK",
+                    400,
+                    "You must request a minimum of 1 key",
+                ));
             }
             for key in &keys {
                 kv::check_key("GET_BULK", key)?;
             }
-            let reads = keys.iter().map(|key| world.kv_read(&invocation, namespace, Rc::clone(key), cache_ttl_seconds));
+            let reads = keys.iter().map(|key| {
+                world.kv_read(&invocation, namespace, Rc::clone(key), cache_ttl_seconds)
+            });
             let values = futures_util::future::join_all(reads).await;
             world.deliver().await;
-            keys.into_iter().zip(values).map(|(key, value)| Ok((key, value?))).collect()
+            keys.into_iter()
+                .zip(values)
+                .map(|(key, value)| Ok((key, value?)))
+                .collect()
         })
     }
 
@@ -83,10 +103,17 @@ impl World {
         let start = self.now();
         self.count(Meter::KvReads, 1);
         let pop = invocation.pop;
-        let cached = self.with_kv(namespace, |kv| kv.cached(start, pop, &key, cache_ttl).cloned());
+        let cached = self.with_kv(namespace, |kv| {
+            kv.cached(start, pop, &key, cache_ttl).cloned()
+        });
         let result = match cached {
             Some(cached) => {
-                self.sleep_until(start + self.0.options.kv_cached_read, "kv.cached", cached.version.number).await;
+                self.sleep_until(
+                    start + self.0.options.kv_cached_read,
+                    "kv.cached",
+                    cached.version.number,
+                )
+                .await;
                 Ok((cached.version, cached.fetched_at, true))
             }
             None => self.kv_fetch(pop, namespace, &key, cache_ttl).await,
@@ -95,19 +122,28 @@ impl World {
         self.record(start, &scope, || {
             let cache_ttl_seconds = cache_ttl.as_secs();
             let namespace = self.kv_name(namespace);
-            let op = Op::KvGet { namespace, key: key.to_string(), cache_ttl_seconds };
+            let op = Op::KvGet {
+                namespace,
+                key: key.to_string(),
+                cache_ttl_seconds,
+            };
             let outcome = match &result {
                 Ok((version, fetched_at, cached)) => Outcome::KvRead {
                     version: version.live(self.now()).map(|_| version.number),
                     fetched_at: fetched_at.0,
                     cached: *cached,
                 },
-                Err(exception) => Outcome::Error { message: exception.message.clone() },
+                Err(exception) => Outcome::Error {
+                    message: exception.message.clone(),
+                },
             };
             (op, outcome)
         });
         let (version, _, _) = result?;
-        Ok(version.live(self.now()).map(|value| KvRead { value: value.clone(), metadata: version.metadata.clone() }))
+        Ok(version.live(self.now()).map(|value| KvRead {
+            value: value.clone(),
+            metadata: version.metadata.clone(),
+        }))
     }
 
     async fn kv_fetch(
@@ -119,17 +155,26 @@ impl World {
     ) -> Result<(Rc<Version>, Instant, bool), Exception> {
         let site = self.kv_site(pop);
         let way_there = self.kv_travel("GET", pop, site)?;
-        self.sleep_until(self.now().after(way_there), "kv.read", 0).await;
+        self.sleep_until(self.now().after(way_there), "kv.read", 0)
+            .await;
         let fetched_at = self.now();
-        if let Some(status) = self.0.faults.borrow().kv_error(fetched_at, KvOperation::Get) {
+        if let Some(status) = self
+            .0
+            .faults
+            .borrow()
+            .kv_error(fetched_at, KvOperation::Get)
+        {
             return Err(kv_status("GET", status));
         }
         let delay = self.0.faults.borrow().kv_delay(fetched_at, pop);
         let version = self.with_kv(namespace, |kv| kv.central(fetched_at, key, delay));
         let way_back = self.kv_travel("GET", site, pop)? + nanos(self.0.options.kv_central);
-        self.sleep_until(fetched_at.after(way_back), "kv.answer", version.number).await;
+        self.sleep_until(fetched_at.after(way_back), "kv.answer", version.number)
+            .await;
         let now = self.now();
-        self.with_kv(namespace, |kv| kv.fill(now, pop, key, &version, fetched_at, cache_ttl));
+        self.with_kv(namespace, |kv| {
+            kv.fill(now, pop, key, &version, fetched_at, cache_ttl)
+        });
         Ok((version, fetched_at, false))
     }
 
@@ -152,8 +197,19 @@ impl World {
             kv::check_key("PUT", &key)?;
             invocation.count_internal_call(&world)?;
             let metadata_bytes = metadata.as_ref().map_or(0, |metadata| metadata.len());
-            let expiration_seconds = kv::check_put(world.now(), value.len(), metadata_bytes, expiration, expiration_ttl)?;
-            let put = Put { key, value: Some(value), metadata, expiration_seconds };
+            let expiration_seconds = kv::check_put(
+                world.now(),
+                value.len(),
+                metadata_bytes,
+                expiration,
+                expiration_ttl,
+            )?;
+            let put = Put {
+                key,
+                value: Some(value),
+                metadata,
+                expiration_seconds,
+            };
             world.kv_write(&invocation, namespace, put).await
         })
     }
@@ -168,30 +224,56 @@ impl World {
             let invocation = Self::invocation()?;
             kv::check_key("DELETE", &key)?;
             invocation.count_internal_call(&world)?;
-            let put = Put { key, value: None, metadata: None, expiration_seconds: None };
+            let put = Put {
+                key,
+                value: None,
+                metadata: None,
+                expiration_seconds: None,
+            };
             world.kv_write(&invocation, namespace, put).await
         })
     }
 
-    async fn kv_write(&self, invocation: &Invocation, namespace: u32, put: Put) -> Result<(), Exception> {
+    async fn kv_write(
+        &self,
+        invocation: &Invocation,
+        namespace: u32,
+        put: Put,
+    ) -> Result<(), Exception> {
         let start = self.now();
-        let (verb, meter) = if put.value.is_some() { ("PUT", Meter::KvWrites) } else { ("DELETE", Meter::KvDeletes) };
+        let (verb, meter) = if put.value.is_some() {
+            ("PUT", Meter::KvWrites)
+        } else {
+            ("DELETE", Meter::KvDeletes)
+        };
         // A KV write leaves an object only when what the object wrote before is durable (workerd io-gate.h).
         self.output_gate(invocation).await?;
-        let committed = self.kv_commit(invocation.pop, namespace, verb, meter, &put).await;
+        let committed = self
+            .kv_commit(invocation.pop, namespace, verb, meter, &put)
+            .await;
         let scope = Self::scope();
         self.record(start, &scope, || {
             let (namespace, key) = (self.kv_name(namespace), put.key.to_string());
             let op = match &put.value {
                 Some(value) => {
                     let expiration_seconds = put.expiration_seconds;
-                    Op::KvPut { namespace, key, bytes: value.len() as u64, expiration_seconds }
+                    Op::KvPut {
+                        namespace,
+                        key,
+                        bytes: value.len() as u64,
+                        expiration_seconds,
+                    }
                 }
                 None => Op::KvDelete { namespace, key },
             };
             let outcome = match &committed {
-                Ok(version) => Outcome::KvWritten { version: version.number, committed_at: version.committed_at.0 },
-                Err(exception) => Outcome::Error { message: exception.message.clone() },
+                Ok(version) => Outcome::KvWritten {
+                    version: version.number,
+                    committed_at: version.committed_at.0,
+                },
+                Err(exception) => Outcome::Error {
+                    message: exception.message.clone(),
+                },
             };
             (op, outcome)
         });
@@ -199,12 +281,25 @@ impl World {
         committed.map(drop)
     }
 
-    async fn kv_commit(&self, pop: Pop, namespace: u32, verb: &str, meter: Meter, put: &Put) -> Result<Rc<Version>, Exception> {
+    async fn kv_commit(
+        &self,
+        pop: Pop,
+        namespace: u32,
+        verb: &str,
+        meter: Meter,
+        put: &Put,
+    ) -> Result<Rc<Version>, Exception> {
         let site = self.kv_site(pop);
         let way_there = self.kv_travel(verb, pop, site)?;
-        self.sleep_until(self.now().after(way_there), "kv.write", 0).await;
+        self.sleep_until(self.now().after(way_there), "kv.write", 0)
+            .await;
         let committed_at = self.now();
-        if let Some(status) = self.0.faults.borrow().kv_error(committed_at, KvOperation::Put) {
+        if let Some(status) = self
+            .0
+            .faults
+            .borrow()
+            .kv_error(committed_at, KvOperation::Put)
+        {
             return Err(kv_status(verb, status));
         }
         let committed = self.with_kv(namespace, |kv| kv.commit(committed_at, put));
@@ -213,11 +308,21 @@ impl World {
         }
         let way_back = self.kv_travel(verb, site, pop)? + nanos(self.0.options.kv_central);
         let number = committed.as_ref().map_or(0, |version| version.number);
-        self.sleep_until(committed_at.after(way_back), "kv.written", number).await;
+        self.sleep_until(committed_at.after(way_back), "kv.written", number)
+            .await;
         let version = committed?;
         let now = self.now();
         // Seen at once where it was made, for as long as a read with the default cacheTtl may be served from there.
-        self.with_kv(namespace, |kv| kv.fill(now, pop, &put.key, &version, committed_at, limits::kv::CACHE_TTL_DEFAULT));
+        self.with_kv(namespace, |kv| {
+            kv.fill(
+                now,
+                pop,
+                &put.key,
+                &version,
+                committed_at,
+                limits::kv::CACHE_TTL_DEFAULT,
+            )
+        });
         Ok(version)
     }
 
@@ -240,13 +345,22 @@ impl World {
             let limit = kv::check_list(&prefix, limit)?;
             let start = world.now();
             world.count(Meter::KvLists, 1);
-            let listed = world.kv_page(invocation.pop, namespace, &prefix, cursor.as_deref(), limit).await;
+            let listed = world
+                .kv_page(invocation.pop, namespace, &prefix, cursor.as_deref(), limit)
+                .await;
             world.record(start, &Self::scope(), || {
                 let outcome = match &listed {
                     Ok(_) => Outcome::Done,
-                    Err(exception) => Outcome::Error { message: exception.message.clone() },
+                    Err(exception) => Outcome::Error {
+                        message: exception.message.clone(),
+                    },
                 };
-                (Op::KvList { namespace: world.kv_name(namespace) }, outcome)
+                (
+                    Op::KvList {
+                        namespace: world.kv_name(namespace),
+                    },
+                    outcome,
+                )
             });
             world.deliver().await;
             listed
@@ -263,14 +377,16 @@ impl World {
     ) -> Result<Page, Exception> {
         let site = self.kv_site(pop);
         let way_there = self.kv_travel("GET", pop, site)?;
-        self.sleep_until(self.now().after(way_there), "kv.list", 0).await;
+        self.sleep_until(self.now().after(way_there), "kv.list", 0)
+            .await;
         let now = self.now();
         if let Some(status) = self.0.faults.borrow().kv_error(now, KvOperation::Get) {
             return Err(kv_status("GET", status));
         }
         let page = self.with_kv(namespace, |kv| kv.list(now, prefix, cursor, limit));
         let way_back = self.kv_travel("GET", site, pop)? + nanos(self.0.options.kv_central);
-        self.sleep_until(now.after(way_back), "kv.listed", page.keys.len() as u64).await;
+        self.sleep_until(now.after(way_back), "kv.listed", page.keys.len() as u64)
+            .await;
         Ok(page)
     }
 
@@ -279,7 +395,9 @@ impl World {
     }
 
     fn kv_name(&self, namespace: u32) -> String {
-        self.0.namespaces.borrow()[namespace as usize].binding.to_string()
+        self.0.namespaces.borrow()[namespace as usize]
+            .binding
+            .to_string()
     }
 
     /// The central store that a PoP asks.
@@ -294,6 +412,9 @@ impl World {
 }
 
 fn kv_status(verb: &str, status: u16) -> Exception {
-    let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
+    let reason = http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default();
     kv::failed(verb, status, reason)
 }

@@ -74,16 +74,33 @@ impl World {
     /// Not 64 hexadecimal digits, or another namespace's id.
     pub fn object_id_from_string(&self, class: u16, text: &str) -> Result<ObjectId, Exception> {
         let id = ObjectId::from_hex(text);
-        let id = id.ok_or_else(|| Exception::type_error("Invalid Durable Object ID: must be 64 hex digits"))?;
+        let id = id.ok_or_else(|| {
+            Exception::type_error("Invalid Durable Object ID: must be 64 hex digits")
+        })?;
         if !self.0.classes.borrow()[usize::from(class)].owns(id) {
-            return Err(Exception::type_error("Durable Object ID is not valid for this namespace."));
+            return Err(Exception::type_error(
+                "Durable Object ID is not valid for this namespace.",
+            ));
         }
         Ok(id)
     }
 
     /// A stub for an object. Nothing is sent until it is called.
-    pub fn object_stub(&self, class: u16, id: ObjectId, name: Option<Arc<str>>, hint: Option<LocationHint>) -> Arc<StubState> {
-        Arc::new(StubState { class, id, name, hint, last_arrival: AtomicU64::new(0), broken: OnceLock::new() })
+    pub fn object_stub(
+        &self,
+        class: u16,
+        id: ObjectId,
+        name: Option<Arc<str>>,
+        hint: Option<LocationHint>,
+    ) -> Arc<StubState> {
+        Arc::new(StubState {
+            class,
+            id,
+            name,
+            hint,
+            last_arrival: AtomicU64::new(0),
+            broken: OnceLock::new(),
+        })
     }
 
     /// The id of a live object, for its own `State`.
@@ -97,7 +114,11 @@ impl World {
     ///
     /// # Errors
     /// A broken stub, an object that cannot be reached, is overloaded, was reset, or threw; too many calls.
-    pub fn object_call(&self, stub: Arc<StubState>, request: Request) -> Operation<Result<Response, Exception>> {
+    pub fn object_call(
+        &self,
+        stub: Arc<StubState>,
+        request: Request,
+    ) -> Operation<Result<Response, Exception>> {
         let world = self.handle();
         let request = Box::new(request);
         Operation::new(async move {
@@ -111,11 +132,21 @@ impl World {
             let path = world.keeps_history().then(|| request.url.path().to_owned());
             let result = world.object_exchange(&invocation, &stub, request).await;
             world.record(start, &Self::scope(), || {
-                let class = world.0.classes.borrow()[usize::from(stub.class)].name.to_string();
-                let op = Op::ObjectCall { class, id: stub.id.to_hex(), path: path.unwrap_or_default() };
+                let class = world.0.classes.borrow()[usize::from(stub.class)]
+                    .name
+                    .to_string();
+                let op = Op::ObjectCall {
+                    class,
+                    id: stub.id.to_hex(),
+                    path: path.unwrap_or_default(),
+                };
                 let outcome = match &result {
-                    Ok(response) => Outcome::Status { status: response.status },
-                    Err(exception) => Outcome::Error { message: exception.message.clone() },
+                    Ok(response) => Outcome::Status {
+                        status: response.status,
+                    },
+                    Err(exception) => Outcome::Error {
+                        message: exception.message.clone(),
+                    },
                 };
                 (op, outcome)
             });
@@ -130,10 +161,17 @@ impl World {
         })
     }
 
-    async fn object_exchange(&self, caller: &Invocation, stub: &StubState, request: Box<Request>) -> Result<Response, Exception> {
+    async fn object_exchange(
+        &self,
+        caller: &Invocation,
+        stub: &StubState,
+        request: Box<Request>,
+    ) -> Result<Response, Exception> {
         let class = stub.class;
         // Placed near the first caller, or where that caller's hint says.
-        let home = stub.hint.map_or(caller.pop, |hint| self.0.topology.place(hint, caller.pop));
+        let home = stub
+            .hint
+            .map_or(caller.pop, |hint| self.0.topology.place(hint, caller.pop));
         let name = stub.name.as_deref().map(Rc::from);
         let (index, home) = {
             let mut classes = self.0.classes.borrow_mut();
@@ -144,7 +182,8 @@ impl World {
         let arrives = self.now().after(self.travel(caller.pop, home)?).0;
         let arrives = arrives.max(stub.last_arrival.load(Ordering::Relaxed));
         stub.last_arrival.store(arrives, Ordering::Relaxed);
-        self.sleep_until(Instant(arrives), "object.call", stub.id.short()).await;
+        self.sleep_until(Instant(arrives), "object.call", stub.id.short())
+            .await;
         self.count(Meter::ObjectRequests, 1);
 
         let refusal = self.object_refusal(class);
@@ -154,15 +193,23 @@ impl World {
         };
         // The answer leaves when what the object wrote is durable; if it never becomes so, the answer never leaves.
         let finished = self.now();
-        let (durable_at, generation) = self.with(class, index, |object| (object.storage.durable_at, object.generation));
+        let (durable_at, generation) = self.with(class, index, |object| {
+            (object.storage.durable_at, object.generation)
+        });
         let leaves = finished.max(durable_at);
         let way_back = self.travel(home, caller.pop)?;
-        let detail = result.as_ref().map_or(0, |response| u64::from(response.status));
-        self.sleep_until(leaves.after(way_back), "object.answer", detail).await;
+        let detail = result
+            .as_ref()
+            .map_or(0, |response| u64::from(response.status));
+        self.sleep_until(leaves.after(way_back), "object.answer", detail)
+            .await;
         if durable_at >= finished {
             let reset = self.with(class, index, |object| {
                 // A commit that fails does so at the end of the turn that wrote, even if it would have taken no time.
-                let reset = object.last_reset.clone().filter(|(at, _)| *at == finished || (*at > finished && *at < leaves));
+                let reset = object
+                    .last_reset
+                    .clone()
+                    .filter(|(at, _)| *at == finished || (*at > finished && *at < leaves));
                 reset.filter(|_| object.generation != generation)
             });
             if let Some((_, reason)) = reset {
@@ -180,24 +227,49 @@ impl World {
         let classes = self.0.classes.borrow();
         let name = &classes[usize::from(class)].name;
         if faults.object_unreachable(self.now(), name) {
-            return Some(Exception::error(crate::platform::outbound::NETWORK_CONNECTION_LOST).retryable());
+            return Some(
+                Exception::error(crate::platform::outbound::NETWORK_CONNECTION_LOST).retryable(),
+            );
         }
-        faults.object_overloaded(self.now(), name).then(|| Exception::error(limits::durable::OVERLOADED_QUEUE).overloaded())
+        faults
+            .object_overloaded(self.now(), name)
+            .then(|| Exception::error(limits::durable::OVERLOADED_QUEUE).overloaded())
     }
 
     /// Delivers an event to an object, starting it if it is not live, and waits for what comes of it.
-    async fn object_event(&self, class: u16, index: u32, event: Event) -> Result<Response, Exception> {
+    async fn object_event(
+        &self,
+        class: u16,
+        index: u32,
+        event: Event,
+    ) -> Result<Response, Exception> {
         let (generation, home) = self.wake_object(class, index);
-        let object = ObjectRef { class, index, generation };
+        let object = ObjectRef {
+            class,
+            index,
+            generation,
+        };
         self.begin_event(object);
         let result = self.object_handle(object, home, event).await;
         self.end_event(object);
         result
     }
 
-    async fn object_handle(&self, object: ObjectRef, home: Pop, event: Event) -> Result<Response, Exception> {
-        Gate { world: self.handle(), object, ticket: None }.await?;
-        let instance = self.with_object(object, |object| object.live.as_ref().and_then(|live| live.instance.clone()));
+    async fn object_handle(
+        &self,
+        object: ObjectRef,
+        home: Pop,
+        event: Event,
+    ) -> Result<Response, Exception> {
+        Gate {
+            world: self.handle(),
+            object,
+            ticket: None,
+        }
+        .await?;
+        let instance = self.with_object(object, |object| {
+            object.live.as_ref().and_then(|live| live.instance.clone())
+        });
         let instance = instance.expect("an open gate has a started instance behind it");
         let invocation = self.new_invocation(home, self.object_host(home), Some(object));
         let handler: LocalBoxFuture<Result<Response, Exception>> = match event {
@@ -208,7 +280,13 @@ impl World {
             }
         };
         let handler = InScope::new(Rc::clone(&invocation), handler);
-        let result = UntilReset { world: self.handle(), object, handler, registered: false }.await;
+        let result = UntilReset {
+            world: self.handle(),
+            object,
+            handler,
+            registered: false,
+        }
+        .await;
         invocation.ended_at.set(Some(self.now()));
         result
     }
@@ -235,8 +313,15 @@ impl World {
         });
         if starting {
             let world = self.handle();
-            let object = ObjectRef { class, index, generation };
-            self.spawn_in(None, Box::pin(async move { world.start_object(object, home).await }));
+            let object = ObjectRef {
+                class,
+                index,
+                generation,
+            };
+            self.spawn_in(
+                None,
+                Box::pin(async move { world.start_object(object, home).await }),
+            );
         }
         (generation, home)
     }
@@ -244,7 +329,8 @@ impl World {
     async fn start_object(&self, object: ObjectRef, home: Pop) {
         let start = self.now();
         let ready_at = start + self.0.options.object_start;
-        self.sleep_until(ready_at, "object.start", u64::from(object.index)).await;
+        self.sleep_until(ready_at, "object.start", u64::from(object.index))
+            .await;
         if !self.is_live(object) {
             return; // reset while it started
         }
@@ -257,7 +343,9 @@ impl World {
             let (class, id) = self.object_name(object);
             let outcome = match &built {
                 Ok(_) => Outcome::Done,
-                Err(failure) => Outcome::Error { message: failure.to_string() },
+                Err(failure) => Outcome::Error {
+                    message: failure.to_string(),
+                },
             };
             (Op::ObjectStart { class, id }, outcome)
         });
@@ -266,7 +354,11 @@ impl World {
                 live.instance = Some(instance);
                 live.gate.unlock();
             }),
-            Err(failure) => self.reset_object(object.class, object.index, &failure.into_exception().message),
+            Err(failure) => self.reset_object(
+                object.class,
+                object.index,
+                &failure.into_exception().message,
+            ),
         }
     }
 
@@ -298,11 +390,17 @@ impl World {
             }
         });
         if let Some(active_since) = span {
-            self.0.usage.borrow_mut().add_span(Meter::ObjectDurationNanos, active_since.0, now.0);
+            self.0
+                .usage
+                .borrow_mut()
+                .add_span(Meter::ObjectDurationNanos, active_since.0, now.0);
         }
         if timer {
             let world = self.handle();
-            self.spawn_in(None, Box::pin(async move { world.evict_when_idle(object).await }));
+            self.spawn_in(
+                None,
+                Box::pin(async move { world.evict_when_idle(object).await }),
+            );
         }
     }
 
@@ -310,21 +408,33 @@ impl World {
         let mut idle_since = self.now();
         loop {
             let at = idle_since + limits::durable::HIBERNATE_AFTER_IDLE;
-            self.sleep_until(at, "object.idle", u64::from(object.index)).await;
+            self.sleep_until(at, "object.idle", u64::from(object.index))
+                .await;
             let mut live = None;
-            self.with_live(object, |object| live = Some((object.in_flight, object.idle_since)));
+            self.with_live(object, |object| {
+                live = Some((object.in_flight, object.idle_since))
+            });
             match live {
                 None => return, // reset in the meantime
                 // Busy: look again when it may have been idle for long enough.
                 Some((in_flight, _)) if in_flight > 0 => idle_since = self.now(),
-                Some((_, since)) if since + limits::durable::HIBERNATE_AFTER_IDLE > self.now() => idle_since = since,
+                Some((_, since)) if since + limits::durable::HIBERNATE_AFTER_IDLE > self.now() => {
+                    idle_since = since
+                }
                 Some(_) => break,
             }
         }
         let live = self.with_object(object, |object| object.live.take());
         self.record(self.now(), &None, || {
             let (class, id) = self.object_name(object);
-            (Op::ObjectStop { class, id, reason: "idle".into() }, Outcome::Done)
+            (
+                Op::ObjectStop {
+                    class,
+                    id,
+                    reason: "idle".into(),
+                },
+                Outcome::Done,
+            )
         });
         // The instance's destructor may call the world: it runs outside of every borrow.
         drop(live);
@@ -345,11 +455,26 @@ impl World {
         let Some(mut live) = live else { return };
         self.record(now, &None, || {
             let generation = 0;
-            let (class, id) = self.object_name(ObjectRef { class, index, generation });
-            (Op::ObjectStop { class, id, reason: reason.to_owned() }, Outcome::Done)
+            let (class, id) = self.object_name(ObjectRef {
+                class,
+                index,
+                generation,
+            });
+            (
+                Op::ObjectStop {
+                    class,
+                    id,
+                    reason: reason.to_owned(),
+                },
+                Outcome::Done,
+            )
         });
         if live.in_flight > 0 {
-            self.0.usage.borrow_mut().add_span(Meter::ObjectDurationNanos, live.active_since.0, now.0);
+            self.0.usage.borrow_mut().add_span(
+                Meter::ObjectDurationNanos,
+                live.active_since.0,
+                now.0,
+            );
         }
         for waker in live.on_reset.drain(..) {
             waker.wake();
@@ -368,10 +493,15 @@ impl World {
     pub(super) fn reset_class(&self, name: &str, reason: &str) {
         let live: Vec<(u16, u32)> = {
             let classes = self.0.classes.borrow();
-            let class = (0_u16..).zip(classes.iter()).find(|(_, class)| &*class.name == name);
+            let class = (0_u16..)
+                .zip(classes.iter())
+                .find(|(_, class)| &*class.name == name);
             let Some((number, class)) = class else { return };
             let objects = (0_u32..).zip(class.objects());
-            objects.filter(|(_, object)| object.live.is_some()).map(|(index, _)| (number, index)).collect()
+            objects
+                .filter(|(_, object)| object.live.is_some())
+                .map(|(index, _)| (number, index))
+                .collect()
         };
         for (class, index) in live {
             self.reset_object(class, index, reason);
@@ -390,7 +520,8 @@ impl World {
             let failing = {
                 let faults = self.0.faults.borrow();
                 let classes = self.0.classes.borrow();
-                !faults.is_empty() && faults.object_storage_failing(self.now(), &classes[usize::from(class)].name)
+                !faults.is_empty()
+                    && faults.object_storage_failing(self.now(), &classes[usize::from(class)].name)
             };
             let committed = self.with(class, index, |object| {
                 if failing {
@@ -417,8 +548,12 @@ impl World {
     /// Waits until an I/O event may be delivered to whoever runs: at once, unless it is an object whose input gate is
     /// closed by a critical section that this is not part of.
     pub(super) async fn deliver(&self) {
-        let Some(invocation) = Self::scope() else { return };
-        let Some(object) = invocation.object else { return };
+        let Some(invocation) = Self::scope() else {
+            return;
+        };
+        let Some(object) = invocation.object else {
+            return;
+        };
         if invocation.critical {
             return;
         }
@@ -426,7 +561,12 @@ impl World {
         self.with_live(object, |live| open = live.gate.is_open());
         if !open {
             // After a reset nobody is left to be told: the handler is dropped.
-            let _ = Gate { world: self.handle(), object, ticket: None }.await;
+            let _ = Gate {
+                world: self.handle(),
+                object,
+                ticket: None,
+            }
+            .await;
         }
     }
 
@@ -435,11 +575,15 @@ impl World {
     /// # Errors
     /// The object was reset before.
     pub(super) async fn output_gate(&self, invocation: &Invocation) -> Result<(), Exception> {
-        let Some(object) = invocation.object else { return Ok(()) };
-        let (durable_at, committed) =
-            self.with_object(object, |object| (object.storage.durable_at, !object.storage.has_written()));
+        let Some(object) = invocation.object else {
+            return Ok(());
+        };
+        let (durable_at, committed) = self.with_object(object, |object| {
+            (object.storage.durable_at, !object.storage.has_written())
+        });
         if durable_at > self.now() || !committed {
-            self.sleep_until(durable_at, "object.durable", u64::from(object.index)).await;
+            self.sleep_until(durable_at, "object.durable", u64::from(object.index))
+                .await;
             if !self.is_live(object) {
                 return Err(Exception::error(STORAGE_GONE));
             }
@@ -478,7 +622,11 @@ impl World {
             // Nobody may be waiting: a constructor drops the future, and the gate was closed all the same.
             let _ = sender.send(result);
         });
-        async move { receiver.await.unwrap_or_else(|_| Err(Exception::error(STORAGE_GONE))) }
+        async move {
+            receiver
+                .await
+                .unwrap_or_else(|_| Err(Exception::error(STORAGE_GONE)))
+        }
     }
 
     async fn run_critical<T: 'static>(
@@ -498,7 +646,11 @@ impl World {
                 inner.d1_queries.set(outer.d1_queries.get());
             }
         }
-        let deadline = self.sleep_until(self.now() + CRITICAL_SECTION_LIMIT, "critical.end", u64::from(object.index));
+        let deadline = self.sleep_until(
+            self.now() + CRITICAL_SECTION_LIMIT,
+            "critical.end",
+            u64::from(object.index),
+        );
         let section = InScope::new(invocation, section);
         let result = match futures_util::future::select(section, deadline).await {
             futures_util::future::Either::Left((result, _)) => result,
@@ -536,7 +688,11 @@ impl World {
     ///
     /// # Errors
     /// The instance that asks is gone.
-    pub fn storage_list(&self, object: ObjectRef, options: &ListOptions) -> Result<Vec<(Box<str>, Bytes)>, Exception> {
+    pub fn storage_list(
+        &self,
+        object: ObjectRef,
+        options: &ListOptions,
+    ) -> Result<Vec<(Box<str>, Bytes)>, Exception> {
         self.read(object, |storage| storage.list(options))
     }
 
@@ -545,7 +701,9 @@ impl World {
     /// # Errors
     /// Too large, or the instance that asks is gone.
     pub fn storage_put(&self, object: ObjectRef, key: &str, value: Bytes) -> Result<(), Exception> {
-        self.write(object, |storage| storage.put(key, value).map(|rows| ((), rows)))
+        self.write(object, |storage| {
+            storage.put(key, value).map(|rows| ((), rows))
+        })
     }
 
     /// Deletes a key; whether it was there.
@@ -561,21 +719,31 @@ impl World {
     /// # Errors
     /// Inside a transaction, or the instance that asks is gone.
     pub fn storage_delete_all(&self, object: ObjectRef) -> Result<(), Exception> {
-        self.write(object, |storage| storage.delete_all().map(|rows| ((), rows)))
+        self.write(object, |storage| {
+            storage.delete_all().map(|rows| ((), rows))
+        })
     }
 
     /// Runs SQL.
     ///
     /// # Errors
     /// SQLite's, or the instance that asks is gone.
-    pub fn storage_sql(&self, object: ObjectRef, statements: &str, parameters: &[sql::Value]) -> Result<sql::Outcome, Exception> {
+    pub fn storage_sql(
+        &self,
+        object: ObjectRef,
+        statements: &str,
+        parameters: &[sql::Value],
+    ) -> Result<sql::Outcome, Exception> {
         let now = i64::try_from(self.now().unix_ms()).expect("virtual time ends in 2554");
         sql::set_clock_unix_ms(now);
         let seed = self.seed() ^ self.with_object(object, |object| object.id.short());
         self.write(object, |storage| {
             let outcome = storage.execute(seed, statements, parameters);
             let outcome = outcome.map_err(|failure| Exception::error(failure.message))?;
-            let rows = Rows { read: outcome.rows_read, written: outcome.rows_written };
+            let rows = Rows {
+                read: outcome.rows_read,
+                written: outcome.rows_written,
+            };
             Ok((outcome, rows))
         })
     }
@@ -585,7 +753,9 @@ impl World {
     /// # Errors
     /// The instance that asks is gone.
     pub fn storage_database_bytes(&self, object: ObjectRef) -> Result<u64, Exception> {
-        self.read(object, |storage| (storage.database_bytes(), Rows::default()))
+        self.read(object, |storage| {
+            (storage.database_bytes(), Rows::default())
+        })
     }
 
     /// Waits until everything written so far is durable.
@@ -594,7 +764,9 @@ impl World {
         Operation::new(async move {
             let durable_at = world.read(object, |storage| (storage.durable_at, Rows::default()))?;
             if durable_at > world.now() {
-                world.sleep_until(durable_at, "object.sync", u64::from(object.index)).await;
+                world
+                    .sleep_until(durable_at, "object.sync", u64::from(object.index))
+                    .await;
             }
             world.deliver().await;
             Ok(())
@@ -606,16 +778,30 @@ impl World {
     /// # Errors
     /// The instance that asks is gone.
     pub fn storage_alarm(&self, object: ObjectRef) -> Result<Option<u64>, Exception> {
-        self.read(object, |storage| (storage.alarm_ms(), Rows { read: 1, written: 0 }))
+        self.read(object, |storage| {
+            (
+                storage.alarm_ms(),
+                Rows {
+                    read: 1,
+                    written: 0,
+                },
+            )
+        })
     }
 
     /// Sets or deletes the alarm.
     ///
     /// # Errors
     /// A time of 0, or the instance that asks is gone.
-    pub fn storage_set_alarm(&self, object: ObjectRef, alarm_ms: Option<u64>) -> Result<(), Exception> {
+    pub fn storage_set_alarm(
+        &self,
+        object: ObjectRef,
+        alarm_ms: Option<u64>,
+    ) -> Result<(), Exception> {
         if alarm_ms == Some(0) {
-            return Err(Exception::type_error("setAlarm() cannot be called with an alarm time <= 0"));
+            return Err(Exception::type_error(
+                "setAlarm() cannot be called with an alarm time <= 0",
+            ));
         }
         self.write(object, |storage| Ok(((), storage.set_alarm(alarm_ms))))?;
         if alarm_ms.is_some() {
@@ -629,7 +815,12 @@ impl World {
         opened.map_err(|failure| Exception::error(failure.message))
     }
 
-    fn end_savepoint(&self, object: ObjectRef, savepoint: Savepoint, keep: bool) -> Result<(), Exception> {
+    fn end_savepoint(
+        &self,
+        object: ObjectRef,
+        savepoint: Savepoint,
+        keep: bool,
+    ) -> Result<(), Exception> {
         let durable_at = self.now().after(nanos(self.0.options.object_commit));
         let ended = self.write(object, |storage| {
             let ended = storage.end_savepoint(savepoint, keep);
@@ -642,12 +833,20 @@ impl World {
         ended.map_err(|failure| Exception::error(failure.message))
     }
 
-    fn read<T>(&self, object: ObjectRef, act: impl FnOnce(&mut Storage) -> (T, Rows)) -> Result<T, Exception> {
+    fn read<T>(
+        &self,
+        object: ObjectRef,
+        act: impl FnOnce(&mut Storage) -> (T, Rows),
+    ) -> Result<T, Exception> {
         self.write(object, |storage| Ok(act(storage)))
     }
 
     /// Acts on an object's storage, bills the rows, and sees to the commit at the end of the turn.
-    fn write<T>(&self, object: ObjectRef, act: impl FnOnce(&mut Storage) -> Result<(T, Rows), Exception>) -> Result<T, Exception> {
+    fn write<T>(
+        &self,
+        object: ObjectRef,
+        act: impl FnOnce(&mut Storage) -> Result<(T, Rows), Exception>,
+    ) -> Result<T, Exception> {
         if !self.is_live(object) {
             return Err(Exception::error(STORAGE_GONE));
         }
@@ -683,7 +882,12 @@ impl World {
 
     /// Starts a timer for an object's alarm as it stands now.
     pub(super) fn arm_alarm(&self, class: u16, index: u32) {
-        let (alarm, epoch) = self.with(class, index, |object| (object.storage.pending_alarm_ms(), object.storage.alarm_epoch()));
+        let (alarm, epoch) = self.with(class, index, |object| {
+            (
+                object.storage.pending_alarm_ms(),
+                object.storage.alarm_epoch(),
+            )
+        });
         let Some(alarm_ms) = alarm else { return };
         let world = self.handle();
         self.spawn_in(
@@ -702,15 +906,25 @@ impl World {
     async fn run_alarm(&self, class: u16, index: u32) {
         for retry in 0..=limits::durable::ALARM_RETRIES {
             let start = self.now();
-            let (home, alarm_ms) = self.with(class, index, |object| (object.home, object.storage.take_alarm()));
+            let (home, alarm_ms) = self.with(class, index, |object| {
+                (object.home, object.storage.take_alarm())
+            });
             self.count(Meter::ObjectRequests, 1);
             let result = self.object_event(class, index, None).await;
-            let scope = self.keeps_history().then(|| self.new_invocation(home, self.object_host(home), None));
+            let scope = self
+                .keeps_history()
+                .then(|| self.new_invocation(home, self.object_host(home), None));
             self.record(start, &scope, || {
-                let (class, id) = self.object_name(ObjectRef { class, index, generation: 0 });
+                let (class, id) = self.object_name(ObjectRef {
+                    class,
+                    index,
+                    generation: 0,
+                });
                 let outcome = match &result {
                     Ok(_) => Outcome::Done,
-                    Err(exception) => Outcome::Error { message: exception.message.clone() },
+                    Err(exception) => Outcome::Error {
+                        message: exception.message.clone(),
+                    },
                 };
                 (Op::Alarm { class, id, retry }, outcome)
             });
@@ -727,10 +941,14 @@ impl World {
             if superseded {
                 return; // by the handler itself
             }
-            let jitter = 1.0 + limits::durable::ALARM_RETRY_JITTER * self.0.alarms.borrow_mut().unit();
+            let jitter =
+                1.0 + limits::durable::ALARM_RETRY_JITTER * self.0.alarms.borrow_mut().unit();
             let delay = limits::durable::alarm_retry_delay(retry).mul_f64(jitter);
-            self.sleep_until(self.now() + delay, "alarm.retry", u64::from(index)).await;
-            if self.with(class, index, |object| object.storage.failed_alarm_ms().is_none()) {
+            self.sleep_until(self.now() + delay, "alarm.retry", u64::from(index))
+                .await;
+            if self.with(class, index, |object| {
+                object.storage.failed_alarm_ms().is_none()
+            }) {
                 return; // somebody set another one, or deleted it
             }
         }
@@ -738,11 +956,20 @@ impl World {
 
     // --- the table -----------------------------------------------------------------------------------------------
 
-    fn with<T>(&self, class: u16, index: u32, act: impl FnOnce(&mut crate::platform::durable::Object) -> T) -> T {
+    fn with<T>(
+        &self,
+        class: u16,
+        index: u32,
+        act: impl FnOnce(&mut crate::platform::durable::Object) -> T,
+    ) -> T {
         act(self.0.classes.borrow_mut()[usize::from(class)].object(index))
     }
 
-    fn with_object<T>(&self, object: ObjectRef, act: impl FnOnce(&mut crate::platform::durable::Object) -> T) -> T {
+    fn with_object<T>(
+        &self,
+        object: ObjectRef,
+        act: impl FnOnce(&mut crate::platform::durable::Object) -> T,
+    ) -> T {
         self.with(object.class, object.index, act)
     }
 
@@ -758,13 +985,18 @@ impl World {
     }
 
     fn is_live(&self, object: ObjectRef) -> bool {
-        self.with_object(object, |entry| entry.generation == object.generation && entry.live.is_some())
+        self.with_object(object, |entry| {
+            entry.generation == object.generation && entry.live.is_some()
+        })
     }
 
     fn object_name(&self, object: ObjectRef) -> (String, String) {
         let mut classes = self.0.classes.borrow_mut();
         let class = &mut classes[usize::from(object.class)];
-        (class.name.to_string(), class.object(object.index).id.to_hex())
+        (
+            class.name.to_string(),
+            class.object(object.index).id.to_hex(),
+        )
     }
 
     /// The isolate in which the objects of a PoP run.
@@ -814,7 +1046,8 @@ impl Future for Gate {
 impl Drop for Gate {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.world.with_live(self.object, |live| live.gate.give_up(ticket));
+            self.world
+                .with_live(self.object, |live| live.gate.give_up(ticket));
         }
     }
 }
@@ -841,14 +1074,16 @@ impl Future for UntilReset {
             Poll::Ready(Err(failure @ Failure::Panic(_))) => {
                 this.world.console("error", &format!("Uncaught {failure}"));
                 let exception = failure.into_exception();
-                this.world.reset_object(this.object.class, this.object.index, &exception.message);
+                this.world
+                    .reset_object(this.object.class, this.object.index, &exception.message);
                 Poll::Ready(Err(exception.remote().reset()))
             }
             Poll::Pending => {
                 if !this.registered {
                     this.registered = true;
                     let waker = RefCell::new(Some(context.waker().clone()));
-                    this.world.with_live(this.object, |live| live.on_reset.extend(waker.take()));
+                    this.world
+                        .with_live(this.object, |live| live.on_reset.extend(waker.take()));
                 }
                 Poll::Pending
             }

@@ -51,7 +51,10 @@ fn file(folder: &Path) -> PathBuf {
 }
 
 fn damaged(folder: &Path, problem: impl std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("{}: {problem}", file(folder).display()))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("{}: {problem}", file(folder).display()),
+    )
 }
 
 impl World {
@@ -61,7 +64,11 @@ impl World {
     /// The folder cannot be written.
     pub fn save(&self, folder: &Path) -> io::Result<()> {
         let now = self.now();
-        let mut state = State { form: FORM, kv: BTreeMap::new(), objects: BTreeMap::new() };
+        let mut state = State {
+            form: FORM,
+            kv: BTreeMap::new(),
+            objects: BTreeMap::new(),
+        };
         for namespace in self.0.namespaces.borrow().iter() {
             let entries = namespace.live_entries(now).map(|(key, version)| Entry {
                 key: key.to_string(),
@@ -69,7 +76,9 @@ impl World {
                 metadata: version.metadata.as_deref().map(str::to_owned),
                 expiration_seconds: version.expiration_seconds,
             });
-            state.kv.insert(namespace.binding.to_string(), entries.collect());
+            state
+                .kv
+                .insert(namespace.binding.to_string(), entries.collect());
         }
         for class in self.0.classes.borrow().iter() {
             let objects = class.objects().iter().map(|object| Object {
@@ -77,9 +86,15 @@ impl World {
                 name: object.name.as_deref().map(str::to_owned),
                 home: object.home,
                 alarm_ms: object.storage.alarm_ms(),
-                values: object.storage.values().map(|(key, value)| (key.to_owned(), STANDARD.encode(value))).collect(),
+                values: object
+                    .storage
+                    .values()
+                    .map(|(key, value)| (key.to_owned(), STANDARD.encode(value)))
+                    .collect(),
             });
-            state.objects.insert(class.name.to_string(), objects.collect());
+            state
+                .objects
+                .insert(class.name.to_string(), objects.collect());
         }
         std::fs::create_dir_all(folder)?;
         let fresh = folder.join("state.json.new");
@@ -97,11 +112,22 @@ impl World {
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(problem) => return Err(problem),
         };
-        let state: State = serde_json::from_slice(&text).map_err(|problem| damaged(folder, problem))?;
+        let state: State =
+            serde_json::from_slice(&text).map_err(|problem| damaged(folder, problem))?;
         if state.form != FORM {
-            return Err(damaged(folder, format!("written in form {}, and this program reads form {FORM}", state.form)));
+            return Err(damaged(
+                folder,
+                format!(
+                    "written in form {}, and this program reads form {FORM}",
+                    state.form
+                ),
+            ));
         }
-        let decode = |text: &str| STANDARD.decode(text).map_err(|problem| damaged(folder, problem));
+        let decode = |text: &str| {
+            STANDARD
+                .decode(text)
+                .map_err(|problem| damaged(folder, problem))
+        };
         // Before anything else happened: no write of this run is within a second of these.
         let before = Instant(self.start().0.saturating_sub(crate::kernel::time::SECOND));
         for namespace in self.0.namespaces.borrow_mut().iter_mut() {
@@ -112,13 +138,16 @@ impl World {
                     metadata: entry.metadata.as_deref().map(Into::into),
                     expiration_seconds: entry.expiration_seconds,
                 };
-                namespace.commit(before, &put).map_err(|problem| damaged(folder, problem))?;
+                namespace
+                    .commit(before, &put)
+                    .map_err(|problem| damaged(folder, problem))?;
             }
         }
         let mut alarms = Vec::new();
         for (number, class) in (0_u16..).zip(self.0.classes.borrow_mut().iter_mut()) {
             for saved in state.objects.get(&*class.name).into_iter().flatten() {
-                let id = ObjectId::from_hex(&saved.id).ok_or_else(|| damaged(folder, "an object's id is none"))?;
+                let id = ObjectId::from_hex(&saved.id)
+                    .ok_or_else(|| damaged(folder, "an object's id is none"))?;
                 let name = saved.name.as_deref().map(Into::into);
                 let (index, _) = class.find_or_place(id, name.as_ref(), saved.home);
                 let mut values = Vec::with_capacity(saved.values.len());

@@ -22,7 +22,9 @@ fn json_of<T: DeserializeOwned>(read: &KvRead) -> Result<Option<T>, KvError> {
 }
 
 fn metadata_of<M: DeserializeOwned>(read: &KvRead) -> Result<Option<M>, KvError> {
-    read.metadata.as_deref().map_or(Ok(None), |metadata| nullable(JSON::parse(metadata)?))
+    read.metadata
+        .as_deref()
+        .map_or(Ok(None), |metadata| nullable(JSON::parse(metadata)?))
 }
 
 /// A JSON `null` is a value that is not there, as upstream reads it.
@@ -30,7 +32,9 @@ fn nullable<T: DeserializeOwned>(value: JsValue) -> Result<Option<T>, KvError> {
     if value.is_null() || value.is_undefined() {
         return Ok(None);
     }
-    Ok(Some(serde_wasm_bindgen::from_value(value).map_err(JsValue::from)?))
+    Ok(Some(
+        serde_wasm_bindgen::from_value(value).map_err(JsValue::from)?,
+    ))
 }
 
 /// A value and its metadata, or neither.
@@ -85,10 +89,21 @@ impl PutOptionsBuilder {
     /// # Errors
     /// The platform's: a bad key, size or time, a second write within a second, a failing store.
     pub async fn execute(self) -> Result<(), KvError> {
-        let metadata = self.metadata.filter(|metadata| !metadata.is_null()).map(|metadata| metadata.to_string().into());
+        let metadata = self
+            .metadata
+            .filter(|metadata| !metadata.is_null())
+            .map(|metadata| metadata.to_string().into());
         let world = World::current();
-        let written =
-            world.kv_put(self.namespace, self.key, self.value, metadata, self.expiration, self.expiration_ttl).await;
+        let written = world
+            .kv_put(
+                self.namespace,
+                self.key,
+                self.value,
+                metadata,
+                self.expiration,
+                self.expiration_ttl,
+            )
+            .await;
         written.map_err(|failure| thrown(failure).into())
     }
 }
@@ -128,16 +143,27 @@ impl ListOptionsBuilder {
     /// The platform's: a limit out of range, a failing store.
     pub async fn execute(self) -> Result<ListResponse, KvError> {
         let world = World::current();
-        let page = world.kv_list(self.namespace, self.prefix, self.cursor, self.limit).await.map_err(thrown)?;
+        let page = world
+            .kv_list(self.namespace, self.prefix, self.cursor, self.limit)
+            .await
+            .map_err(thrown)?;
         let keys = page.keys.into_iter().map(|key| {
             Ok(Key {
                 name: key.name.to_string(),
                 expiration: key.expiration_seconds,
-                metadata: key.metadata.as_deref().map(serde_json::from_str).transpose()?,
+                metadata: key
+                    .metadata
+                    .as_deref()
+                    .map(serde_json::from_str)
+                    .transpose()?,
             })
         });
         let keys = keys.collect::<Result<_, KvError>>()?;
-        Ok(ListResponse { keys, list_complete: page.cursor.is_none(), cursor: page.cursor })
+        Ok(ListResponse {
+            keys,
+            list_complete: page.cursor.is_none(),
+            cursor: page.cursor,
+        })
     }
 }
 
@@ -158,7 +184,9 @@ impl GetOptionsBuilder {
     }
 
     async fn read(self) -> Result<Option<KvRead>, KvError> {
-        let read = World::current().kv_get(self.namespace, self.key, self.cache_ttl).await;
+        let read = World::current()
+            .kv_get(self.namespace, self.key, self.cache_ttl)
+            .await;
         read.map_err(|failure| thrown(failure).into())
     }
 
@@ -241,7 +269,9 @@ impl GetBulkOptionsBuilder {
     }
 
     async fn read(self) -> Result<Vec<(Rc<str>, Option<KvRead>)>, KvError> {
-        let read = World::current().kv_get_bulk(self.namespace, self.keys, self.cache_ttl).await;
+        let read = World::current()
+            .kv_get_bulk(self.namespace, self.keys, self.cache_ttl)
+            .await;
         read.map_err(|failure| thrown(failure).into())
     }
 
@@ -251,7 +281,10 @@ impl GetBulkOptionsBuilder {
     /// The platform's: a number of keys outside 1…100, a bad key, a failing store.
     pub async fn text(self) -> Result<HashMap<String, Option<String>>, KvError> {
         let pairs = self.read().await?;
-        Ok(pairs.into_iter().map(|(key, read)| (key.to_string(), read.as_ref().map(text_of))).collect())
+        Ok(pairs
+            .into_iter()
+            .map(|(key, read)| (key.to_string(), read.as_ref().map(text_of)))
+            .collect())
     }
 
     /// The values as JSON.
@@ -263,31 +296,46 @@ impl GetBulkOptionsBuilder {
         T: DeserializeOwned,
     {
         let pairs = self.read().await?.into_iter();
-        pairs.map(|(key, read)| Ok((key.to_string(), read.as_ref().map_or(Ok(None), json_of)?))).collect()
+        pairs
+            .map(|(key, read)| Ok((key.to_string(), read.as_ref().map_or(Ok(None), json_of)?)))
+            .collect()
     }
 
     /// The values as text, and their metadata.
     ///
     /// # Errors
     /// As [`text`](Self::text); metadata of another shape.
-    pub async fn text_with_metadata<M>(self) -> Result<HashMap<String, (Option<String>, Option<M>)>, KvError>
+    pub async fn text_with_metadata<M>(
+        self,
+    ) -> Result<HashMap<String, (Option<String>, Option<M>)>, KvError>
     where
         M: DeserializeOwned,
     {
         let pairs = self.read().await?.into_iter();
-        pairs.map(|(key, read)| Ok((key.to_string(), with_metadata(read, |read| Ok(Some(text_of(read))))?))).collect()
+        pairs
+            .map(|(key, read)| {
+                Ok((
+                    key.to_string(),
+                    with_metadata(read, |read| Ok(Some(text_of(read))))?,
+                ))
+            })
+            .collect()
     }
 
     /// The values as JSON, and their metadata.
     ///
     /// # Errors
     /// As [`json`](Self::json); metadata of another shape.
-    pub async fn json_with_metadata<T, M>(self) -> Result<HashMap<String, (Option<T>, Option<M>)>, KvError>
+    pub async fn json_with_metadata<T, M>(
+        self,
+    ) -> Result<HashMap<String, (Option<T>, Option<M>)>, KvError>
     where
         T: DeserializeOwned,
         M: DeserializeOwned,
     {
         let pairs = self.read().await?.into_iter();
-        pairs.map(|(key, read)| Ok((key.to_string(), with_metadata(read, json_of)?))).collect()
+        pairs
+            .map(|(key, read)| Ok((key.to_string(), with_metadata(read, json_of)?)))
+            .collect()
     }
 }

@@ -46,7 +46,10 @@ pub struct ListOptions {
 #[derive(Debug)]
 enum Undo {
     Key(Box<str>, Option<Bytes>),
-    Alarm { pending_ms: Option<u64>, failed_ms: Option<u64> },
+    Alarm {
+        pending_ms: Option<u64>,
+        failed_ms: Option<u64>,
+    },
 }
 
 /// A place in an object's implicit transaction to which it can go back.
@@ -92,7 +95,11 @@ impl Storage {
     }
 
     /// Takes up what an earlier run stored.
-    pub fn restore<'a>(&mut self, values: impl IntoIterator<Item = (&'a str, Vec<u8>)>, alarm_ms: Option<u64>) {
+    pub fn restore<'a>(
+        &mut self,
+        values: impl IntoIterator<Item = (&'a str, Vec<u8>)>,
+        alarm_ms: Option<u64>,
+    ) {
         for (key, value) in values {
             self.value_bytes += (key.len() + value.len()) as u64;
             self.values.insert(key.into(), value.into());
@@ -123,7 +130,13 @@ impl Storage {
     /// The value of a key.
     pub fn get(&self, key: &str) -> (Option<Bytes>, Rows) {
         // A miss is billed like a hit: KV-style reads are rows of a hidden table.
-        (self.values.get(key).cloned(), Rows { read: 1, written: 0 })
+        (
+            self.values.get(key).cloned(),
+            Rows {
+                read: 1,
+                written: 0,
+            },
+        )
     }
 
     /// Writes a value.
@@ -140,7 +153,10 @@ impl Storage {
         self.forget_bytes(key, old.as_ref());
         self.undo.push(Undo::Key(key.into(), old));
         self.wrote();
-        Ok(Rows { read: 0, written: 1 })
+        Ok(Rows {
+            read: 0,
+            written: 1,
+        })
     }
 
     /// Deletes a key; whether it was there.
@@ -152,7 +168,13 @@ impl Storage {
             self.undo.push(Undo::Key(key.into(), old));
             self.wrote();
         }
-        (found, Rows { read: 0, written: u64::from(found) })
+        (
+            found,
+            Rows {
+                read: 0,
+                written: u64::from(found),
+            },
+        )
     }
 
     /// Deletes every key and the whole database; the alarm stays.
@@ -161,7 +183,9 @@ impl Storage {
     /// Inside an explicit transaction (workerd actor-storage).
     pub fn delete_all(&mut self) -> Result<Rows, Exception> {
         if self.savepoints > 0 {
-            return Err(Exception::error("Cannot call deleteAll() within a transaction"));
+            return Err(Exception::error(
+                "Cannot call deleteAll() within a transaction",
+            ));
         }
         let deleted = self.values.len() as u64;
         for (key, value) in std::mem::take(&mut self.values) {
@@ -175,10 +199,15 @@ impl Storage {
             && let Err(problem) = std::fs::remove_file(file)
             && problem.kind() != std::io::ErrorKind::NotFound
         {
-            return Err(Exception::error(format!("the object's database could not be deleted: {problem}")));
+            return Err(Exception::error(format!(
+                "the object's database could not be deleted: {problem}"
+            )));
         }
         self.wrote();
-        Ok(Rows { read: 0, written: deleted })
+        Ok(Rows {
+            read: 0,
+            written: deleted,
+        })
     }
 
     /// The keys and values in a range, in order of the keys' bytes.
@@ -199,8 +228,12 @@ impl Storage {
         let wanted = |key: &str| key.starts_with(prefix) && end.is_none_or(|end| key < end);
         let limit = options.limit.unwrap_or(usize::MAX);
         let pairs = self.values.range::<str, _>((start, Bound::Unbounded));
-        let pairs = pairs.take_while(|(key, _)| key.starts_with(prefix)).filter(|(key, _)| wanted(key));
-        let mut found: Vec<_> = pairs.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let pairs = pairs
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .filter(|(key, _)| wanted(key));
+        let mut found: Vec<_> = pairs
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
         if options.reverse {
             found.reverse();
         }
@@ -231,11 +264,17 @@ impl Storage {
 
     /// Sets or deletes the alarm. Setting one is billed as a row written (DOPRICE).
     pub fn set_alarm(&mut self, alarm_ms: Option<u64>) -> Rows {
-        self.undo.push(Undo::Alarm { pending_ms: self.alarm_ms, failed_ms: self.failed_alarm_ms.take() });
+        self.undo.push(Undo::Alarm {
+            pending_ms: self.alarm_ms,
+            failed_ms: self.failed_alarm_ms.take(),
+        });
         self.alarm_ms = alarm_ms;
         self.alarm_epoch = self.alarm_epoch.wrapping_add(1);
         self.wrote();
-        Rows { read: 0, written: u64::from(alarm_ms.is_some()) }
+        Rows {
+            read: 0,
+            written: u64::from(alarm_ms.is_some()),
+        }
     }
 
     /// Takes the alarm that is about to run, or to run again: `getAlarm()` is null inside its handler (DOALARM).
@@ -254,7 +293,12 @@ impl Storage {
     ///
     /// # Errors
     /// SQLite's, with the platform's texts.
-    pub fn execute(&mut self, seed: u64, statements: &str, parameters: &[Value]) -> Result<Outcome, SqlError> {
+    pub fn execute(
+        &mut self,
+        seed: u64,
+        statements: &str,
+        parameters: &[Value],
+    ) -> Result<Outcome, SqlError> {
         let database = match &mut self.sql {
             Some(database) => database,
             empty => {
@@ -290,7 +334,10 @@ impl Storage {
     /// # Errors
     /// SQLite's, if the database is broken.
     pub fn savepoint(&mut self) -> Result<Savepoint, SqlError> {
-        let savepoint = Savepoint { undo: self.undo.len(), depth: self.savepoints };
+        let savepoint = Savepoint {
+            undo: self.undo.len(),
+            depth: self.savepoints,
+        };
         if let Some(database) = self.sql.as_mut().filter(|_| self.sql_transaction) {
             database.savepoint(&format!("t{}", self.savepoints))?;
         }
@@ -367,7 +414,10 @@ impl Storage {
                         self.value_bytes -= (key.len() + value.len()) as u64;
                     }
                 }
-                Undo::Alarm { pending_ms, failed_ms } => {
+                Undo::Alarm {
+                    pending_ms,
+                    failed_ms,
+                } => {
                     self.alarm_ms = pending_ms;
                     self.failed_alarm_ms = failed_ms;
                     self.alarm_epoch = self.alarm_epoch.wrapping_add(1);
