@@ -38,7 +38,8 @@ fn burst(served: &Served, arguments: &[&str]) -> (Option<i32>, Value) {
         .output()
         .expect("the program starts");
     let report = serde_json::from_slice(&output.stdout);
-    let report = report.unwrap_or_else(|problem| panic!("{problem}: {}", String::from_utf8_lossy(&output.stderr)));
+    let report = report
+        .unwrap_or_else(|problem| panic!("{problem}: {}", String::from_utf8_lossy(&output.stderr)));
     (output.status.code(), report)
 }
 
@@ -47,10 +48,21 @@ fn a_burst_at_the_served_worker_passes_with_any_number_of_clients() {
     for clients in ["1", "64"] {
         let served = serve();
         let (code, report) = burst(&served, &["--clients", clients]);
-        assert_eq!((code, &report["verdict"]), (Some(0), &"pass".into()), "{clients}: {report:#}");
+        assert_eq!(
+            (code, &report["verdict"]),
+            (Some(0), &"pass".into()),
+            "{clients}: {report:#}"
+        );
         let requests = &report["requests"];
-        assert_eq!((&requests["admitted"], &requests["denied"]), (&50.into(), &100.into()), "{requests:#}");
-        assert_eq!(requests["by_status"], serde_json::json!({ "201": 50, "429": 100 }));
+        assert_eq!(
+            (&requests["admitted"], &requests["denied"]),
+            (&50.into(), &100.into()),
+            "{requests:#}"
+        );
+        assert_eq!(
+            requests["by_status"],
+            serde_json::json!({ "201": 50, "429": 100 })
+        );
         assert_eq!(report["connection_resets"], 0);
     }
 }
@@ -59,12 +71,20 @@ fn a_burst_at_the_served_worker_passes_with_any_number_of_clients() {
 fn a_wrong_expectation_of_the_served_worker_is_noticed() {
     let served = serve();
     let (code, report) = burst(&served, &["--expect", "admitted=100,denied=50"]);
-    assert_eq!((code, &report["verdict"]), (Some(1), &"fail".into()), "{report:#}");
+    assert_eq!(
+        (code, &report["verdict"]),
+        (Some(1), &"fail".into()),
+        "{report:#}"
+    );
 }
 
 #[test]
 fn one_limiter_serves_all_pops_over_http() {
     let served = serve();
     let (code, report) = burst(&served, &["--clients", "8", "--pop", "MEX,FRA,SYD"]);
-    assert_eq!((code, &report["requests"]["admitted"]), (Some(0), &50.into()), "{report:#}");
+    assert_eq!(
+        (code, &report["requests"]["admitted"]),
+        (Some(0), &50.into()),
+        "{report:#}"
+    );
 }

@@ -82,7 +82,7 @@ pub enum FaultKind {
     },
     /// Calls of the database bound as `binding` fail with `Network connection lost.`
     D1Failing { binding: String, for_ms: u64 },
-    /// Every isolate in `pop` is evicted: module memory is lost.
+    /// Every isolate of the Worker in `pop` is evicted: module memory is lost. Objects keep theirs.
     IsolateEvicted { pop: String },
     /// The origin `host` takes requests and does not answer.
     OriginHanging { host: String, for_ms: u64 },

@@ -79,6 +79,7 @@ pub struct Invocation {
     /// Calls so far, against the limits of an invocation.
     fetches: Cell<u32>,
     internal_calls: Cell<u32>,
+    kv_operations: Cell<u32>,
     d1_queries: Cell<u32>,
     /// When its answer was sent: `waitUntil` tasks have 30 s from then.
     ended_at: Cell<Option<Instant>>,
@@ -127,6 +128,9 @@ struct Owner(Rc<Inner>);
 impl Drop for Owner {
     fn drop(&mut self) {
         self.0.executor.clear();
+        // The memory of the world's isolates lives on the thread.
+        let first = self.0.isolates.borrow().first();
+        edgeproof_isolate::evict_range(first..first + builder::ISOLATES_PER_WORLD);
     }
 }
 
@@ -228,6 +232,10 @@ impl World {
     /// is woken when something becomes ready in between.
     pub fn drive(&self, now: Instant, outer: &Waker) -> Option<Instant> {
         self.0.executor.set_outer_waker(outer);
+        // What became ready since the last time did so now, not then; but nothing may overtake a timer.
+        let next_at = self.0.queue.borrow_mut().next_at();
+        let present = next_at.map_or(now, |next_at| now.min(next_at));
+        self.0.now.set(self.now().max(present));
         let no_driver = &mut |_: &Waker| false;
         self.turn(no_driver);
         while self.fire_next(now) {
@@ -584,6 +592,7 @@ impl World {
             critical: false,
             fetches: Cell::new(0),
             internal_calls: Cell::new(0),
+            kv_operations: Cell::new(0),
             d1_queries: Cell::new(0),
             ended_at: Cell::new(None),
             wait_until: RefCell::new(Vec::new()),
@@ -649,6 +658,8 @@ impl Drop for Sleep {
 pub struct Operation<T: 'static> {
     future: Option<Pin<Box<dyn Future<Output = T>>>>,
     begun: bool,
+    /// It has had its effect, and all that is left is to wait for an answer that nobody wants any more.
+    ends_when_dropped: bool,
 }
 
 impl<T: 'static> Operation<T> {
@@ -656,7 +667,14 @@ impl<T: 'static> Operation<T> {
         Self {
             future: Some(Box::pin(future)),
             begun: false,
+            ends_when_dropped: false,
         }
+    }
+
+    /// The same, but dropping it ends it.
+    pub(crate) fn ending_when_dropped(mut self) -> Self {
+        self.ends_when_dropped = true;
+        self
     }
 }
 
@@ -680,6 +698,7 @@ impl<T: 'static> Future for Operation<T> {
 impl<T: 'static> Drop for Operation<T> {
     fn drop(&mut self) {
         if self.begun
+            && !self.ends_when_dropped
             && let Some(future) = self.future.take()
             && let Some(world) = World::try_current()
         {

@@ -18,7 +18,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const DEMO: &str = r#"{"username":"demo","password":"demo-pass-9137"}"#;
 
 /// A transaction that keeps every rule.
-pub(crate) const TEA: &str = r#"{"type":"expense","amount":12.34,"description":"tea","date":"2026-01-15"}"#;
+pub(crate) const TEA: &str =
+    r#"{"type":"expense","amount":12.34,"description":"tea","date":"2026-01-15"}"#;
 
 /// One connection.
 pub(crate) struct Connection {
@@ -39,15 +40,24 @@ pub(crate) struct Answer {
 impl Connection {
     pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a positive time");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a positive time");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a positive time");
+        stream
+            .set_write_timeout(Some(PATIENCE))
+            .expect("a positive time");
         stream.set_nodelay(true).expect("a connected socket");
-        Self { stream: BufReader::new(stream) }
+        Self {
+            stream: BufReader::new(stream),
+        }
     }
 
     /// Writes bytes as they are.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.get_mut().write_all(bytes.as_ref()).expect("the connection is open");
+        self.stream
+            .get_mut()
+            .write_all(bytes.as_ref())
+            .expect("the connection is open");
     }
 
     /// Writes bytes that the server may not want to the end.
@@ -57,11 +67,20 @@ impl Connection {
 
     /// Says that nothing more will be sent; answers still arrive.
     pub(crate) fn finish(&mut self) {
-        self.stream.get_mut().shutdown(Shutdown::Write).expect("the connection is open");
+        self.stream
+            .get_mut()
+            .shutdown(Shutdown::Write)
+            .expect("the connection is open");
     }
 
     /// Sends a request and reads its answer.
-    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         self.send(request(method, path, headers, body));
         self.answer()
     }
@@ -71,15 +90,22 @@ impl Connection {
     /// # Panics
     /// If the connection ends or breaks instead.
     pub(crate) fn answer(&mut self) -> Answer {
-        self.try_answer().expect("an answer, and not the connection's end")
+        self.try_answer()
+            .expect("an answer, and not the connection's end")
     }
 
     /// The next answer; `None` if the connection ends or breaks instead.
-    #[expect(clippy::disallowed_methods, reason = "how long a real server takes is the claim")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long a real server takes is the claim"
+    )]
     pub(crate) fn try_answer(&mut self) -> Option<Answer> {
         let begin = Instant::now();
         let line = self.line()?;
-        let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).and_then(|code| code.parse().ok());
+        let status = line
+            .strip_prefix("HTTP/1.")
+            .and_then(|rest| rest.get(2..5))
+            .and_then(|code| code.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {line:?}"));
         let mut headers = BTreeMap::new();
         loop {
@@ -87,7 +113,9 @@ impl Connection {
             if line.is_empty() {
                 break;
             }
-            let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no header: {line:?}"));
+            let (name, value) = line
+                .split_once(':')
+                .unwrap_or_else(|| panic!("no header: {line:?}"));
             headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
         let mut body = Vec::new();
@@ -95,9 +123,17 @@ impl Connection {
             body.resize(length.parse().expect("a number"), 0);
             self.stream.read_exact(&mut body).ok()?;
         } else {
-            assert!(!headers.contains_key("transfer-encoding"), "this client reads no chunks");
+            assert!(
+                !headers.contains_key("transfer-encoding"),
+                "this client reads no chunks"
+            );
         }
-        Some(Answer { status, headers, body, took: begin.elapsed() })
+        Some(Answer {
+            status,
+            headers,
+            body,
+            took: begin.elapsed(),
+        })
     }
 
     /// Whether the server ends the connection without another byte.
@@ -116,7 +152,9 @@ impl Connection {
                 let line = String::from_utf8_lossy(&line);
                 Some(line.trim_end_matches(['\r', '\n']).to_owned())
             }
-            Err(problem) if matches!(problem.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(problem)
+                if matches!(problem.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
                 panic!("the server kept silent for {PATIENCE:?}")
             }
             Err(_) => None,
@@ -143,7 +181,10 @@ impl Answer {
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: worker.example\r\n");
     if !body.is_empty() {
-        text += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        text += &format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
     }
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
@@ -152,7 +193,13 @@ pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: 
 }
 
 /// Sends one request on a connection of its own.
-pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub(crate) fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     Connection::open(address).ask(method, path, headers, body)
 }
 
@@ -167,7 +214,10 @@ pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>
         if let Some(value) = condition() {
             return value;
         }
-        assert!(begin.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "not within {PATIENCE:?}: {what}"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }

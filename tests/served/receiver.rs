@@ -26,7 +26,10 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// One that gives this answer to everything.
     pub(crate) fn answering(answer: impl Respond + 'static) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         let server = runtime.block_on(async {
             let server = MockServer::start().await;
             Mock::given(any()).respond_with(answer).mount(&server).await;
@@ -50,20 +53,37 @@ impl Receiver {
 
     /// What it was sent so far.
     pub(crate) fn received(&self) -> Vec<Request> {
-        self.runtime.block_on(self.server.received_requests()).expect("wiremock records")
+        self.runtime
+            .block_on(self.server.received_requests())
+            .expect("wiremock records")
     }
 }
 
 /// A header of a message, which must be there.
 pub(crate) fn header<'a>(message: &'a Request, name: &str) -> &'a str {
-    message.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().expect("ASCII")
+    message
+        .headers
+        .get(name)
+        .unwrap_or_else(|| panic!("no {name}"))
+        .to_str()
+        .expect("ASCII")
 }
 
 /// Verifies a message over the bytes that arrived, as <https://www.standardwebhooks.com> has it.
 pub(crate) fn is_signed(message: &Request) -> bool {
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY).expect("any length");
-    mac.update(format!("{}.{}.", header(message, "webhook-id"), header(message, "webhook-timestamp")).as_bytes());
+    mac.update(
+        format!(
+            "{}.{}.",
+            header(message, "webhook-id"),
+            header(message, "webhook-timestamp")
+        )
+        .as_bytes(),
+    );
     mac.update(&message.body);
-    let signature = header(message, "webhook-signature").strip_prefix("v1,").expect("version 1");
-    mac.verify_slice(&STANDARD.decode(signature).expect("base64")).is_ok()
+    let signature = header(message, "webhook-signature")
+        .strip_prefix("v1,")
+        .expect("version 1");
+    mac.verify_slice(&STANDARD.decode(signature).expect("base64"))
+        .is_ok()
 }

@@ -22,14 +22,20 @@ pub(crate) struct Served {
 
 impl Served {
     /// Builds a world on a new thread and serves it.
-    #[expect(clippy::disallowed_methods, reason = "a world has one thread, and the client is on another")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a world has one thread, and the client is on another"
+    )]
     pub(crate) fn start(make: impl FnOnce() -> Builder + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         listener.set_nonblocking(true).expect("tokio wants it so");
         let (stop, stopped) = oneshot::channel::<Look>();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             tokio::task::LocalSet::new().block_on(&runtime, async move {
                 let world = make().build().expect("the world builds");
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
@@ -40,7 +46,11 @@ impl Served {
                 }
             });
         });
-        Self { address, stop: Some(stop), thread: Some(thread) }
+        Self {
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 
     /// `http://127.0.0.1:PORT`
@@ -49,9 +59,13 @@ impl Served {
     }
 
     /// Stops the server, and gives what `look` sees in the world it leaves behind.
-    pub(crate) fn stop<T: Send + 'static>(mut self, look: impl FnOnce(&World) -> T + Send + 'static) -> T {
+    pub(crate) fn stop<T: Send + 'static>(
+        mut self,
+        look: impl FnOnce(&World) -> T + Send + 'static,
+    ) -> T {
         let (sender, receiver) = mpsc::channel();
-        let look: Look = Box::new(move |world| sender.send(look(world)).expect("the test waits for it"));
+        let look: Look =
+            Box::new(move |world| sender.send(look(world)).expect("the test waits for it"));
         let stop = self.stop.take().expect("it is stopped once");
         assert!(stop.send(look).is_ok(), "the server runs");
         let seen = receiver.recv().expect("the server ended in order");

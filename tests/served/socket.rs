@@ -55,7 +55,11 @@ fn a_connection_outlives_its_refused_requests() {
             assert_eq!(answer.status, 429, "{answer:?}");
         }
     }
-    assert_eq!(connection.ask("GET", "/api/health", &[], "").status, 200, "on the same connection");
+    assert_eq!(
+        connection.ask("GET", "/api/health", &[], "").status,
+        200,
+        "on the same connection"
+    );
 }
 
 #[test]
@@ -64,17 +68,31 @@ fn a_chunked_body_over_the_limit_is_413_and_the_connection_goes_on() {
     let head = request(
         "POST",
         "/api/transactions",
-        &[("Authorization", &bearer("user-1")), ("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")],
+        &[
+            ("Authorization", &bearer("user-1")),
+            ("Content-Type", "application/json"),
+            ("Transfer-Encoding", "chunked"),
+        ],
         "",
     );
     let mut connection = Connection::open(served.address);
-    for (bytes, status) in [(65_537, 413), (65_536, 400), (900_000, 413), (1, 400), (0, 400)] {
+    for (bytes, status) in [
+        (65_537, 413),
+        (65_536, 400),
+        (900_000, 413),
+        (1, 400),
+        (0, 400),
+    ] {
         connection.send(&head);
         connection.send(chunked(bytes));
         let answer = connection.answer();
         assert_eq!(answer.status, status, "{bytes} bytes: {answer:?}");
     }
-    assert_eq!(connection.ask("GET", "/api/health", &[], "").status, 200, "on the same connection");
+    assert_eq!(
+        connection.ask("GET", "/api/health", &[], "").status,
+        200,
+        "on the same connection"
+    );
 }
 
 #[test]
@@ -98,7 +116,12 @@ fn a_client_that_waits_for_100_continue_gets_it() {
         ("Content-Length", &length),
         ("Expect", "100-continue"),
     ];
-    assert_eq!(connection.ask("POST", "/api/transactions", &head, "").status, 100);
+    assert_eq!(
+        connection
+            .ask("POST", "/api/transactions", &head, "")
+            .status,
+        100
+    );
     connection.send(TEA);
     assert_eq!(connection.answer().status, 201);
 }
@@ -110,13 +133,33 @@ fn an_oversized_url_or_head_is_refused_and_the_server_serves_on() {
     let path = |length: usize| format!("/api/health?{}", "q".repeat(length - "/api/health?".len()));
     assert_eq!(connection.ask("GET", &path(16 * 1024), &[], "").status, 200);
     for body in ["", TEA, &"x".repeat(300_000)] {
-        assert_eq!(connection.ask("POST", &path(16 * 1024 + 1), &[], body).status, 414);
+        assert_eq!(
+            connection
+                .ask("POST", &path(16 * 1024 + 1), &[], body)
+                .status,
+            414
+        );
     }
-    assert_eq!(connection.ask("GET", "/api/health", &[], "").status, 200, "on the same connection");
+    assert_eq!(
+        connection.ask("GET", "/api/health", &[], "").status,
+        200,
+        "on the same connection"
+    );
     for (head, status) in [
         (request("GET", &path(70_000), &[], ""), 414),
-        (request("GET", "/api/health", &[("X-Long", &"v".repeat(1 << 20))], ""), 431),
-        (request("GET", "/api/health", &[("X-Many", "v"); 2_000], ""), 431),
+        (
+            request(
+                "GET",
+                "/api/health",
+                &[("X-Long", &"v".repeat(1 << 20))],
+                "",
+            ),
+            431,
+        ),
+        (
+            request("GET", "/api/health", &[("X-Many", "v"); 2_000], ""),
+            431,
+        ),
     ] {
         let mut connection = Connection::open(served.address);
         connection.send_if_open(head);
@@ -130,7 +173,10 @@ fn an_oversized_url_or_head_is_refused_and_the_server_serves_on() {
 #[test]
 fn http_1_0_is_answered_and_its_connection_ends() {
     let served = worker();
-    for head in ["GET /api/health HTTP/1.0\r\n\r\n", "GET /api/health HTTP/1.0\r\nHost: worker.example\r\n\r\n"] {
+    for head in [
+        "GET /api/health HTTP/1.0\r\n\r\n",
+        "GET /api/health HTTP/1.0\r\nHost: worker.example\r\n\r\n",
+    ] {
         let mut connection = Connection::open(served.address);
         connection.send(head);
         assert_eq!(connection.answer().status, 200);
@@ -142,7 +188,12 @@ fn http_1_0_is_answered_and_its_connection_ends() {
 fn a_client_that_sends_nothing_more_still_gets_its_answers() {
     let served = worker();
     let mut connection = Connection::open(served.address);
-    connection.send(request("POST", "/api/transactions", &[("Authorization", &bearer("user-1")), ("x-sim-pop", "SYD")], TEA));
+    connection.send(request(
+        "POST",
+        "/api/transactions",
+        &[("Authorization", &bearer("user-1")), ("x-sim-pop", "SYD")],
+        TEA,
+    ));
     connection.send(request("GET", "/api/health", &[], ""));
     connection.finish();
     assert_eq!(connection.answer().status, 201);
@@ -165,7 +216,14 @@ fn a_body_that_ends_early_changes_nothing_and_stops_nobody() {
         }
         assert!(connection.ends());
     }
-    let list = ask(served.address, "GET", "/api/transactions", &[("Authorization", &bearer)], "").json();
+    let list = ask(
+        served.address,
+        "GET",
+        "/api/transactions",
+        &[("Authorization", &bearer)],
+        "",
+    )
+    .json();
     assert_eq!(list["data"].as_array().map(Vec::len), Some(0), "{list}");
 }
 
@@ -175,12 +233,20 @@ fn pipelined_requests_are_answered_in_order() {
     let mut connection = Connection::open(served.address);
     let mut bytes = Vec::new();
     for number in 0..100 {
-        bytes.extend(request("POST", &format!("/{number}"), &[], &"x".repeat(number + 1)));
+        bytes.extend(request(
+            "POST",
+            &format!("/{number}"),
+            &[],
+            &"x".repeat(number + 1),
+        ));
     }
     connection.send(bytes);
     for number in 0..100 {
         let seen = connection.answer().json();
-        assert_eq!((&seen["path"], &seen["bytes"]), (&format!("/{number}").into(), &(number + 1).into()));
+        assert_eq!(
+            (&seen["path"], &seen["bytes"]),
+            (&format!("/{number}").into(), &(number + 1).into())
+        );
     }
 }
 
@@ -198,15 +264,28 @@ fn what_is_not_http_is_refused_and_the_server_serves_on() {
         [get.as_bytes(), b": v\r\n\r\n"].concat(),
         [get.as_bytes(), b"X-Nul: a\0b\r\n\r\n"].concat(),
         [get.as_bytes(), b"Content-Length: -1\r\n\r\n"].concat(),
-        [get.as_bytes(), b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"].concat(),
-        [get.as_bytes(), b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n"].concat(),
+        [
+            get.as_bytes(),
+            b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+        ]
+        .concat(),
+        [
+            get.as_bytes(),
+            b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+        ]
+        .concat(),
         [get.as_bytes(), b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"].concat(),
     ] {
         let mut connection = Connection::open(served.address);
         connection.send_if_open(&bytes);
         connection.finish();
         if let Some(answer) = connection.try_answer() {
-            assert_eq!(answer.status / 100, 4, "{:?}: {answer:?}", String::from_utf8_lossy(&bytes));
+            assert_eq!(
+                answer.status / 100,
+                4,
+                "{:?}: {answer:?}",
+                String::from_utf8_lossy(&bytes)
+            );
         }
         serves_on(&served);
     }
@@ -215,13 +294,26 @@ fn what_is_not_http_is_refused_and_the_server_serves_on() {
 #[test]
 fn a_header_of_any_bytes_reaches_the_worker_and_breaks_nothing() {
     let served = worker();
-    for name in ["Authorization", "CF-Connecting-IP", "X-Request-Id", "Origin", "Content-Type", "Accept", "x-sim-pop"] {
+    for name in [
+        "Authorization",
+        "CF-Connecting-IP",
+        "X-Request-Id",
+        "Origin",
+        "Content-Type",
+        "Accept",
+        "x-sim-pop",
+    ] {
         let mut connection = Connection::open(served.address);
-        let head = format!("POST /api/transactions HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n{name}: ");
+        let head =
+            format!("POST /api/transactions HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n{name}: ");
         connection.send([head.as_bytes(), b"\xff\xfe\x80 \xc3\xa9\t\r\n\r\n"].concat());
         let answer = connection.answer();
         assert_eq!(answer.status / 100, 4, "{name}: {answer:?}");
-        assert_eq!(connection.ask("GET", "/api/health", &[], "").status, 200, "{name}: on the same connection");
+        assert_eq!(
+            connection.ask("GET", "/api/health", &[], "").status,
+            200,
+            "{name}: on the same connection"
+        );
     }
 }
 
@@ -233,9 +325,16 @@ fn the_host_header_is_a_host_and_nothing_else() {
         connection.send(format!("GET /path HTTP/1.1\r\n{lines}\r\n"));
         connection.answer()
     };
-    for (host, seen) in [("example.com", "example.com"), ("EXAMPLE.com:8787", "example.com"), ("[::1]:80", "[::1]")] {
+    for (host, seen) in [
+        ("example.com", "example.com"),
+        ("EXAMPLE.com:8787", "example.com"),
+        ("[::1]:80", "[::1]"),
+    ] {
         let answer = with_host(&format!("Host: {host}\r\n")).json();
-        assert_eq!((&answer["host"], &answer["path"]), (&seen.into(), &"/path".into()));
+        assert_eq!(
+            (&answer["host"], &answer["path"]),
+            (&seen.into(), &"/path".into())
+        );
     }
     for lines in [
         "Host: h/other?\r\n",
@@ -262,6 +361,9 @@ fn an_answer_is_as_long_as_its_body_whatever_the_worker_says() {
     let served = echoing();
     let mut connection = Connection::open(served.address);
     for _ in 0..3 {
-        assert_eq!(connection.ask("GET", "/whole", &[], "").json()["path"], "/whole");
+        assert_eq!(
+            connection.ask("GET", "/whole", &[], "").json()["path"],
+            "/whole"
+        );
     }
 }

@@ -31,7 +31,9 @@ fn main() -> miette::Result<()> {
     match Cli::parse().command {
         Command::Serve(arguments) => match arguments.usage_error() {
             None => serve::run(arguments),
-            Some(problem) => Cli::command().error(ErrorKind::ValueValidation, problem).exit(),
+            Some(problem) => Cli::command()
+                .error(ErrorKind::ValueValidation, problem)
+                .exit(),
         },
     }
 }

@@ -79,7 +79,8 @@ fn pair(text: &str) -> Result<Pair, &'static str> {
 }
 
 fn pop(code: &str) -> Result<Pop, String> {
-    Pop::from_code(code).ok_or_else(|| format!("no PoP has this code; the known ones are {}", codes()))
+    Pop::from_code(code)
+        .ok_or_else(|| format!("no PoP has this code; the known ones are {}", codes()))
 }
 
 fn host(name: &str) -> Result<String, &'static str> {
@@ -89,20 +90,37 @@ fn host(name: &str) -> Result<String, &'static str> {
 impl Arguments {
     /// What is wrong with the arguments that the parser took, without repeating what may be a secret.
     pub(crate) fn usage_error(&self) -> Option<String> {
-        let wrong = self.secret.iter().position(|Hidden(text)| pair(text).is_err())?;
-        Some(format!("invalid value (hidden) for the {}. '--secret <KEY=VALUE>': expected KEY=VALUE\n", wrong + 1))
+        let wrong = self
+            .secret
+            .iter()
+            .position(|Hidden(text)| pair(text).is_err())?;
+        Some(format!(
+            "invalid value (hidden) for the {}. '--secret <KEY=VALUE>': expected KEY=VALUE\n",
+            wrong + 1
+        ))
     }
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
     // A shorter name of the same file, for messages; a file that is not there keeps the name it was given.
-    let file = arguments.config.canonicalize().unwrap_or_else(|_| arguments.config.clone());
+    let file = arguments
+        .config
+        .canonicalize()
+        .unwrap_or_else(|_| arguments.config.clone());
     let config = WorkerConfig::load(&file, arguments.env.as_deref())?;
     for warning in &config.warnings {
-        eprintln!("warning: {}:{}: {}", config.file.display(), warning.line, warning.message);
+        eprintln!(
+            "warning: {}:{}: {}",
+            config.file.display(),
+            warning.line,
+            warning.message
+        );
     }
     let development = is_development(&config, &arguments.var);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .into_diagnostic()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
         let world = build(&arguments, config, development)?;
@@ -147,14 +165,20 @@ fn say(line: &str) {
 
 fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Result<World> {
     let folder = config.file.parent().unwrap_or(Path::new(".")).to_owned();
-    let databases: Vec<String> = config.d1_databases.iter().map(|database| database.binding.clone()).collect();
+    let databases: Vec<String> = config
+        .d1_databases
+        .iter()
+        .map(|database| database.binding.clone())
+        .collect();
     let mut builder = World::builder()
         .script(worker::native::script("edgeproof-worker"))
         .config(config)
         .pops([arguments.pop.code()])
         .seed(arguments.seed)
         .start_unix_ms(now_ms()?)
-        .gateway(Rc::new(RealGateway::new(arguments.allow_host.iter().cloned())))
+        .gateway(Rc::new(RealGateway::new(
+            arguments.allow_host.iter().cloned(),
+        )))
         .console(true);
     for Pair(name, value) in &arguments.var {
         builder = builder.var(name, value);
@@ -187,17 +211,29 @@ fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Resu
 /// Whether the variable ENVIRONMENT says `development`, as given on the command line or configured.
 fn is_development(config: &WorkerConfig, vars: &[Pair]) -> bool {
     use edgeproof_sim::wrangler::Var;
-    let given = vars.iter().rev().find(|pair| pair.0 == "ENVIRONMENT").map(|pair| pair.1.as_str());
-    let configured = config.vars.get("ENVIRONMENT").and_then(|value| match value {
-        Var::Text(text) => Some(text.as_str()),
-        Var::Json(_) => None,
-    });
+    let given = vars
+        .iter()
+        .rev()
+        .find(|pair| pair.0 == "ENVIRONMENT")
+        .map(|pair| pair.1.as_str());
+    let configured = config
+        .vars
+        .get("ENVIRONMENT")
+        .and_then(|value| match value {
+            Var::Text(text) => Some(text.as_str()),
+            Var::Json(_) => None,
+        });
     given.or(configured) == Some("development")
 }
 
-#[expect(clippy::disallowed_methods, reason = "a served world begins at the wall clock's time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a served world begins at the wall clock's time"
+)]
 fn now_ms() -> Result<u64> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).into_diagnostic()?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .into_diagnostic()?;
     u64::try_from(now.as_millis()).into_diagnostic()
 }
 
@@ -207,7 +243,9 @@ fn random_secret() -> Result<String> {
     use std::io::Read;
     let mut bytes = [0_u8; 32];
     let file = std::fs::File::open("/dev/urandom");
-    let mut file = file.map_err(|problem| miette!("no entropy for a secret ({problem}): give one with --secret {JWT_SECRET}=…"))?;
+    let mut file = file.map_err(|problem| {
+        miette!("no entropy for a secret ({problem}): give one with --secret {JWT_SECRET}=…")
+    })?;
     file.read_exact(&mut bytes).into_diagnostic()?;
     Ok(bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -361,8 +361,8 @@ fn parameter(value: &JsValue) -> Result<Value> {
         return Ok(Value::Text(text));
     }
     if let Some(number) = value.as_f64() {
-        // JSON has no NaN: it becomes null. Every other number is a double, integral or not.
-        return Ok(if number.is_nan() {
+        // JSON has no NaN and no infinity: they become null. Every other number is a double, integral or not.
+        return Ok(if !number.is_finite() {
             Value::Null
         } else {
             Value::Real(number)

@@ -298,21 +298,35 @@ mod calls {
         Ok(map)
     }
 
-    pub(super) fn put(object: ObjectRef, key: &str, value: &JsValue) -> Result<()> {
+    fn encoded(value: &JsValue) -> Result<bytes::Bytes> {
         if value.is_undefined() {
             return Err(crate::js::type_error(UNDEFINED_VALUE));
         }
-        let bytes = clone::to_bytes(value)?;
+        Ok(clone::to_bytes(value)?.into())
+    }
+
+    pub(super) fn put(object: ObjectRef, key: &str, value: &JsValue) -> Result<()> {
         World::current()
-            .storage_put(object, key, bytes.into())
+            .storage_put(object, key, encoded(value)?)
             .map_err(|failure| thrown(failure).into())
     }
 
     pub(super) fn put_multiple(object: ObjectRef, values: &Object) -> Result<()> {
+        // All or nothing: whatever may be refused is refused before the first is written.
+        let mut pairs = Vec::new();
         for pair in Object::entries(values).iter() {
             let pair: js_sys::Array = pair.dyn_into().map_err(Error::from)?;
             let key = pair.get(0).as_string().unwrap_or_default();
-            put(object, &key, &pair.get(1))?;
+            let bytes = encoded(&pair.get(1))?;
+            World::current()
+                .storage_check(&key, &bytes)
+                .map_err(thrown)?;
+            pairs.push((key, bytes));
+        }
+        for (key, bytes) in pairs {
+            World::current()
+                .storage_put(object, &key, bytes)
+                .map_err(thrown)?;
         }
         Ok(())
     }

@@ -90,9 +90,14 @@ pub fn current() -> IsolateId {
 
 /// Drops every value of `isolate`: its memory is gone.
 pub fn evict(isolate: IsolateId) {
+    evict_range(isolate..isolate + 1);
+}
+
+/// Drops every value of many isolates.
+pub fn evict_range(isolates: std::ops::Range<IsolateId>) {
     let gone = VALUES.with_borrow_mut(|values| {
-        let mut rest = values.split_off(&(isolate, 0));
-        let mut later = rest.split_off(&(isolate + 1, 0));
+        let mut rest = values.split_off(&(isolates.start, 0));
+        let mut later = rest.split_off(&(isolates.end, 0));
         values.append(&mut later);
         rest
     });

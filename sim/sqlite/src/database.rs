@@ -100,6 +100,9 @@ struct Shared {
     alters: Cell<bool>,
     /// Instructions the running statement may still execute.
     ops_left: Cell<u64>,
+    /// Rows read and written by all statements so far.
+    rows_read: Cell<u64>,
+    rows_written: Cell<u64>,
     random: Random,
 }
 
@@ -124,6 +127,16 @@ impl Drop for Trust<'_> {
 }
 
 impl Connection {
+    /// Adds what a statement cost, if it was not our own.
+    pub(crate) fn count_rows(&self, read: u64, written: u64) {
+        let shared = self.shared();
+        if shared.trusted.get() {
+            return;
+        }
+        shared.rows_read.set(shared.rows_read.get() + read);
+        shared.rows_written.set(shared.rows_written.get() + written);
+    }
+
     fn open(path: &CStr, dialect: Dialect) -> Result<Self, SqlError> {
         clock::install();
         let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE | ffi::SQLITE_OPEN_NOMUTEX;
@@ -547,6 +560,8 @@ impl Database {
                     ));
                 }
                 let result = statement.step_once(&self.connection, &self.limits);
+                self.connection
+                    .count_rows(statement.rows_read(), statement.rows_written());
                 drop(statement);
                 self.after_statement(text, changes_schema);
                 result?;
@@ -599,6 +614,13 @@ impl Database {
             self.own_statements.insert(sql.into(), statement);
         }
         result
+    }
+
+    /// Rows read and rows written by everything that was run so far, as billed: all statements of a script, and also those before
+    /// one that failed.
+    pub fn total_rows(&self) -> (u64, u64) {
+        let shared = self.connection.shared();
+        (shared.rows_read.get(), shared.rows_written.get())
     }
 
     /// Begins a transaction.

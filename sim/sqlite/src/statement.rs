@@ -81,11 +81,11 @@ impl Statement {
         )
     }
 
-    fn rows_read(&self) -> u64 {
+    pub(crate) fn rows_read(&self) -> u64 {
         self.counter(ffi::LIBSQL_STMTSTATUS_ROWS_READ, false)
     }
 
-    fn rows_written(&self) -> u64 {
+    pub(crate) fn rows_written(&self) -> u64 {
         self.counter(ffi::LIBSQL_STMTSTATUS_ROWS_WRITTEN, false)
     }
 
@@ -206,6 +206,7 @@ impl Prepared {
         }
         let rows_read = self.statement.rows_read().saturating_add_signed(uncounted);
         let rows_written = self.statement.rows_written();
+        connection.count_rows(rows_read, rows_written);
         drop(running);
         // SAFETY: a live statement. SQLite recompiles on its own when somebody else changed the schema of the file.
         let width = unsafe { ffi::sqlite3_column_count(raw) };

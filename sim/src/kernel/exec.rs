@@ -109,11 +109,8 @@ impl<S: Clone> Executor<S> {
     /// # Panics
     /// If another executor is entered: one world runs on a thread at a time.
     pub fn enter(&self) {
-        assert_eq!(
-            OWNER.replace(self.owner),
-            0,
-            "one world runs on a thread at a time"
-        );
+        assert_eq!(OWNER.get(), 0, "one world runs on a thread at a time");
+        OWNER.set(self.owner);
         // Wakes of the time before are forgotten with their queue, so every task is polled again.
         READY.with_borrow_mut(|ready| {
             ready.clear();
@@ -164,8 +161,11 @@ impl<S: Clone> Executor<S> {
         slot.scope = Some(scope);
         // A waker of the slot's last task may still be about: a spurious poll is harmless.
         slot.waker.queued.store(true, Ordering::Relaxed);
-        READY.with_borrow_mut(|ready| ready.push_back(task));
-        wake_outer();
+        // Not entered: the task is polled when it is.
+        if OWNER.get() == self.owner {
+            READY.with_borrow_mut(|ready| ready.push_back(task));
+            wake_outer();
+        }
     }
 
     /// Queues a poll of the driver.

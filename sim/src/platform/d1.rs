@@ -178,7 +178,8 @@ impl D1 {
             None => self.run(call),
         };
         if self.condition.slowdown > 0.0 {
-            worked = worked.mul_f64(self.condition.slowdown);
+            worked = Duration::try_from_secs_f64(worked.as_secs_f64() * self.condition.slowdown)
+                .unwrap_or(Duration::MAX);
         }
         self.busy_until = begin.after(nanos(worked));
         (self.busy_until, result)
@@ -268,7 +269,11 @@ impl D1 {
         let attempt = || {
             self.database.begin()?;
             for (sql, parameters) in statements {
-                results.push(self.statement(sql, parameters)?);
+                match self.statement(sql, parameters) {
+                    // Lines without a statement, comments say, are passed over (miniflare's database.worker).
+                    Err(failure) if failure.message == limits::d1::NO_STATEMENTS => {}
+                    result => results.push(result?),
+                }
             }
             self.database.commit()
         };
@@ -291,7 +296,12 @@ impl D1 {
     }
 
     fn statement(&mut self, sql: &str, parameters: &[Value]) -> Result<QueryResult, SqlError> {
-        let outcome = self.database.query(sql, parameters)?;
+        let (read, written) = self.database.total_rows();
+        let mut outcome = self.database.query(sql, parameters)?;
+        // A text of several statements costs what all of them cost.
+        let (read_now, written_now) = self.database.total_rows();
+        outcome.rows_read = read_now - read;
+        outcome.rows_written = written_now - written;
         let duration = self.duration(&outcome);
         let changed_db = outcome.changes > 0 || outcome.rows_written > 0;
         Ok(QueryResult {

@@ -161,8 +161,10 @@ pub struct Live {
     pub active_since: Instant,
     /// When the last of them ended.
     pub idle_since: Instant,
-    /// Wakers of handlers that must learn of a reset.
-    pub on_reset: Vec<Waker>,
+    /// Handlers that must learn of a reset, by the number of their invocation.
+    pub on_reset: Vec<(u64, Waker)>,
+    /// Critical sections in order: one runs, those that are not part of it wait for it.
+    pub sections: InputGate,
     /// Whether the world has a timer that will look whether this instance is idle.
     pub idle_timer: bool,
 }
@@ -191,6 +193,10 @@ pub struct Object {
     pub last_reset: Option<(Instant, Rc<str>)>,
     /// What it stored.
     pub storage: Storage,
+    /// When the world will look at its alarm next, in milliseconds since the Unix epoch.
+    pub alarm_timer_ms: Option<u64>,
+    /// Whether its alarm handler runs, or waits to run again.
+    pub alarm_running: bool,
     /// Its instance, if it has one.
     pub live: Option<Box<Live>>,
 }
@@ -281,6 +287,8 @@ impl Class {
             generation: 0,
             last_reset: None,
             storage,
+            alarm_timer_ms: None,
+            alarm_running: false,
             live: None,
         });
         self.by_id.insert(id, index);

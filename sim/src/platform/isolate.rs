@@ -63,6 +63,7 @@ pub struct Assignment {
 #[derive(Debug)]
 pub struct Isolates {
     options: Options,
+    first: IsolateId,
     pops: Vec<Vec<Isolate>>,
     /// Evicted by a fault while they worked: they take no more requests and are gone with their last.
     leaving: Vec<Isolate>,
@@ -75,6 +76,7 @@ impl Isolates {
     pub fn new(options: Options, pops: usize, first: IsolateId, stream: Stream) -> Self {
         Self {
             options,
+            first,
             pops: (0..pops).map(|_| Vec::new()).collect(),
             leaving: Vec::new(),
             next: first,
@@ -181,6 +183,11 @@ impl Isolates {
             .partition(|isolate| isolate.in_flight == 0);
         self.leaving.extend(busy);
         idle.into_iter().map(|isolate| isolate.id).collect()
+    }
+
+    /// The first number.
+    pub fn first(&self) -> IsolateId {
+        self.first
     }
 
     /// A number for an isolate outside of the table: the one that hosts a PoP's objects.

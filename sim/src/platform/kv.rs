@@ -17,7 +17,7 @@ use crate::limits;
 use crate::topology::Pop;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
@@ -117,8 +117,8 @@ pub struct Namespace {
     caches: Vec<FxHashMap<Rc<str>, Cached>>,
     /// What to forget, and when: expired values in the central store.
     expiring: BTreeMap<(u64, Rc<str>), ()>,
-    /// Cache entries in order of insertion, to forget those that nobody may be served any more.
-    cache_order: VecDeque<(Instant, Pop, Rc<str>)>,
+    /// Cache entries in order of their end, to forget those that nobody may be served any more.
+    cache_order: BTreeSet<(Instant, Pop, Rc<str>)>,
     /// Write times in order, to forget those older than a second.
     write_order: VecDeque<(Instant, Rc<str>)>,
     next_version: u64,
@@ -136,7 +136,7 @@ impl Namespace {
             last_write: FxHashMap::default(),
             caches: (0..pops).map(|_| FxHashMap::default()).collect(),
             expiring: BTreeMap::new(),
-            cache_order: VecDeque::new(),
+            cache_order: BTreeSet::new(),
             write_order: VecDeque::new(),
             next_version: 1,
             stored_bytes: 0,
@@ -207,8 +207,7 @@ impl Namespace {
                     keep_until,
                 },
             );
-            self.cache_order
-                .push_back((keep_until, pop, Rc::clone(key)));
+            self.cache_order.insert((keep_until, pop, Rc::clone(key)));
         }
         self.forget(now);
     }
@@ -311,7 +310,7 @@ impl Namespace {
 
     /// Forgets what can no longer be asked for, so that memory follows what is alive and not how long a run is.
     fn forget(&mut self, now: Instant) {
-        while let Some((keep_until, pop, key)) = self.cache_order.front() {
+        while let Some((keep_until, pop, key)) = self.cache_order.first() {
             if *keep_until > now {
                 break;
             }
@@ -322,7 +321,7 @@ impl Namespace {
             {
                 cache.remove(key);
             }
-            self.cache_order.pop_front();
+            self.cache_order.pop_first();
         }
         while let Some((at, key)) = self.write_order.front() {
             if now.since(*at) < limits::kv::WRITE_INTERVAL {
@@ -424,7 +423,7 @@ pub fn check_put(
                 &limits::kv::expiration_ttl_too_short(ttl),
             ));
         }
-        (Some(ttl), _) => Some(now_seconds + ttl),
+        (Some(ttl), _) => Some(now_seconds.saturating_add(ttl)),
         (None, Some(at)) if at <= now_seconds => {
             let reason = format!(
                 "Invalid expiration of {at}. Please specify integer greater than the current number of seconds since the UNIX epoch."

@@ -131,16 +131,27 @@ pub struct Outbound {
 }
 
 /// What comes of a fetch.
-#[derive(Debug)]
 pub enum Answer {
     /// This response, after this time.
     Response(Duration, Response),
+    /// What this makes of the request, after this time.
+    Respond(Duration, Rc<dyn Fn(&Request) -> Response>),
     /// This exception, after this time.
     Failure(Duration, Exception),
     /// Nothing, ever.
     Never,
     /// No origin of that name.
     Unknown,
+}
+
+impl Answer {
+    /// Lets the test's own code answer, if the origin was scripted that way.
+    pub fn respond(self, request: &Request) -> Self {
+        match self {
+            Self::Respond(latency, respond) => Self::Response(latency, respond(request)),
+            other => other,
+        }
+    }
 }
 
 /// Text of a fetch whose connection broke (observed on workerd).
@@ -171,7 +182,8 @@ impl Outbound {
 
     /// Lets a host hang until `until`, whatever its script says.
     pub fn hang(&mut self, host: &str, until: Instant) {
-        self.hanging.insert(host.to_owned(), until);
+        let hanging = self.hanging.entry(host.to_owned()).or_insert(until);
+        *hanging = until.max(*hanging);
     }
 
     /// Sends a request at `now`.
@@ -197,7 +209,7 @@ impl Outbound {
         let latency = host.origin.latency;
         match behaviour {
             Behaviour::Status(status) => Answer::Response(latency, Response::text(status, "")),
-            Behaviour::Respond(respond) => Answer::Response(latency, respond(request)),
+            Behaviour::Respond(respond) => Answer::Respond(latency, respond),
             Behaviour::Fail => Answer::Failure(
                 latency,
                 Exception::error(NETWORK_CONNECTION_LOST).retryable(),

@@ -456,6 +456,9 @@ fn pop(code: &str) -> Result<Pop, BuildError> {
     Pop::from_code(code).ok_or_else(|| BuildError::UnknownPop(code.to_owned()))
 }
 
+/// How many isolates a world can number.
+pub(super) const ISOLATES_PER_WORLD: u64 = 1 << 32;
+
 /// Isolate numbers of a world: the lower half counts within the world, the upper tells the worlds of a process apart, so
 /// that no two share module memory. Only the lower half is ever shown or hashed.
 fn first_isolate() -> u64 {

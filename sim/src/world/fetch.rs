@@ -52,11 +52,15 @@ impl World {
             world.deliver().await;
             result
         })
+        // The origin has the request by then; what is left is its answer.
+        .ending_when_dropped()
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, Exception> {
         let now = self.now();
         let answer = self.0.outbound.borrow_mut().fetch(now, &request);
+        // The test's own code runs outside of the borrow: it may look at the world.
+        let answer = answer.respond(&request);
         match answer {
             Answer::Response(latency, response) => {
                 self.sleep_until(
@@ -67,6 +71,7 @@ impl World {
                 .await;
                 Ok(response)
             }
+            Answer::Respond(..) => unreachable!("answered above"),
             Answer::Failure(latency, exception) => {
                 self.sleep_until(now.after(nanos(latency)), "fetch.failure", 0)
                     .await;

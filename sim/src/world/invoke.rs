@@ -223,6 +223,16 @@ impl Invocation {
         }
     }
 
+    /// Counts an operation of KV, which has a limit of its own on both plans (KVLIM).
+    ///
+    /// # Errors
+    /// More than are allowed in one invocation.
+    pub(super) fn count_kv_operation(&self, world: &World) -> Result<(), Exception> {
+        let text = limits::workers::TOO_MANY_API_REQUESTS;
+        count(&self.kv_operations, 1, limits::kv::OPERATIONS, text)?;
+        self.count_internal_call(world)
+    }
+
     /// Counts queries of D1.
     ///
     /// # Errors

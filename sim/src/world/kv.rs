@@ -40,7 +40,7 @@ impl World {
         Operation::new(async move {
             let invocation = Self::invocation()?;
             kv::check_key("GET", &key)?;
-            invocation.count_internal_call(&world)?;
+            invocation.count_kv_operation(&world)?;
             let result = world
                 .kv_read(&invocation, namespace, key, cache_ttl_seconds)
                 .await;
@@ -62,7 +62,7 @@ impl World {
         let world = self.handle();
         Operation::new(async move {
             let invocation = Self::invocation()?;
-            invocation.count_internal_call(&world)?;
+            invocation.count_kv_operation(&world)?;
             if keys.len() > limits::kv::BULK_GET_KEYS {
                 return Err(kv::failed(
                     "GET_BULK",
@@ -195,7 +195,7 @@ impl World {
         Operation::new(async move {
             let invocation = Self::invocation()?;
             kv::check_key("PUT", &key)?;
-            invocation.count_internal_call(&world)?;
+            invocation.count_kv_operation(&world)?;
             let metadata_bytes = metadata.as_ref().map_or(0, |metadata| metadata.len());
             let expiration_seconds = kv::check_put(
                 world.now(),
@@ -223,7 +223,7 @@ impl World {
         Operation::new(async move {
             let invocation = Self::invocation()?;
             kv::check_key("DELETE", &key)?;
-            invocation.count_internal_call(&world)?;
+            invocation.count_kv_operation(&world)?;
             let put = Put {
                 key,
                 value: None,
@@ -340,7 +340,7 @@ impl World {
         let world = self.handle();
         Operation::new(async move {
             let invocation = Self::invocation()?;
-            invocation.count_internal_call(&world)?;
+            invocation.count_kv_operation(&world)?;
             let prefix = prefix.unwrap_or_default();
             let limit = kv::check_list(&prefix, limit)?;
             let start = world.now();

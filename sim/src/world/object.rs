@@ -14,7 +14,6 @@ use crate::script::{LocalBoxFuture, ObjectInstance};
 use crate::sql;
 use crate::topology::{LocationHint, Pop};
 use bytes::Bytes;
-use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -265,6 +264,7 @@ impl World {
             world: self.handle(),
             object,
             ticket: None,
+            line: |live| &mut live.gate,
         }
         .await?;
         let instance = self.with_object(object, |object| {
@@ -283,8 +283,9 @@ impl World {
         let result = UntilReset {
             world: self.handle(),
             object,
+            number: invocation.id,
             handler,
-            registered: false,
+            begun: false,
         }
         .await;
         invocation.ended_at.set(Some(self.now()));
@@ -306,6 +307,7 @@ impl World {
                     active_since: Instant(0),
                     idle_since: Instant(0),
                     on_reset: Vec::new(),
+                    sections: InputGate::default(),
                     idle_timer: false,
                 }));
             }
@@ -385,7 +387,6 @@ impl World {
             if live.in_flight == 0 {
                 span = Some(live.active_since);
                 live.idle_since = now;
-                live.on_reset.clear();
                 timer = !std::mem::replace(&mut live.idle_timer, true);
             }
         });
@@ -416,8 +417,11 @@ impl World {
             });
             match live {
                 None => return, // reset in the meantime
-                // Busy: look again when it may have been idle for long enough.
-                Some((in_flight, _)) if in_flight > 0 => idle_since = self.now(),
+                // Busy: the end of its last event starts the next timer.
+                Some((in_flight, _)) if in_flight > 0 => {
+                    self.with_live(object, |object| object.idle_timer = false);
+                    return;
+                }
                 Some((_, since)) if since + limits::durable::HIBERNATE_AFTER_IDLE > self.now() => {
                     idle_since = since
                 }
@@ -476,10 +480,11 @@ impl World {
                 now.0,
             );
         }
-        for waker in live.on_reset.drain(..) {
+        for (_, waker) in live.on_reset.drain(..) {
             waker.wake();
         }
-        for (_, waker) in live.gate.waiting.drain(..) {
+        let sections = std::mem::take(&mut live.sections.waiting);
+        for (_, waker) in live.gate.waiting.drain(..).chain(sections) {
             if let Some(waker) = waker {
                 waker.wake();
             }
@@ -524,7 +529,7 @@ impl World {
                     && faults.object_storage_failing(self.now(), &classes[usize::from(class)].name)
             };
             let committed = self.with(class, index, |object| {
-                if failing {
+                if failing && object.storage.has_written() && object.storage.savepoints() == 0 {
                     return Err(limits::durable::RESET_STORAGE_TIMEOUT.to_owned());
                 }
                 object.storage.commit().map_err(|failure| failure.message)
@@ -565,6 +570,7 @@ impl World {
                 world: self.handle(),
                 object,
                 ticket: None,
+                line: |live| &mut live.gate,
             }
             .await;
         }
@@ -584,11 +590,30 @@ impl World {
         if durable_at > self.now() || !committed {
             self.sleep_until(durable_at, "object.durable", u64::from(object.index))
                 .await;
-            if !self.is_live(object) {
-                return Err(Exception::error(STORAGE_GONE));
-            }
+        }
+        if !self.is_live(object) {
+            return Err(Exception::error(STORAGE_GONE));
         }
         Ok(())
+    }
+
+    /// Waits until what an object wrote so far is durable.
+    ///
+    /// # Errors
+    /// It was reset before, and what it wrote is undone.
+    async fn durable(&self, class: u16, index: u32) -> Result<(), Exception> {
+        let finished = self.now();
+        let durable_at = self.with(class, index, |object| object.storage.durable_at);
+        if durable_at < finished {
+            return Ok(());
+        }
+        self.sleep_until(durable_at, "object.durable", u64::from(index))
+            .await;
+        let reset = self.with(class, index, |object| object.last_reset.clone());
+        match reset.filter(|(at, _)| *at >= finished) {
+            Some((_, reason)) => Err(Exception::error(&*reason).reset()),
+            None => Ok(()),
+        }
     }
 
     /// Runs `section` with the object's input gate closed: no other event is delivered until it has ended. The gate is
@@ -605,20 +630,12 @@ impl World {
         let (sender, receiver) = futures_channel::oneshot::channel();
         let outer = Self::scope().filter(|outer| outer.object == Some(object));
         let world = self.handle();
-        let mut opened = Err(Exception::error(STORAGE_GONE));
-        self.with_live(object, |live| {
-            live.gate.lock();
-            opened = Ok(());
-        });
-        let savepoint = opened.and_then(|()| match kind {
-            CriticalSection::Transaction => self.savepoint(object).map(Some),
-            CriticalSection::BlockConcurrency => Ok(None),
-        });
+        self.with_live(object, |live| live.gate.lock());
+        self.begin_event(object);
         self.spawn(async move {
-            let result = match savepoint {
-                Ok(savepoint) => world.run_critical(object, outer, section, savepoint).await,
-                Err(failure) => Err(failure),
-            };
+            let result = world.take_turn(object, outer, kind, section).await;
+            world.with_live(object, |live| live.gate.unlock());
+            world.end_event(object);
             // Nobody may be waiting: a constructor drops the future, and the gate was closed all the same.
             let _ = sender.send(result);
         });
@@ -629,13 +646,45 @@ impl World {
         }
     }
 
+    /// Runs a section when those before it have ended; one that is opened inside another is part of it.
+    async fn take_turn<T: 'static>(
+        &self,
+        object: ObjectRef,
+        outer: super::Scope,
+        kind: CriticalSection,
+        section: LocalBoxFuture<Result<T, Exception>>,
+    ) -> Result<T, Exception> {
+        if !self.is_live(object) {
+            return Err(Exception::error(STORAGE_GONE));
+        }
+        let nested = outer.as_ref().is_some_and(|outer| outer.critical);
+        if nested {
+            return self.run_critical(object, outer, kind, section).await;
+        }
+        Gate {
+            world: self.handle(),
+            object,
+            ticket: None,
+            line: |live| &mut live.sections,
+        }
+        .await?;
+        self.with_live(object, |live| live.sections.lock());
+        let result = self.run_critical(object, outer, kind, section).await;
+        self.with_live(object, |live| live.sections.unlock());
+        result
+    }
+
     async fn run_critical<T: 'static>(
         &self,
         object: ObjectRef,
         outer: super::Scope,
+        kind: CriticalSection,
         section: LocalBoxFuture<Result<T, Exception>>,
-        savepoint: Option<Savepoint>,
     ) -> Result<T, Exception> {
+        let savepoint = match kind {
+            CriticalSection::Transaction => Some(self.savepoint(object)?),
+            CriticalSection::BlockConcurrency => None,
+        };
         let home = self.with_object(object, |object| object.home);
         let mut invocation = self.new_invocation(home, self.object_host(home), Some(object));
         if let Some(inner) = Rc::get_mut(&mut invocation) {
@@ -643,6 +692,7 @@ impl World {
             if let Some(outer) = &outer {
                 inner.fetches.set(outer.fetches.get());
                 inner.internal_calls.set(outer.internal_calls.get());
+                inner.kv_operations.set(outer.kv_operations.get());
                 inner.d1_queries.set(outer.d1_queries.get());
             }
         }
@@ -651,26 +701,40 @@ impl World {
             "critical.end",
             u64::from(object.index),
         );
-        let section = InScope::new(invocation, section);
-        let result = match futures_util::future::select(section, deadline).await {
-            futures_util::future::Either::Left((result, _)) => result,
-            futures_util::future::Either::Right(_) => {
-                self.reset_object(object.class, object.index, CRITICAL_SECTION_TIMEOUT);
-                return Err(Exception::error(CRITICAL_SECTION_TIMEOUT).reset());
-            }
+        let section = InScope::new(Rc::clone(&invocation), section);
+        let ended = futures_util::future::select(section, deadline).await;
+        if let Some(outer) = &outer {
+            outer.fetches.set(invocation.fetches.get());
+            outer.internal_calls.set(invocation.internal_calls.get());
+            outer.kv_operations.set(invocation.kv_operations.get());
+            outer.d1_queries.set(invocation.d1_queries.get());
+        }
+        let futures_util::future::Either::Left((result, _)) = ended else {
+            self.reset_instance(object, CRITICAL_SECTION_TIMEOUT);
+            return Err(Exception::error(CRITICAL_SECTION_TIMEOUT).reset());
         };
         if let Some(savepoint) = savepoint {
             self.end_savepoint(object, savepoint, result.is_ok())?;
+            if result.is_err() {
+                // The alarm may be another one again.
+                self.arm_alarm(object.class, object.index);
+            }
         }
-        self.with_live(object, |live| live.gate.unlock());
         match result {
             Ok(value) => Ok(value),
             Err(Failure::Thrown(exception)) if savepoint.is_some() => Err(exception),
             Err(failure) => {
                 let exception = failure.into_exception();
-                self.reset_object(object.class, object.index, &exception.message);
+                self.reset_instance(object, &exception.message);
                 Err(exception.reset())
             }
+        }
+    }
+
+    /// Resets an object, unless the instance that is meant is gone already.
+    fn reset_instance(&self, object: ObjectRef, reason: &str) {
+        if self.is_live(object) {
+            self.reset_object(object.class, object.index, reason);
         }
     }
 
@@ -706,6 +770,14 @@ impl World {
         })
     }
 
+    /// Whether a value may be written.
+    ///
+    /// # Errors
+    /// Too large.
+    pub fn storage_check(&self, key: &str, value: &Bytes) -> Result<(), Exception> {
+        Storage::check(key, value)
+    }
+
     /// Deletes a key; whether it was there.
     ///
     /// # Errors
@@ -737,15 +809,10 @@ impl World {
         let now = i64::try_from(self.now().unix_ms()).expect("virtual time ends in 2554");
         sql::set_clock_unix_ms(now);
         let seed = self.seed() ^ self.with_object(object, |object| object.id.short());
-        self.write(object, |storage| {
-            let outcome = storage.execute(seed, statements, parameters);
-            let outcome = outcome.map_err(|failure| Exception::error(failure.message))?;
-            let rows = Rows {
-                read: outcome.rows_read,
-                written: outcome.rows_written,
-            };
-            Ok((outcome, rows))
-        })
+        let outcome = self.write(object, |storage| {
+            Ok(storage.execute(seed, statements, parameters))
+        })?;
+        outcome.map_err(|failure| Exception::error(failure.message))
     }
 
     /// Size of the object's database in bytes.
@@ -882,22 +949,41 @@ impl World {
 
     /// Starts a timer for an object's alarm as it stands now.
     pub(super) fn arm_alarm(&self, class: u16, index: u32) {
-        let (alarm, epoch) = self.with(class, index, |object| {
-            (
-                object.storage.pending_alarm_ms(),
-                object.storage.alarm_epoch(),
-            )
+        let alarm_ms = self.with(class, index, |object| {
+            let alarm_ms = object.storage.pending_alarm_ms()?;
+            // One handler at a time; and a timer that comes no later will see what the alarm is by then. So an alarm that
+            // is put off with every request costs one timer.
+            let soon = object.alarm_timer_ms.is_some_and(|timer| timer <= alarm_ms);
+            if object.alarm_running || soon {
+                return None;
+            }
+            object.alarm_timer_ms = Some(alarm_ms);
+            Some(alarm_ms)
         });
-        let Some(alarm_ms) = alarm else { return };
+        let Some(alarm_ms) = alarm_ms else { return };
         let world = self.handle();
         self.spawn_in(
             None,
             Box::pin(async move {
                 let at = Instant::from_unix_ms(alarm_ms).max(world.now());
                 world.sleep_until(at, "alarm", u64::from(index)).await;
-                if world.with(class, index, |object| object.storage.alarm_epoch()) == epoch {
+                let due = world.with(class, index, |object| {
+                    // An earlier timer took this one's place.
+                    if object.alarm_timer_ms != Some(alarm_ms) {
+                        return false;
+                    }
+                    object.alarm_timer_ms = None;
+                    let pending = object.storage.pending_alarm_ms();
+                    let due = pending
+                        .is_some_and(|alarm_ms| Instant::from_unix_ms(alarm_ms) <= world.now());
+                    object.alarm_running |= due;
+                    due
+                });
+                if due {
                     world.run_alarm(class, index).await;
+                    world.with(class, index, |object| object.alarm_running = false);
                 }
+                world.arm_alarm(class, index);
             }),
         );
     }
@@ -911,6 +997,11 @@ impl World {
             });
             self.count(Meter::ObjectRequests, 1);
             let result = self.object_event(class, index, None).await;
+            // It has run only when what it wrote is durable (workerd actor-sqlite).
+            let result = match self.durable(class, index).await {
+                Ok(()) => result,
+                Err(reset) => Err(reset),
+            };
             let scope = self
                 .keeps_history()
                 .then(|| self.new_invocation(home, self.object_host(home), None));
@@ -999,10 +1090,17 @@ impl World {
         )
     }
 
-    /// The isolate in which the objects of a PoP run.
+    /// The isolate in which the objects of a PoP run; it starts with the first of them.
     fn object_host(&self, pop: Pop) -> edgeproof_isolate::IsolateId {
-        let mut hosts = self.0.object_hosts.borrow_mut();
-        *hosts[pop.index()].get_or_insert_with(|| self.0.isolates.borrow_mut().reserve())
+        let known = self.0.object_hosts.borrow()[pop.index()];
+        known.unwrap_or_else(|| {
+            let host = self.0.isolates.borrow_mut().reserve();
+            self.0.object_hosts.borrow_mut()[pop.index()] = Some(host);
+            let before = edgeproof_isolate::enter(host);
+            self.0.script.start();
+            edgeproof_isolate::enter(before);
+            host
+        })
     }
 
     fn reset_exception(&self, object: ObjectRef) -> Exception {
@@ -1017,6 +1115,8 @@ struct Gate {
     world: World,
     object: ObjectRef,
     ticket: Option<u64>,
+    /// Which line.
+    line: fn(&mut Live) -> &mut InputGate,
 }
 
 impl Future for Gate {
@@ -1026,8 +1126,9 @@ impl Future for Gate {
         let this = &mut *self;
         let mut delivered = None;
         this.world.with_live(this.object, |live| {
-            let ticket = *this.ticket.get_or_insert_with(|| live.gate.ticket());
-            delivered = Some(live.gate.poll(ticket, context.waker()));
+            let line = (this.line)(live);
+            let ticket = *this.ticket.get_or_insert_with(|| line.ticket());
+            delivered = Some(line.poll(ticket, context.waker()));
         });
         match delivered {
             Some(true) => {
@@ -1047,7 +1148,7 @@ impl Drop for Gate {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             self.world
-                .with_live(self.object, |live| live.gate.give_up(ticket));
+                .with_live(self.object, |live| (self.line)(live).give_up(ticket));
         }
     }
 }
@@ -1056,8 +1157,10 @@ impl Drop for Gate {
 struct UntilReset {
     world: World,
     object: ObjectRef,
+    /// Number of the invocation: its place among those that must learn of a reset.
+    number: u64,
     handler: InScope<Result<Response, Exception>>,
-    registered: bool,
+    begun: bool,
 }
 
 impl Future for UntilReset {
@@ -1065,28 +1168,40 @@ impl Future for UntilReset {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if this.registered && !this.world.is_live(this.object) {
+        if this.begun && !this.world.is_live(this.object) {
             return Poll::Ready(Err(this.world.reset_exception(this.object)));
         }
+        this.begun = true;
         match Pin::new(&mut this.handler).poll(context) {
             Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
             Poll::Ready(Err(Failure::Thrown(exception))) => Poll::Ready(Err(exception.remote())),
             Poll::Ready(Err(failure @ Failure::Panic(_))) => {
                 this.world.console("error", &format!("Uncaught {failure}"));
                 let exception = failure.into_exception();
-                this.world
-                    .reset_object(this.object.class, this.object.index, &exception.message);
+                this.world.reset_instance(this.object, &exception.message);
                 Poll::Ready(Err(exception.remote().reset()))
             }
             Poll::Pending => {
-                if !this.registered {
-                    this.registered = true;
-                    let waker = RefCell::new(Some(context.waker().clone()));
-                    this.world
-                        .with_live(this.object, |live| live.on_reset.extend(waker.take()));
-                }
+                // Anew with every poll: the call may have moved to another task.
+                let (number, waker) = (this.number, context.waker());
+                this.world.with_live(this.object, |live| {
+                    let known = live.on_reset.iter_mut().find(|(known, _)| *known == number);
+                    match known {
+                        Some((_, known)) => known.clone_from(waker),
+                        None => live.on_reset.push((number, waker.clone())),
+                    }
+                });
                 Poll::Pending
             }
         }
+    }
+}
+
+impl Drop for UntilReset {
+    fn drop(&mut self) {
+        let number = self.number;
+        self.world.with_live(self.object, |live| {
+            live.on_reset.retain(|(known, _)| *known != number);
+        });
     }
 }

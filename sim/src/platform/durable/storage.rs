@@ -139,16 +139,24 @@ impl Storage {
         )
     }
 
-    /// Writes a value.
+    /// Checks a value's size.
     ///
     /// # Errors
     /// A key and value of more than 2 MB together (DOLIM); workerd itself does not enforce this, production does.
-    pub fn put(&mut self, key: &str, value: Bytes) -> Result<Rows, Exception> {
-        let bytes = key.len() + value.len();
-        if bytes > limits::durable::KEY_AND_VALUE_BYTES {
+    pub fn check(key: &str, value: &Bytes) -> Result<(), Exception> {
+        if key.len() + value.len() > limits::durable::KEY_AND_VALUE_BYTES {
             return Err(Exception::error(limits::durable::VALUE_TOO_LARGE));
         }
-        self.value_bytes += bytes as u64;
+        Ok(())
+    }
+
+    /// Writes a value.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn put(&mut self, key: &str, value: Bytes) -> Result<Rows, Exception> {
+        Self::check(key, &value)?;
+        self.value_bytes += (key.len() + value.len()) as u64;
         let old = self.values.insert(key.into(), value);
         self.forget_bytes(key, old.as_ref());
         self.undo.push(Undo::Key(key.into(), old));
@@ -298,6 +306,28 @@ impl Storage {
         seed: u64,
         statements: &str,
         parameters: &[Value],
+    ) -> (Result<Outcome, SqlError>, Rows) {
+        let before = self.total_rows();
+        let result = self.run_sql(seed, statements, parameters);
+        let after = self.total_rows();
+        // All statements of the text count, and also those before one that failed: they are part of the turn.
+        let rows = Rows {
+            read: after.0 - before.0,
+            written: after.1 - before.1,
+        };
+        self.written |= rows.written > 0;
+        (result, rows)
+    }
+
+    fn total_rows(&self) -> (u64, u64) {
+        self.sql.as_ref().map_or((0, 0), |sql| sql.total_rows())
+    }
+
+    fn run_sql(
+        &mut self,
+        seed: u64,
+        statements: &str,
+        parameters: &[Value],
     ) -> Result<Outcome, SqlError> {
         let database = match &mut self.sql {
             Some(database) => database,
@@ -319,9 +349,7 @@ impl Storage {
         }
         // Even a read keeps the implicit transaction open until the end of the turn; it is closed with the writes.
         self.dirty = true;
-        let outcome = database.execute_script(statements, parameters)?;
-        self.written |= outcome.rows_written > 0;
-        Ok(outcome)
+        database.execute_script(statements, parameters)
     }
 
     /// Size of the database in bytes, 0 before SQL is used.
@@ -373,15 +401,17 @@ impl Storage {
         if self.savepoints > 0 {
             return Ok(());
         }
-        self.dirty = false;
-        self.written = false;
-        // Not just emptied: an idle object is to cost little.
-        self.undo = Vec::new();
-        if std::mem::take(&mut self.sql_transaction)
+        // First, because it may fail; then everything is still there to be undone.
+        if self.sql_transaction
             && let Some(database) = &mut self.sql
         {
             database.commit()?;
         }
+        self.sql_transaction = false;
+        self.dirty = false;
+        self.written = false;
+        // Not just emptied: an idle object is to cost little.
+        self.undo = Vec::new();
         Ok(())
     }
 
