@@ -345,6 +345,11 @@ impl World {
         self.0.events.get()
     }
 
+    /// Number of tasks that have not ended: `waitUntil`, alarms, idle timers, calls that nobody waits for.
+    pub fn tasks(&self) -> usize {
+        self.0.executor.len()
+    }
+
     /// The PoPs that this world has clients in, in the order in which they were named.
     pub fn pops(&self) -> &[Pop] {
         &self.0.pops

@@ -129,12 +129,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             format!("cannot listen on 127.0.0.1:{}: choose another port with --port", arguments.port)
         })?;
         let address = listener.local_addr().into_diagnostic()?;
-        let mut stop = Box::pin(async {
-            // Without a signal handler there is no way to end but by force; serving on is the better failure.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        });
+        let mut stop = Box::pin(told_to_stop());
         // The handler is there from the first poll on: before anybody is told that the server is.
         let interrupted = poll_fn(|context| Poll::Ready(stop.as_mut().poll(context).is_ready())).await;
         say(&format!("listening on http://{address}"));
@@ -161,6 +156,32 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
 /// Prints a line. A server whose output nobody reads any more serves on.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Waits for Ctrl-C, or, where there is such a thing, for SIGTERM.
+async fn told_to_stop() {
+    let interrupted = async {
+        // Without a signal handler there is no way to end but by force; serving on is the better failure.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let terminated = async {
+            match signal(SignalKind::terminate()) {
+                Ok(mut signals) => drop(signals.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = interrupted => {}
+            () = terminated => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
 }
 
 fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Result<World> {

@@ -11,7 +11,15 @@
 //! fails in the build for wasm), and behaviour. The real crate is a type oracle only: natively most
 //! of it panics, and nothing here is ever run.
 
-#![allow(dead_code, unused_imports, clippy::type_complexity, clippy::too_many_arguments, reason = "nothing here runs")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::type_complexity,
+    clippy::too_many_arguments,
+    clippy::unit_arg,
+    clippy::extra_unused_lifetimes,
+    reason = "nothing here runs"
+)]
 
 /// Pastes a list of checks twice: once for the real crate, once for the façade.
 macro_rules! both {

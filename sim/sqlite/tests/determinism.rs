@@ -1,5 +1,10 @@
 //! Time and chance come from the simulation and from nowhere else.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "two threads are the point of these tests"
+)]
+
 use edgeproof_sqlite::{Database, Dialect, Value, set_clock_unix_ms};
 
 fn one(db: &mut Database, sql: &str) -> Value {
