@@ -141,6 +141,11 @@ fn an_alarm_that_is_put_off_with_every_request_runs_once_at_its_last_time() {
         world.sleep(Duration::from_secs(3)).await;
     });
     assert_eq!(runs.get(), 0, "it was put off until 24 s");
+    assert!(
+        world.tasks() < 5,
+        "one timer for the alarm and one for idleness: {}",
+        world.tasks()
+    );
     world.run(async |world| world.sleep(Duration::from_secs(60)).await);
     assert_eq!(runs.get(), 1);
     let history = world.history();
