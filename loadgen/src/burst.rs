@@ -15,6 +15,7 @@ use crate::plan::{Auth, Identities, Plan, Template};
 use crate::report::{Report, Subject};
 use crate::secret::{Redactor, Secret, shown_url};
 use crate::target::{Measured, embedded, http as http_target};
+use crate::variables;
 use crate::verdict::{Evidence, run_checks, unmeasured, verdict};
 
 /// What is posted where no curl command says otherwise: a transaction that the Worker accepts.
@@ -46,6 +47,7 @@ struct Prepared {
     shown_curl: Option<String>,
     notes: Vec<String>,
     redactor: Redactor,
+    vars: Vec<(String, String)>,
 }
 
 /// Runs a burst as `args` say. `environment` gives variables of the process (for `--token-env`).
@@ -72,7 +74,7 @@ pub fn run(
         None => {
             let options = embedded::Options {
                 env: args.env.clone(),
-                vars: args.var.clone(),
+                vars: prepared.vars.clone(),
             };
             embedded::run(&prepared.plan, &options, progress).map_err(usage)?
         }
@@ -103,6 +105,7 @@ fn judge(args: &BurstArgs, prepared: Prepared, measured: Measured) -> Report {
             quota,
             stated: args.expect.as_ref(),
             expected: expected.as_ref(),
+            inexact: measured.inexact,
             fresh: measured.fresh,
             target_trouble: &measured.trouble,
         },
@@ -152,6 +155,7 @@ fn computed(plan: &Plan, measured: &Measured) -> Option<Expectation> {
         (_, Some(quotas), _) if !quotas.enabled => {
             Some(Expectation::computed(plan, None, "the limiter is off"))
         }
+        (_, Some(_), _) if measured.inexact.is_some() => None,
         (charge, Some(quotas), _) => {
             let quota = charge.quota(&quotas)?;
             Some(Expectation::computed(
@@ -192,6 +196,10 @@ fn prepare(
             .iter()
             .for_each(|secret| redactor.add(secret.expose()));
     }
+    let vars = variables::parse(&args.var).map_err(usage)?;
+    vars.iter()
+        .filter(|(name, _)| !variables::is_plain(name))
+        .for_each(|(_, value)| redactor.add(value));
     let (auth, login, token) = match &origin {
         Some(origin) => {
             check_http_options(args, origin)?;
@@ -245,8 +253,8 @@ fn prepare(
         && expected.admitted.unwrap_or(0) + expected.denied.unwrap_or(0) > plan.requests
     {
         return Err(usage(format!(
-            "--expect states more answers than the {} requests of -n",
-            plan.requests
+            "--expect states more answers than the {} of -n",
+            crate::counted(plan.requests, "request")
         )));
     }
     Ok(Prepared {
@@ -256,6 +264,7 @@ fn prepare(
         shown_curl: command.map(|command| command.shown),
         notes,
         redactor,
+        vars,
     })
 }
 
@@ -270,13 +279,10 @@ fn parse_target(text: &str) -> Result<Url, Trouble> {
     } else {
         format!("http://{text}")
     };
-    let url = Url::parse(&absolute)
-        .map_err(|error| usage(format!("TARGET {}: {error}", shown_url(text))))?;
+    let url =
+        Url::parse(&absolute).map_err(|error| usage(format!("TARGET is not a URL: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(usage(format!(
-            "TARGET {}: only http and https are spoken",
-            shown_url(text)
-        )));
+        return Err(usage("TARGET: only http and https are spoken"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(usage(
@@ -411,11 +417,25 @@ fn credentials(
     let name = args.token_env.as_deref().expect("one of the two was given");
     let token = environment(name).filter(|token| !token.trim().is_empty());
     let token = token.ok_or_else(|| {
+        // Anything else may be the token itself, given in the wrong place.
+        let shown = if is_variable_name(name) {
+            name
+        } else {
+            "of that name"
+        };
         usage(format!(
-            "--token-env: the environment variable {name} is not set, or empty"
+            "--token-env: the environment variable {shown} is not set, or empty"
         ))
     })?;
     Ok((Auth::Given, None, Some(Secret::new(token.trim()))))
+}
+
+fn is_variable_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        && bytes.all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 fn template(command: Option<&Command>) -> Result<Template, Trouble> {

@@ -10,6 +10,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::Method;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +109,16 @@ pub struct Check {
 }
 
 impl Check {
+    fn skipped(name: &'static str, detail: String) -> Self {
+        Self {
+            name,
+            verdict: Outcome::Skipped,
+            detail,
+            passed: 0,
+            failed: 0,
+        }
+    }
+
     /// A check that the run itself decides.
     pub fn of_run(name: &'static str, held: bool, detail: String) -> Self {
         let verdict = if held { Outcome::Pass } else { Outcome::Fail };
@@ -179,6 +190,8 @@ pub struct Checks {
     /// Whether charged answers must carry the fields.
     fields_required: bool,
     one_client: bool,
+    /// The algorithm, where its remainders do not fall one by one.
+    inexact: Option<&'static str>,
     /// The last `RateLimit-Policy` seen, so that an unchanged one is not parsed again.
     policy_raw: Vec<u8>,
     policy_name: String,
@@ -216,6 +229,7 @@ impl Checks {
             configured,
             fields_required: configured.is_some(),
             one_client: plan.clients == 1,
+            inexact: None,
             policy_raw: Vec::new(),
             policy_name: String::new(),
             learned: None,
@@ -239,6 +253,13 @@ impl Checks {
     pub fn require_fields(mut self) -> Self {
         self.fields_required =
             matches!(self.charge, Charge::General | Charge::Write | Charge::Auth);
+        self
+    }
+
+    /// Leaves the remainders unjudged where the limiter runs another algorithm than the exact one.
+    #[must_use]
+    pub fn inexact(mut self, algorithm: Option<&'static str>) -> Self {
+        self.inexact = algorithm;
         self
     }
 
@@ -273,12 +294,25 @@ impl Checks {
     pub fn observe(&mut self, plan: &Plan, request: &Planned, answer: &Answer) -> Class {
         let index = request.index;
         let status = answer.status;
-        self.statuses
-            .judge(if status == 429 || EXPECTED_STATUSES.contains(&status) {
-                Ok(())
-            } else {
-                Err(|| format!("request {index}: status {status}"))
-            });
+        let wrong = match self.charge {
+            _ if status == 429 => None,
+            // Without rate-limit fields the status is all there is to see of a route free of charge.
+            Charge::Free if !(200..300).contains(&status) => Some("on a route free of charge"),
+            Charge::Free if is_health(plan) && status != 200 => Some("of the health route"),
+            Charge::Free if is_health(plan) && !is_json(answer) => {
+                Some("without the Content-Type application/json of the health route")
+            }
+            _ if !EXPECTED_STATUSES.contains(&status) => Some(""),
+            _ => None,
+        };
+        self.statuses.judge(match wrong {
+            None => Ok(()),
+            Some(why) => Err(move || {
+                format!("request {index}: status {status} {why}")
+                    .trim_end()
+                    .to_owned()
+            }),
+        });
         match status {
             429 => self.denied(plan, request, answer),
             500.. => Class::ServerError,
@@ -475,7 +509,13 @@ impl Checks {
     /// request was answered.
     pub fn finish(self, duration: Duration, complete: bool) -> Vec<Check> {
         let quota = self.quota();
-        let remaining = remaining(&self.remainders, quota, self.one_client, duration, complete);
+        let remaining = match self.inexact {
+            Some(algorithm) => Check::skipped(
+                "remaining",
+                format!("remainders of the algorithm {algorithm} need not fall one by one"),
+            ),
+            None => remaining(&self.remainders, quota, self.one_client, duration, complete),
+        };
         let none_denied = "no request was denied";
         let no_fields = "no answer carried the field";
         vec![
@@ -523,6 +563,17 @@ impl Checks {
 ///
 /// In the order of arrival this can be seen with one client only. With several, answers overtake each other, but an
 /// exact limiter still hands out each remainder once: their sum is that of q-1, q-2, … whatever the order.
+fn is_health(plan: &Plan) -> bool {
+    plan.template.method != Method::OPTIONS && plan.template.path() == "/api/health"
+}
+
+fn is_json(answer: &Answer) -> bool {
+    let value = answer.headers.get(CONTENT_TYPE);
+    let value = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media_type = value.split(';').next().unwrap_or("").trim();
+    media_type.eq_ignore_ascii_case("application/json")
+}
+
 fn remaining(
     seen: &[Remainders],
     quota: Option<Quota>,
@@ -531,13 +582,7 @@ fn remaining(
     complete: bool,
 ) -> Check {
     let name = "remaining";
-    let skipped = |detail: &str| Check {
-        name,
-        verdict: Outcome::Skipped,
-        detail: detail.to_owned(),
-        passed: 0,
-        failed: 0,
-    };
+    let skipped = |detail: &str| Check::skipped(name, detail.to_owned());
     let Some(quota) = quota else {
         return skipped("no quota is known");
     };

@@ -7,6 +7,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -15,6 +16,7 @@ use crate::curl::words::quote;
 use crate::expect::Expectation;
 use crate::report;
 use crate::secret::{HIDDEN, Secret};
+use crate::variables;
 
 const EXIT_CODES: &str = "Exit codes:
   0  the contract was kept
@@ -76,8 +78,8 @@ pub struct BurstArgs {
     #[arg(long, value_name = "NAME")]
     pub env: Option<String>,
     /// Replaces a variable of wrangler.toml; may be repeated (embedded simulator only).
-    #[arg(long, value_name = "K=V", value_parser = parse_var)]
-    pub var: Vec<(String, String)>,
+    #[arg(long, value_name = "K=V", value_parser = parse_secret)]
+    pub var: Vec<Secret>,
     /// The counts to hold the run against, such as admitted=50,denied=100; computed from the quotas if not given.
     #[arg(long, value_name = "COUNTS")]
     pub expect: Option<Expectation>,
@@ -130,7 +132,13 @@ impl BurstArgs {
         if let Some(env) = &self.env {
             option("--env", env);
         }
-        for (name, value) in &self.var {
+        for var in &self.var {
+            let (name, value) = var.expose().split_once('=').unwrap_or_default();
+            let value = if variables::is_plain(name) {
+                value
+            } else {
+                HIDDEN
+            };
             option("--var", &format!("{name}={value}"));
         }
         if let Some(expect) = &self.expect {
@@ -179,13 +187,6 @@ fn parse_pop(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_var(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("a variable is NAME=VALUE".into()),
-    }
-}
-
 // Takes anything, so that clap has no reason to print the value in an error.
 fn parse_secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
@@ -204,16 +205,67 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are printed the same way and are no errors.
-            let code = if error.use_stderr() { 2 } else { 0 };
-            drop(error.print());
-            return ExitCode::from(code);
+            if !error.use_stderr()
+                || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            {
+                drop(error.print());
+                return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            }
+            eprintln!(
+                "error: {}\n\nFor more information, try '--help'.",
+                explain(&error)
+            );
+            return ExitCode::from(2);
         }
     };
     match cli.command {
-        Command::Schema => print(report::SCHEMA),
+        Command::Schema if !print(report::SCHEMA) => return ExitCode::from(3),
+        Command::Schema => {}
         Command::Burst(args) => return ExitCode::from(burst(&args)),
     }
     ExitCode::SUCCESS
+}
+
+/// A usage error in words of our own: clap repeats what it did not understand, and that may be a credential.
+fn explain(error: &clap::Error) -> String {
+    let named = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let argument = named(ContextKind::InvalidArg);
+    match error.kind() {
+        ErrorKind::UnknownArgument => match argument.filter(|text| is_option_name(text)) {
+            Some(name) => format!("{name} is not an option of loadgen"),
+            None => "an argument is not understood; a curl command stands after `--`: loadgen burst -- curl …".into(),
+        },
+        ErrorKind::InvalidSubcommand => "the commands are `burst` and `schema`".into(),
+        // The other errors name arguments as they stand in the help, and the reasons are those of our own parsers.
+        ErrorKind::ValueValidation => {
+            let reason = std::error::Error::source(error).map(ToString::to_string);
+            let argument = argument.unwrap_or_else(|| "an argument".into());
+            format!("{argument}: {}", reason.as_deref().unwrap_or("the value is not valid"))
+        }
+        ErrorKind::ArgumentConflict => format!(
+            "{} cannot be used with {}",
+            argument.as_deref().unwrap_or("an argument"),
+            named(ContextKind::PriorArg).as_deref().unwrap_or("itself, twice")
+        ),
+        kind => {
+            let problem = kind.as_str().unwrap_or("the command line is wrong");
+            argument.map_or(problem.to_owned(), |argument| format!("{argument}: {problem}"))
+        }
+    }
+}
+
+fn is_option_name(text: &str) -> bool {
+    text.strip_prefix("--").is_some_and(|name| {
+        !name.is_empty()
+            && name.len() <= 24
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    })
 }
 
 fn burst(args: &BurstArgs) -> u8 {
@@ -238,25 +290,36 @@ fn burst(args: &BurstArgs) -> u8 {
             return 3;
         }
     };
-    match &args.json {
+    let written = match &args.json {
         Some(path) if path.as_os_str() == "-" => print(&report.json()),
         Some(path) => {
-            print(&report.text());
+            let printed = print(&report.text());
             if let Err(error) = report.write(path) {
                 eprintln!("cannot write {}: {error}", path.display());
                 // The verdict is printed, but whoever reads the file would read an old one.
                 return 3;
             }
+            printed
         }
         None => print(&report.text()),
+    };
+    if !written {
+        return 3;
     }
     report.verdict.exit_code()
 }
 
 /// Prints to standard output. A reader that has gone away (`| head`) is no reason to fail or to panic.
-fn print(text: &str) {
+/// Gives whether the text was written.
+fn print(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
-    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("cannot write to standard output: {error}");
+            false
+        }
+        _ => true,
+    }
 }
 
 /// A bar on a terminal, nothing elsewhere.
@@ -307,7 +370,7 @@ mod tests {
             "--env",
             "preview",
             "--var",
-            "A=b c",
+            "ALLOWED_ORIGINS=b c",
             "--expect",
             "admitted=5,denied=2",
             "--timeout",
@@ -322,6 +385,7 @@ mod tests {
             .collect();
         let second = args(&line[3..].iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(format!("{first:?}"), format!("{second:?}"));
+        assert!(first.var == second.var);
     }
 
     #[test]

@@ -130,11 +130,11 @@ impl Expectation {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ExpectError {
     /// Not `name=number`.
-    #[error("{0:?} is not of the form admitted=N or denied=N")]
-    Form(String),
+    #[error("counts are of the form admitted=N or denied=N, with a comma between them")]
+    Form,
     /// Not a whole number.
-    #[error("{0:?} is not a whole number")]
-    Number(String),
+    #[error("a count is a whole number")]
+    Number,
     /// The same name twice.
     #[error("{0} is given twice")]
     Twice(&'static str),
@@ -151,13 +151,11 @@ impl FromStr for Expectation {
             basis: "--expect".into(),
         };
         for part in text.split(',') {
-            let (name, number) = part
-                .split_once('=')
-                .ok_or_else(|| ExpectError::Form(part.trim().into()))?;
+            let (name, number) = part.split_once('=').ok_or(ExpectError::Form)?;
             let (slot, name) = match name.trim() {
                 "admitted" => (&mut expectation.admitted, "admitted"),
                 "denied" => (&mut expectation.denied, "denied"),
-                _ => return Err(ExpectError::Form(part.trim().into())),
+                _ => return Err(ExpectError::Form),
             };
             // `u64::from_str` would take a leading `+`.
             let number = number.trim();
@@ -165,7 +163,7 @@ impl FromStr for Expectation {
                 Some(number).filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
             let value = value
                 .and_then(|number| number.parse().ok())
-                .ok_or_else(|| ExpectError::Number(number.into()))?;
+                .ok_or(ExpectError::Number)?;
             if slot.replace(value).is_some() {
                 return Err(ExpectError::Twice(name));
             }

@@ -25,7 +25,14 @@ pub mod report;
 pub mod run;
 pub mod secret;
 pub mod target;
+pub mod variables;
 pub mod verdict;
+
+/// `1 request`, `2 requests`: a number with its noun, whose plural ends in s.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
 
 /// What the load generator calls itself in requests.
 pub const USER_AGENT: &str = concat!("edgeproof-loadgen/", env!("CARGO_PKG_VERSION"));

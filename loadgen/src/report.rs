@@ -12,6 +12,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::check::{Check, Outcome};
+use crate::counted;
 use crate::expect::Expectation;
 use crate::secret::Redactor;
 use crate::target::{BudgetRow, Measured, Staleness};
@@ -241,6 +242,11 @@ impl Report {
 
     /// Writes the JSON to `path`, which is either the old file or the whole new one, never a part.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        // A device or a pipe is written to, never replaced.
+        if std::fs::metadata(path).is_ok_and(|known| !known.is_file()) {
+            let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
+            return file.write_all(self.json().as_bytes());
+        }
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
@@ -276,8 +282,11 @@ impl Report {
         } = self.requests;
         write!(
             out,
-            "{}: {sent} requests to {} in {:.3} s",
-            self.verdict, self.target, self.wall_seconds
+            "{}: {} to {} in {:.3} s",
+            self.verdict,
+            counted(sent, "request"),
+            self.target,
+            self.wall_seconds
         )?;
         match self.virtual_seconds {
             Some(seconds) => writeln!(out, " ({seconds:.3} s of virtual time)")?,
@@ -494,6 +503,7 @@ mod tests {
             tally,
             charge: Charge::Free,
             quotas: None,
+            inexact: None,
             fresh: true,
             trouble: Vec::new(),
             notes: Vec::new(),

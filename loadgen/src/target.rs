@@ -20,6 +20,8 @@ pub struct Measured {
     pub charge: Charge,
     /// The Worker's configured quotas; `None` over HTTP, where they are learned from the answers.
     pub quotas: Option<Quotas>,
+    /// The configured algorithm, where it is another than the exact one.
+    pub inexact: Option<&'static str>,
     /// Whether no identity had used any quota before the run.
     pub fresh: bool,
     /// Why nothing (or not everything) could be sent; each makes the run unmeasured.

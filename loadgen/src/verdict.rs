@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::check::{Check, Outcome};
+use crate::counted;
 use crate::expect::{Charge, Expectation, Quota};
 use crate::plan::{Auth, Plan};
 use crate::run::{Stop, Tally};
@@ -59,6 +60,8 @@ pub struct Evidence<'a> {
     pub stated: Option<&'a Expectation>,
     /// The expectation that holds: the stated or the computed one.
     pub expected: Option<&'a Expectation>,
+    /// The algorithm in force, where its counts cannot be computed.
+    pub inexact: Option<&'static str>,
     /// Whether every identity is known to be unused before the run (a world of its own).
     pub fresh: bool,
     /// What the target could not do (log in, connect).
@@ -83,14 +86,14 @@ pub fn unmeasured(tally: &Tally, evidence: &Evidence<'_>) -> Vec<String> {
     }
     if tally.foreign > 0 {
         reasons.push(format!(
-            "{} foreign 429s: somebody else than the Worker denied requests",
-            tally.foreign
+            "{}: somebody else than the Worker denied requests",
+            counted(tally.foreign, "foreign 429")
         ));
     }
     if tally.timeouts > 0 {
         reasons.push(format!(
-            "{} requests timed out, so nobody knows whether they were admitted",
-            tally.timeouts
+            "{} timed out, so nobody knows whether it was admitted",
+            counted(tally.timeouts, "request")
         ));
     }
     if !reasons.is_empty() {
@@ -98,16 +101,20 @@ pub fn unmeasured(tally: &Tally, evidence: &Evidence<'_>) -> Vec<String> {
     }
     if tally.sent < evidence.plan.requests {
         reasons.push(format!(
-            "only {} of {} requests were sent",
-            tally.sent, evidence.plan.requests
+            "no more than {} of {} went out",
+            tally.sent,
+            counted(evidence.plan.requests, "request")
         ));
     }
     if evidence.expected.is_none() {
-        reasons.push(match evidence.charge {
-            Charge::Unknown => {
+        reasons.push(match (evidence.charge, evidence.inexact) {
+            (_, Some(algorithm)) => format!(
+                "no counts are computed for the algorithm {algorithm}, only for the exact one: state them with --expect"
+            ),
+            (Charge::Unknown, None) => {
                 "no quota is known for this method and path: state the counts with --expect".into()
             }
-            _ => {
+            (_, None) => {
                 "no answer told its quota (RateLimit-Policy): state the counts with --expect".into()
             }
         });
@@ -133,8 +140,8 @@ pub fn unmeasured(tally: &Tally, evidence: &Evidence<'_>) -> Vec<String> {
             && tally.errors() == 0
         {
             reasons.push(format!(
-                "{used} of {} requests of this window were used before the burst: wait {} s, or use another user",
-                quota.requests, quota.window_seconds
+                "{used} of {} of this window were used before the burst: wait {} s, or use another user",
+                counted(quota.requests, "request"), quota.window_seconds
             ));
         }
     }
@@ -181,9 +188,13 @@ pub fn run_checks(tally: &Tally, expected: Option<&Expectation>) -> Vec<Check> {
     let mut detail = match (tally.resets, tally.protocol_errors) {
         _ if tally.sent == 0 => "nothing was sent".to_owned(),
         (0, 0) => "every answer came whole".to_owned(),
-        (resets, 0) => format!("{resets} connections were reset before their answer"),
+        (resets, 0) => format!("{} reset before the answer", counted(resets, "connection")),
         (resets, broken) => {
-            format!("{resets} connections were reset, {broken} answers could not be read")
+            format!(
+                "{} reset, {} unreadable",
+                counted(resets, "connection"),
+                counted(broken, "answer")
+            )
         }
     };
     if let (true, Some(error)) = (tally.protocol_errors > 0, &tally.first_error) {
@@ -252,6 +263,7 @@ mod tests {
                 }),
                 stated: None,
                 expected: Some(&expected),
+                inexact: None,
                 fresh: true,
                 target_trouble: &[],
             },

@@ -193,6 +193,183 @@ fn usage_errors_do_not_show_credentials() {
 }
 
 #[test]
+fn misplaced_words_are_not_repeated() {
+    let bearer = "Authorization: Bearer hunter2zz";
+    let url = "https://a.dev/api/transactions";
+    for arguments in [
+        vec![
+            "--",
+            "curl",
+            "-H",
+            "Authorization:",
+            "Bearer",
+            "hunter2zz",
+            url,
+        ],
+        vec![
+            "--",
+            "curl -H Authorization: Bearer hunter2zz https://a.dev/x",
+        ],
+        vec!["--", "curl", "-H", "Authorization:", "hunter2zz", url],
+        vec!["--", "curl", "-H", "Authorization:", "Bearer", "hunter2zz"],
+        vec!["--", "curl", url, bearer],
+        vec!["--", "curl", bearer],
+        vec!["--", "curl", url, "-X", bearer],
+        vec!["curl", bearer],
+        vec![bearer],
+        vec!["--hunter2zz"],
+        vec!["-n", "hunter2zz"],
+        vec!["--expect", "hunter2zz"],
+        vec!["--pop", "hunter2zz"],
+        vec!["--var", "hunter2zz"],
+        vec!["--var", "hunter2zz=x"],
+        vec!["--var", "AUTH=hunter2zz"],
+        vec!["http://127.0.0.1:9", "--token-env", "hunter2zz"],
+    ] {
+        let message = refused(&arguments, "");
+        assert!(!message.contains("hunter2zz"), "{arguments:?}: {message}");
+    }
+    refused(&["--var", "A=b"], "RATE_LIMIT_ALGORITHM");
+}
+
+#[test]
+fn only_plain_variables_are_shown() {
+    let output = loadgen(&[
+        "burst",
+        "-n",
+        "1",
+        "--var",
+        "WEBHOOK_SECRET=hunter2zz",
+        "--var",
+        "RATE_LIMIT_WRITE_REQUESTS=7",
+        "--json",
+        "-",
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("WEBHOOK_SECRET=[hidden]"), "{text}");
+    assert!(text.contains("RATE_LIMIT_WRITE_REQUESTS=7"), "{text}");
+    assert!(!text.contains("hunter2zz"), "{text}");
+}
+
+#[test]
+fn counts_of_other_algorithms_are_stated_or_unmeasured() {
+    for algorithm in ["token-bucket", "sliding-counter", "fixed-window"] {
+        let var = format!("RATE_LIMIT_ALGORITHM={algorithm}");
+        let output = loadgen(&["burst", "--var", &var]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(3), "{text}");
+        assert!(
+            text.contains(algorithm) && text.contains("--expect"),
+            "{text}"
+        );
+        let stated = loadgen(&[
+            "burst",
+            "-n",
+            "10",
+            "--var",
+            &var,
+            "--expect",
+            "admitted=10,denied=0",
+        ]);
+        let text = String::from_utf8_lossy(&stated.stdout);
+        assert_eq!(stated.status.code(), Some(0), "{text}");
+        let wrong = loadgen(&[
+            "burst",
+            "-n",
+            "10",
+            "--var",
+            &var,
+            "--expect",
+            "admitted=9,denied=1",
+        ]);
+        assert_eq!(wrong.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn the_demo_user_can_log_in_where_the_seed_is_applied() {
+    let login = r#"{"username":"demo","password":"demo-pass-9137"}"#;
+    let curl = [
+        "--",
+        "curl",
+        "https://a.dev/api/auth/login",
+        "--json",
+        login,
+    ];
+    for (environment, status) in [("development", "\"200\": 1"), ("preview", "\"401\": 1")] {
+        let var = format!("ENVIRONMENT={environment}");
+        let arguments = [
+            &["burst", "-n", "1", "--json", "-", "--var", &var][..],
+            &curl[..],
+        ]
+        .concat();
+        let text = String::from_utf8_lossy(&loadgen(&arguments).stdout).into_owned();
+        assert!(text.contains(status), "{environment}: {text}");
+    }
+}
+
+#[test]
+fn a_free_route_passes_only_with_its_answer() {
+    let good = loadgen(&["burst", "-n", "1", "--", "curl", "https://a.dev/api/health"]);
+    let text = String::from_utf8_lossy(&good.stdout);
+    assert_eq!(good.status.code(), Some(0), "{text}");
+    assert!(text.contains("1 request to"), "{text}");
+    let bad = loadgen(&[
+        "burst",
+        "-n",
+        "1",
+        "--",
+        "curl",
+        "-X",
+        "POST",
+        "https://a.dev/api/health",
+    ]);
+    let text = String::from_utf8_lossy(&bad.stdout);
+    assert_eq!(bad.status.code(), Some(1), "{text}");
+    assert!(text.contains("free of charge"), "{text}");
+}
+
+/// `/dev/full` refuses every byte.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_cannot_be_written_is_no_success() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = std::fs::metadata("/dev/full")
+        .expect("Linux has it")
+        .file_type();
+    assert!(
+        kind.is_char_device(),
+        "/dev/full of this machine is not the device it should be"
+    );
+    let full = || {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("Linux has it")
+    };
+    for (arguments, stdout) in [
+        (
+            vec!["burst", "-n", "1", "--json", "/dev/full"],
+            Stdio::null(),
+        ),
+        (vec!["burst", "-n", "1", "--json", "-"], full().into()),
+        (vec!["burst", "-n", "1"], full().into()),
+        (vec!["schema"], full().into()),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+            .args(&arguments)
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("the program starts");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {message}");
+        assert!(message.contains("cannot write"), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
 fn help_names_the_exit_codes_and_the_schema_is_printed() {
     let help = loadgen(&["burst", "--help"]);
     let text = String::from_utf8_lossy(&help.stdout);

@@ -82,6 +82,22 @@ pub(super) fn show(words: &[Vec<u8>]) -> String {
     }
 }
 
+/// Whether a word that stands where a URL should may be repeated in an error: an address with its scheme, an address of
+/// this machine, or a word of a header or a method that is no credential itself.
+fn may_stand_in_an_error(text: &str) -> bool {
+    const HARMLESS: [&str; 7] = ["Bearer", "Basic", "GET", "POST", "PUT", "PATCH", "DELETE"];
+    let address = ["http://", "https://", "ftp://", "localhost", "127.0.0.1"]
+        .iter()
+        .any(|start| {
+            text.strip_prefix(start)
+                .is_some_and(|rest| !rest.is_empty())
+        });
+    let one_word = !text
+        .bytes()
+        .any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control());
+    (address && one_word) || HARMLESS.contains(&text)
+}
+
 struct Parser<'a> {
     words: &'a [Vec<u8>],
     at: usize,
@@ -103,6 +119,12 @@ struct Parser<'a> {
     bearer_token: Option<String>,
     cookies: Vec<Vec<u8>>,
     url: Option<Url>,
+    /// Where in `shown` the URL stands, and how it is written once the whole command is understood.
+    url_shown: Option<(usize, String)>,
+    /// `-g`: brackets in a URL are themselves.
+    globoff: bool,
+    /// The error of a URL with brackets, unless `-g` is found before or after it.
+    brackets: Option<CurlError>,
 }
 
 impl<'a> Parser<'a> {
@@ -126,6 +148,9 @@ impl<'a> Parser<'a> {
             bearer_token: None,
             cookies: Vec::new(),
             url: None,
+            url_shown: None,
+            globoff: false,
+            brackets: None,
         }
     }
 
@@ -185,7 +210,10 @@ impl<'a> Parser<'a> {
                 self.cluster(word)?;
             }
         }
-        Ok(())
+        match self.brackets.take() {
+            Some(error) if !self.globoff => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn long(&mut self, word: &[u8]) -> Result<(), CurlError> {
@@ -313,6 +341,7 @@ impl<'a> Parser<'a> {
             }
             match option.act {
                 Act::Get => self.get = true,
+                Act::Globoff => self.globoff = true,
                 Act::Head => {
                     self.head = true;
                     self.head_shown = self.shown.len();
@@ -385,7 +414,7 @@ impl<'a> Parser<'a> {
                 self.push_shown(before, &String::from_utf8_lossy(given));
                 Ok(())
             }
-            Act::Get | Act::Head | Act::Refuse(_) => {
+            Act::Get | Act::Globoff | Act::Head | Act::Refuse(_) => {
                 unreachable!("the table gives these acts no value")
             }
         }
@@ -455,14 +484,8 @@ impl<'a> Parser<'a> {
                 Ok(())
             }
             Err(_) => {
-                let shown = format!("{before}{}", quote(&text));
-                Err(self.fault(
-                    &shown,
-                    &quote(&text),
-                    "this is not a method".into(),
-                    "here",
-                    None,
-                ))
+                let shown = format!("{before}{HIDDEN}");
+                Err(self.fault(&shown, HIDDEN, "this is not a method".into(), "here", None))
             }
         }
     }
@@ -672,8 +695,17 @@ impl<'a> Parser<'a> {
 
     fn take_url(&mut self, word: &[u8], before: &str) -> Result<(), CurlError> {
         let text = self.text(before, word)?;
-        let shown_text = shown_url(&text);
-        let shown = format!("{before}{}", quote(&shown_text));
+        // What stands here by mistake (a header whose quotes were forgotten) may be a credential.
+        let shown_text = if may_stand_in_an_error(&text) {
+            shown_url(&text)
+        } else {
+            HIDDEN.to_owned()
+        };
+        let shown = if shown_text == HIDDEN {
+            format!("{before}{HIDDEN}")
+        } else {
+            format!("{before}{}", quote(&shown_text))
+        };
         let at = if shown.contains(&shown_text) {
             shown_text.clone()
         } else {
@@ -702,6 +734,7 @@ impl<'a> Parser<'a> {
         } else {
             format!("http://{text}")
         };
+        let mut brackets = None;
         let bad = |message: String| self.fault(&shown, &at, message, "this URL", None);
         if text
             .bytes()
@@ -714,17 +747,14 @@ impl<'a> Parser<'a> {
             .find(['/', '?'])
             .map_or("", |at| &path_and_query[at..]);
         if path_and_query.contains(['{', '}', '[', ']']) {
-            return Err(bad(
-                "curl would expand the brackets into several URLs (write them as %7B %7D %5B %5D)"
+            brackets = Some(bad(
+                "curl would expand the brackets into several URLs (write them as %7B %7D %5B %5D, or give -g)"
                     .into(),
             ));
         }
         let mut url = Url::parse(&absolute).map_err(|error| bad(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(bad(format!(
-                "{}: only http and https are spoken",
-                url.scheme()
-            )));
+            return Err(bad("only http and https are spoken".into()));
         }
         url.set_fragment(None);
         if !url.username().is_empty() || url.password().is_some() {
@@ -746,7 +776,12 @@ impl<'a> Parser<'a> {
                 self.secrets.push(Secret::new(value));
             }
         }
+        self.brackets = brackets;
         self.url = Some(url);
+        self.url_shown = Some((
+            self.shown.len(),
+            format!("{before}{}", quote(&shown_url(&text))),
+        ));
         self.shown.push(shown);
         Ok(())
     }
@@ -759,6 +794,9 @@ impl<'a> Parser<'a> {
     }
 
     fn finish(mut self) -> Result<Command, CurlError> {
+        if let Some((at, url)) = self.url_shown.take() {
+            self.shown[at] = url;
+        }
         let Some(mut url) = self.url.take() else {
             self.shown.push(String::new());
             let shown = self.shown.join(" ");
@@ -843,9 +881,9 @@ impl<'a> Parser<'a> {
         let bearer = match authorization.and_then(|(_, value)| value.to_str().ok()) {
             None if authorization.is_none() => Bearer::Absent,
             Some(value)
-                if value
-                    .split_once(' ')
-                    .is_some_and(|(_, token)| is_placeholder(token)) =>
+                if value.split_once(' ').is_some_and(|(scheme, token)| {
+                    scheme.eq_ignore_ascii_case("bearer") && is_placeholder(token)
+                }) =>
             {
                 Bearer::Placeholder
             }

@@ -24,6 +24,8 @@ pub(super) enum Act {
     Header,
     Data(Data),
     Get,
+    /// `-g`: brackets are not expanded.
+    Globoff,
     Head,
     User,
     Bearer,
@@ -152,7 +154,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     value(None, "keepalive-time", Act::Ignore(CONNECTION)),
     flag(None, "tcp-nodelay", Act::Ignore(CONNECTION)),
     flag(Some(b'Z'), "parallel", Act::Ignore("--clients decides how much runs at once")),
-    flag(Some(b'g'), "globoff", Act::Ignore("URLs are never expanded")),
+    flag(Some(b'g'), "globoff", Act::Globoff),
     flag(Some(b'q'), "disable", Act::Ignore("no configuration file is read")),
     flag(None, "basic", Act::Ignore("Basic is what -u means")),
     flag(None, "path-as-is", Act::Refuse("`/../` in a path is always resolved")),

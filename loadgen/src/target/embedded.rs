@@ -13,8 +13,9 @@ use edgeproof_sim::http::Request;
 use edgeproof_sim::topology::Pop;
 use edgeproof_sim::world::client::Client;
 use edgeproof_sim::wrangler::{Var, WorkerConfig};
-use edgeproof_worker::core::config::Config;
+use edgeproof_worker::core::config::{Config, Environment};
 use edgeproof_worker::core::jwt;
+use edgeproof_worker::core::limiter::Algorithm;
 use edgeproof_worker::core::policy::PolicyName;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
@@ -30,6 +31,13 @@ use crate::run::{Answer, Burst, SendError, Target};
 
 /// The Worker's configuration, as it deploys.
 const WRANGLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../worker/wrangler.toml");
+
+/// Rows of the environment `development`: the demo user, among others.
+const SEED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../worker/seeds/development.sql"
+);
+const SEED_NAME: &str = "seeds/development.sql";
 
 /// Signs tokens that are good in this world and nowhere else.
 const JWT_SECRET: &str = "of the embedded simulator, good for no other Worker";
@@ -62,9 +70,15 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Measured, EmbeddedError> {
     let refused = |problem: &dyn std::fmt::Display| EmbeddedError(problem.to_string());
-    let config = WorkerConfig::load(WRANGLER.as_ref(), options.env.as_deref())
+    // Without `..`, because errors name the file.
+    let wrangler = std::fs::canonicalize(WRANGLER)
+        .map_err(|problem| EmbeddedError(format!("the Worker's wrangler.toml: {problem}")))?;
+    let config = WorkerConfig::load(&wrangler, options.env.as_deref())
         .map_err(|problem| refused(&problem))?;
-    let quotas = quotas(&config, options);
+    let parsed = parsed(&config, options);
+    let quotas = quotas(&parsed);
+    let inexact = (parsed.rate_limiting && parsed.algorithm != Algorithm::SlidingLog)
+        .then(|| parsed.algorithm.as_str());
     let keep_history = plan.requests <= HISTORY_REQUESTS;
     let mut builder = World::builder()
         .script(worker::native::script("edgeproof-worker"))
@@ -75,13 +89,18 @@ pub fn run(
     if !plan.pops.is_empty() {
         builder = builder.pops(plan.pops.iter().map(|code| code.to_uppercase()));
     }
+    if parsed.environment == Environment::Development {
+        let sql = std::fs::read_to_string(SEED)
+            .map_err(|problem| EmbeddedError(format!("the Worker's {SEED_NAME}: {problem}")))?;
+        builder = builder.seed_sql("DB", SEED_NAME, &sql);
+    }
     for (name, value) in &options.vars {
         builder = builder.var(name, value);
     }
     let world = builder.build().map_err(|problem| refused(&problem))?;
 
     let charge = Charge::of(plan);
-    let checks = Checks::new(plan, charge, charge.quota(&quotas));
+    let checks = Checks::new(plan, charge, charge.quota(&quotas)).inexact(inexact);
     let stopwatch = Stopwatch::start();
     let tally = world.run(async |world| {
         let target = Embedded::new(world, plan);
@@ -107,6 +126,7 @@ pub fn run(
         tally,
         charge,
         quotas: Some(quotas),
+        inexact,
         fresh: true,
         trouble: Vec::new(),
         notes,
@@ -147,9 +167,9 @@ pub fn run(
 /// How long work after the answers is waited for, in virtual time: as long as the platform allows it.
 const AFTERMATH: Duration = edgeproof_sim::limits::workers::WAIT_UNTIL;
 
-/// The quotas that the Worker itself reads from its variables.
-fn quotas(config: &WorkerConfig, options: &Options) -> Quotas {
-    let parsed = Config::from_lookup(|name| {
+/// What the Worker itself reads from its variables.
+fn parsed(config: &WorkerConfig, options: &Options) -> Config {
+    Config::from_lookup(|name| {
         let given = options.vars.iter().rev().find(|(given, _)| given == name);
         given
             .map(|(_, value)| value.clone())
@@ -157,7 +177,10 @@ fn quotas(config: &WorkerConfig, options: &Options) -> Quotas {
                 Some(Var::Text(text)) => Some(text.clone()),
                 Some(Var::Json(_)) | None => None,
             })
-    });
+    })
+}
+
+fn quotas(parsed: &Config) -> Quotas {
     let limit = |policy| u64::from(parsed.policies.get(policy).quota.limit);
     Quotas {
         general: limit(PolicyName::General),

@@ -128,6 +128,7 @@ async fn measure(mut plan: Plan, options: &Options, progress: &dyn Fn(u64)) -> M
         tally: crate::run::Tally::new(Checks::new(&plan, charge, None)),
         charge,
         quotas: None,
+        inexact: None,
         fresh: false,
         trouble: Vec::new(),
         notes: Vec::new(),

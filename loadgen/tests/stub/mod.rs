@@ -73,6 +73,10 @@ impl Stub {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let shared = seen.clone();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the server must answer while the test waits for the program"
+        )]
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -234,9 +238,11 @@ async fn answer(
         Behaviour::Hanging => tokio::time::sleep(Duration::from_secs(60)).await,
         Behaviour::Slow => tokio::time::sleep(Duration::from_millis(30)).await,
         Behaviour::Unlimited => {
+            let status = if path == "/api/health" { 200 } else { 201 };
             return Some(
                 Response::builder()
-                    .status(201)
+                    .status(status)
+                    .header("content-type", "application/json")
                     .body(Full::default())
                     .expect("valid"),
             );
