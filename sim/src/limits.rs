@@ -6,7 +6,8 @@
 //! several unrelated public repositories but in no page. Figures that differ by plan are in [`PlanLimits`]; points that
 //! the sources leave open, or where they contradict each other, are in [`Unsettled`] with both values.
 //!
-//! Nothing is enforced here: the platform's state machines compare and refuse.
+//! Nothing is enforced here: the platform's state machines and the world compare and refuse. Sizes of databases and of an
+//! object's storage, and [`Unsettled::sqlite`], are data that nothing compares yet.
 
 pub mod d1;
 pub mod durable;
