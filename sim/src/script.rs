@@ -28,6 +28,30 @@ pub trait Script {
     fn class(&self, name: &str) -> Option<Rc<dyn ObjectClass>>;
 }
 
+/// No Worker at all: for a world whose Worker runs elsewhere, in a real workerd say.
+#[derive(Debug, Clone, Copy)]
+pub struct Elsewhere;
+
+impl Elsewhere {
+    fn error<T: 'static>() -> LocalBoxFuture<Result<T, Exception>> {
+        Box::pin(async { Err(Exception::error("This world's Worker runs elsewhere.")) })
+    }
+}
+
+impl Script for Elsewhere {
+    fn fetch(&self, _request: Request) -> LocalBoxFuture<Result<Response, Exception>> {
+        Self::error()
+    }
+
+    fn scheduled(&self, _cron: Rc<str>, _at: u64) -> LocalBoxFuture<Result<(), Exception>> {
+        Self::error()
+    }
+
+    fn class(&self, _name: &str) -> Option<Rc<dyn ObjectClass>> {
+        None
+    }
+}
+
 /// A Durable Object class.
 pub trait ObjectClass {
     /// Runs the constructor.

@@ -1,9 +1,15 @@
-//! A world under the wall clock: the same Worker on the same simulated platform, over HTTP.
+//! A world under the wall clock: the same simulated platform, over HTTP.
 //!
-//! - [`http`]: takes requests from a socket, hands them to the world as a client's, and moves the world's time along.
+//! - [`socket`]: takes connections, and moves the world's time along.
+//! - [`http`]: hands requests to the world's own Worker, as a client's.
+//! - [`workerd`]: KV and D1 for a Worker that runs in a real workerd, over the protocols that workerd speaks.
+//! - [`api`]: the calls of Cloudflare's REST API that wrangler makes for KV and D1.
 //! - [`gateway`]: lets the Worker's outbound fetches reach loopback addresses, and hosts that the user allowed by name.
 //!
 //! Everything here may look at the real clock and the real network; nothing else in this crate may.
 
+pub mod api;
 pub mod gateway;
 pub mod http;
+pub mod socket;
+pub mod workerd;

@@ -7,6 +7,7 @@
 //! - [`client`]: clients attached to PoPs; the way of a request from one to the Worker and back.
 //! - `invoke`: isolates, invocations of the Worker, `waitUntil`, cron.
 //! - `kv`, `object`, `d1`, `fetch`: the platform's calls as a Worker awaits them: send, arrive, act, answer.
+//! - `guest`: code that runs elsewhere and uses this world's KV and D1.
 //! - `injection`: faults beginning; `persist`: state kept between runs of a server.
 //!
 //! A call of the platform is an [`Operation`]: straight-line `async` code that sleeps through its messages' travel and
@@ -17,6 +18,7 @@ pub mod builder;
 pub mod client;
 mod d1;
 mod fetch;
+mod guest;
 mod injection;
 mod invoke;
 mod kv;

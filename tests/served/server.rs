@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use edgeproof_sim::World;
-use edgeproof_sim::serve::http::serve;
+use edgeproof_sim::serve::{http, socket};
 use edgeproof_sim::world::builder::Builder;
 use tokio::sync::oneshot;
 
@@ -40,7 +40,8 @@ impl Served {
                 let world = make().build().expect("the world builds");
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
                 let mut look = None;
-                serve(&world, listener, async { look = stopped.await.ok() }).await;
+                let listeners = vec![(listener, http::handler(&world))];
+                socket::serve(&world, listeners, async { look = stopped.await.ok() }).await;
                 if let Some(look) = look {
                     look(&world);
                 }

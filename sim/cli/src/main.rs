@@ -2,7 +2,11 @@
 //!
 //! Exit codes: 0 done, 1 the Worker or its configuration cannot be simulated, 2 usage.
 
+mod api;
+mod build;
 mod serve;
+mod tools;
+mod workerd;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -25,6 +29,12 @@ struct Cli {
 enum Command {
     /// Serve the Worker over HTTP, under the wall clock, until Ctrl-C.
     Serve(serve::Arguments),
+    /// Build the Worker for deployment: wasm and its JavaScript glue.
+    Build(build::Arguments),
+    /// Run a Worker in a real workerd, with this simulator as its KV and D1.
+    Workerd(workerd::Arguments),
+    /// Answer wrangler's KV and D1 commands in place of Cloudflare's REST API.
+    Api(api::Arguments),
 }
 
 fn main() -> miette::Result<()> {
@@ -35,5 +45,8 @@ fn main() -> miette::Result<()> {
                 .error(ErrorKind::ValueValidation, problem)
                 .exit(),
         },
+        Command::Build(arguments) => build::run(arguments),
+        Command::Workerd(arguments) => workerd::run(arguments),
+        Command::Api(arguments) => api::run(arguments),
     }
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use edgeproof_sim::World;
 use edgeproof_sim::bill;
 use edgeproof_sim::serve::gateway::{self, RealGateway};
+use edgeproof_sim::serve::{http, socket};
 use edgeproof_sim::topology::Pop;
 use edgeproof_sim::wrangler::WorkerConfig;
 use miette::{Context, IntoDiagnostic, Result, miette};
@@ -142,7 +143,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
                 stop.await;
             }
         };
-        edgeproof_sim::serve::http::serve(&world, listener, stop).await;
+        let worker = http::handler(&world);
+        socket::serve(&world, vec![(listener, worker)], stop).await;
         if let Some(folder) = &arguments.persist {
             world.save(folder).into_diagnostic().wrap_err("the state could not be saved")?;
         }

@@ -1,11 +1,11 @@
-//! HTTP/1.1 in front of a world.
+//! The world's own Worker, over HTTP.
 //!
 //! A request on the socket becomes a request of a simulated client: `CF-Connecting-IP` sets its address (the socket's
 //! own, if absent), `x-sim-pop` the PoP it is attached to. The simulated latencies are waited out, so an answer takes as
 //! long here as it would take there.
 
+use super::socket::Handler;
 use crate::http::Request;
-use crate::kernel::time::nanos;
 use crate::limits;
 use crate::topology::Pop;
 use crate::world::World;
@@ -16,117 +16,21 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
-use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use std::net::IpAddr;
+use std::rc::Rc;
 use url::Url;
 
 /// Header that names the PoP a request is attached to.
 pub const POP_HEADER: &str = "x-sim-pop";
 
-/// How long requests under way may take after the server was told to stop.
-const GRACE: Duration = Duration::from_secs(5);
-
 /// How much of a refused request's body is read and thrown away, in bytes, so that the refusal arrives and the connection can
 /// go on. More than that is not waited for, and the connection ends.
 const DRAIN_BYTES: u64 = 1 << 20;
 
-/// Serves a world on a socket until `stop` is ready; then takes no more connections, ends the idle ones, and lets requests under
-/// way finish for up to five seconds.
-///
-/// Runs on a current-thread runtime, inside a [`LocalSet`](tokio::task::LocalSet): the world stays on its thread.
-pub async fn serve(world: &World, listener: TcpListener, stop: impl Future<Output = ()>) {
-    let _entered = world.enter();
-    let first = world.pops()[0];
-    // Every connection holds a receiver, so the sender knows when all of them are gone.
-    let (end, ending) = watch::channel(());
-    let accept = async move {
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    tokio::task::spawn_local(connection(
-                        world.clone(),
-                        first,
-                        stream,
-                        peer,
-                        ending.clone(),
-                    ));
-                }
-                // The client is gone already, or there are no descriptors left: then trying again at once would only spin.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
-        }
-    };
-    tokio::select! {
-        () = accept => {}
-        () = drive(world) => {}
-        () = stop => {}
-    }
-    end.send_replace(());
-    tokio::select! {
-        () = drive(world) => {}
-        () = end.closed() => {}
-        () = tokio::time::sleep(GRACE) => {}
-    }
-}
-
-/// Moves the world along with the wall clock, for ever.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where virtual time is the wall clock's"
-)]
-async fn drive(world: &World) {
-    let begin = std::time::Instant::now();
-    let virtual_begin = world.now();
-    let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
-    poll_fn(|context| {
-        loop {
-            let now = virtual_begin.after(nanos(begin.elapsed()));
-            let Some(next) = world.drive(now, context.waker()) else {
-                return Poll::Pending;
-            };
-            let wait: Duration = next.since(now);
-            timer.as_mut().reset(tokio::time::Instant::now() + wait);
-            if timer.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
-        }
-    })
-    .await
-}
-
-async fn connection(
-    world: World,
-    first: Pop,
-    stream: TcpStream,
-    peer: SocketAddr,
-    mut ending: watch::Receiver<()>,
-) {
-    // Small answers must not wait for more to send.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let world = world.clone();
-        async move { Ok::<_, Infallible>(answer(world, first, peer.ip(), request).await) }
-    });
-    let served = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        // A client may say that it sends nothing more, and wait for its answers.
-        .half_close(true)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut served = pin!(served);
-    // A client that goes away in the middle of a request is no error of the server's.
-    tokio::select! {
-        _ = served.as_mut() => return,
-        _ = ending.changed() => served.as_mut().graceful_shutdown(),
-    }
-    let _ = served.await;
+/// Answers requests with the world's own Worker.
+pub fn handler(world: &World) -> Handler {
+    let (world, first) = (world.clone(), world.pops()[0]);
+    Rc::new(move |peer, request| Box::pin(answer(world.clone(), first, peer, request)))
 }
 
 /// A request that does not get as far as the Worker: status and text.

@@ -1,0 +1,1 @@
+//! The calls of Cloudflare's REST API that wrangler makes for KV and D1.

@@ -1,0 +1,1 @@
+//! KV and D1 for a Worker that runs in a real workerd.

@@ -1,0 +1,28 @@
+//! Guests: code that runs elsewhere, in a real workerd say, and uses this world's KV and D1 from one of its PoPs.
+
+use super::World;
+use crate::topology::Pop;
+use std::future::Future;
+
+impl World {
+    /// Runs a task as an event of its own at a PoP: bindings work in it, and the limits of one invocation hold for it.
+    ///
+    /// Which calls of a guest belong to one invocation is not known, so each task counts for itself. The answer is `None` if
+    /// the world ended first.
+    pub fn guest<T: 'static>(
+        &self,
+        pop: Pop,
+        task: impl Future<Output = T> + 'static,
+    ) -> impl Future<Output = Option<T>> + 'static {
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        let invocation = self.new_invocation(pop, 0, None);
+        self.spawn_in(
+            Some(invocation),
+            Box::pin(async move {
+                // Whoever asked may be gone by then; what was begun has been done all the same.
+                let _ = sender.send(task.await);
+            }),
+        );
+        async move { receiver.await.ok() }
+    }
+}
