@@ -568,11 +568,13 @@ fn whatever_fails_for_a_while_no_request_is_answered_with_500() {
         FaultKind::KvErrors {
             operation: edgeproof_sim::fault::KvOperation::Get,
             status: 500,
+            ratio: 1.0,
             for_ms,
         },
         FaultKind::KvErrors {
             operation: edgeproof_sim::fault::KvOperation::Put,
             status: 429,
+            ratio: 1.0,
             for_ms,
         },
         FaultKind::OriginHanging {

@@ -389,6 +389,7 @@ fn a_kv_that_cannot_be_read_is_a_miss_and_never_an_error() {
                     world.inject(FaultKind::KvErrors {
                         operation: KvOperation::Get,
                         status,
+                        ratio: 1.0,
                         for_ms: 10_000,
                     });
                     "MISS"
@@ -413,6 +414,7 @@ fn a_kv_that_cannot_be_written_makes_every_read_a_miss_and_never_an_error() {
             world.inject(FaultKind::KvErrors {
                 operation: KvOperation::Put,
                 status,
+                ratio: 1.0,
                 for_ms: 30_000,
             });
             for _ in 0..4 {
@@ -436,6 +438,7 @@ fn a_pop_goes_on_serving_its_own_copy_while_the_store_fails() {
         world.inject(FaultKind::KvErrors {
             operation: KvOperation::Get,
             status: 500,
+            ratio: 1.0,
             for_ms: 30_000,
         });
         sleep(world, PAST_MEMORY_SECONDS).await;
@@ -450,6 +453,7 @@ fn health_says_that_the_cache_fails_and_that_it_works_again() {
         world.inject(FaultKind::KvErrors {
             operation: KvOperation::Get,
             status: 500,
+            ratio: 1.0,
             for_ms: 30_000,
         });
         hit(&client, "user-1").await;

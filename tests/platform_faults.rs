@@ -254,6 +254,7 @@ fn kv_errors_meet_what_they_name_and_not_cached_reads() {
     let get = FaultKind::KvErrors {
         operation: KvOperation::Get,
         status: 500,
+        ratio: 1.0,
         for_ms: FOR_MS,
     };
     let text = Some("KV GET failed: 500 Internal Server Error".to_owned());
@@ -264,6 +265,7 @@ fn kv_errors_meet_what_they_name_and_not_cached_reads() {
     let put = FaultKind::KvErrors {
         operation: KvOperation::Put,
         status: 429,
+        ratio: 1.0,
         for_ms: FOR_MS,
     };
     let text = Some("KV PUT failed: 429 Too Many Requests".to_owned());
@@ -456,11 +458,13 @@ fn a_list_of_faults_survives_json_and_names_each_in_the_history() {
         FaultKind::KvErrors {
             operation: KvOperation::Get,
             status: 503,
+            ratio: 1.0,
             for_ms,
         },
         FaultKind::KvErrors {
             operation: KvOperation::Put,
             status: 429,
+            ratio: 1.0,
             for_ms,
         },
         FaultKind::ObjectUnreachable {

@@ -29,6 +29,7 @@ fn mixed_with(seed: u64, outside: impl Fn() -> u64 + Copy + 'static) -> World {
             kind: FaultKind::KvErrors {
                 operation: KvOperation::Put,
                 status: 500,
+                ratio: 1.0,
                 for_ms: 300,
             },
         },

@@ -60,10 +60,13 @@ pub enum FaultKind {
         delay_ms: u64,
         for_ms: u64,
     },
-    /// The central KV store answers `operation` with `status` (429, 500 or 503).
+    /// The central KV store answers `operation` with `status` (429, 500 or 503); with a `ratio` below 1 only that share of the
+    /// calls, drawn from the stream `fault`.
     KvErrors {
         operation: KvOperation,
         status: u16,
+        #[serde(default = "every_one")]
+        ratio: f64,
         for_ms: u64,
     },
     /// Objects of `class` cannot be reached: calls fail with `Network connection lost.` (retryable).
@@ -86,6 +89,10 @@ pub enum FaultKind {
     IsolateEvicted { pop: String },
     /// The origin `host` takes requests and does not answer.
     OriginHanging { host: String, for_ms: u64 },
+}
+
+fn every_one() -> f64 {
+    1.0
 }
 
 impl FaultKind {
@@ -126,6 +133,16 @@ impl fmt::Display for FaultKind {
             Self::KvPropagationDelay { pop, delay_ms, .. } => {
                 write!(f, "KV seen from {pop} is {delay_ms} ms late")
             }
+            Self::KvErrors {
+                operation,
+                status,
+                ratio,
+                ..
+            } if *ratio < 1.0 => write!(
+                f,
+                "KV answers {status} to {} % of every {operation:?}",
+                ratio * 100.0
+            ),
             Self::KvErrors {
                 operation, status, ..
             } => write!(f, "KV answers {status} to every {operation:?}"),
@@ -214,12 +231,19 @@ impl InForce {
         Duration::from_millis(self.now(now).filter_map(late).max().unwrap_or(0))
     }
 
-    /// The status with which the central KV store answers.
-    pub(crate) fn kv_error(&self, now: Instant, wanted: KvOperation) -> Option<u16> {
-        self.now(now).find_map(|kind| match kind {
+    /// The statuses with which the central KV store may answer, each with the share of the calls it answers so.
+    pub(crate) fn kv_errors(
+        &self,
+        now: Instant,
+        wanted: KvOperation,
+    ) -> impl Iterator<Item = (u16, f64)> {
+        self.now(now).filter_map(move |kind| match kind {
             FaultKind::KvErrors {
-                operation, status, ..
-            } if *operation == wanted => Some(*status),
+                operation,
+                status,
+                ratio,
+                ..
+            } if *operation == wanted => Some((*status, *ratio)),
             _ => None,
         })
     }

@@ -8,3 +8,4 @@ pub mod durable;
 pub mod isolate;
 pub mod kv;
 pub mod outbound;
+pub mod rate_limit;

@@ -15,6 +15,11 @@ pub type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// The code of a Worker.
 pub trait Script {
+    /// Whether it is not the simulator that runs this Worker.
+    fn runs_elsewhere(&self) -> bool {
+        false
+    }
+
     /// Runs once when an isolate starts, before its first event.
     fn start(&self) {}
 
@@ -39,6 +44,10 @@ impl Elsewhere {
 }
 
 impl Script for Elsewhere {
+    fn runs_elsewhere(&self) -> bool {
+        true
+    }
+
     fn fetch(&self, _request: Request) -> LocalBoxFuture<Result<Response, Exception>> {
         Self::error()
     }

@@ -35,8 +35,10 @@ pub struct WorkerConfig {
     pub environment: Option<String>,
     /// The Worker's name; an environment without a name of its own is called `<name>-<environment>`, as by wrangler.
     pub name: String,
-    /// `YYYY-MM-DD`. Kept for reports: the simulator does not change with it.
+    /// `YYYY-MM-DD`. The simulator does not change with it; a real workerd is started with it.
     pub compatibility_date: String,
+    /// JavaScript features of workerd, switched on or off. Without effect in the simulator; a real workerd is started with them.
+    pub compatibility_flags: Vec<String>,
     /// Plain-text and JSON variables, by name.
     pub vars: BTreeMap<String, Var>,
     /// KV namespaces, in the order of the file.
@@ -45,6 +47,8 @@ pub struct WorkerConfig {
     pub d1_databases: Vec<D1Database>,
     /// Durable Object bindings, in the order of the file.
     pub durable_objects: Vec<DurableObject>,
+    /// Rate limiters, in the order of the file. A Worker inside the simulator cannot have any: the façade lacks the binding.
+    pub rate_limits: Vec<RateLimit>,
     /// Classes declared with SQLite storage, bound or not, by name.
     pub sqlite_classes: Vec<String>,
     /// Cron expressions of `[triggers]`.
@@ -147,6 +151,19 @@ pub struct DurableObject {
     pub binding: String,
     /// The class; it is among [`WorkerConfig::sqlite_classes`].
     pub class: String,
+}
+
+/// `[[ratelimits]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Name in the Worker's `env`.
+    pub name: String,
+    /// Whose counters; two bindings of one id share them.
+    pub namespace_id: String,
+    /// Calls of a window.
+    pub limit: u64,
+    /// The window in seconds: 10 or 60.
+    pub period_seconds: u64,
 }
 
 /// `[limits]`

@@ -93,9 +93,13 @@ pub struct D1 {
     pub home: Pop,
     /// How it is just now.
     pub condition: Condition,
+    /// Deleted from the account: calls fail with this text. What production says is not published.
+    pub deleted: Option<Rc<str>>,
     database: Database,
     service_time: ServiceTime,
     busy_until: Instant,
+    /// When it was last written, and how many writes of that millisecond there were.
+    written: (u64, u32),
 }
 
 impl D1 {
@@ -150,9 +154,11 @@ impl D1 {
             binding,
             home,
             condition: Condition::default(),
+            deleted: None,
             database,
             service_time,
             busy_until: Instant(0),
+            written: (0, 0),
         })
     }
 
@@ -173,7 +179,7 @@ impl D1 {
         edgeproof_sqlite::set_clock_unix_ms(
             i64::try_from(begin.unix_ms()).expect("virtual time ends in 2554"),
         );
-        let (mut worked, result) = match self.condition.failing {
+        let (mut worked, result) = match self.deleted.as_deref().or(self.condition.failing) {
             Some(message) => (Duration::ZERO, Err(error("D1_ERROR", message))),
             None => self.run(call),
         };
@@ -182,7 +188,24 @@ impl D1 {
                 .unwrap_or(Duration::MAX);
         }
         self.busy_until = begin.after(nanos(worked));
+        let wrote = |results: &Vec<QueryResult>| results.iter().any(|result| result.changed_db);
+        if result.as_ref().is_ok_and(wrote) {
+            let ms = begin.unix_ms();
+            self.written = match self.written {
+                (last, count) if last == ms => (ms, count + 1),
+                _ => (ms, 0),
+            };
+        }
         (self.busy_until, result)
+    }
+
+    /// The bookmark of the present state: later states have greater ones, by order of text, also in a later run.
+    ///
+    /// The form is production's, four groups of hexadecimal digits; what stands in them is the time of the last write.
+    pub fn bookmark(&self) -> String {
+        let (ms, count) = self.written;
+        let (high, low) = (ms >> 32, ms & 0xffff_ffff);
+        format!("{high:08x}-{low:08x}-{count:08x}-{:032x}", 0)
     }
 
     /// Runs one statement outside of any call, for a test that wants to look.

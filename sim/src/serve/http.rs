@@ -180,7 +180,7 @@ async fn simulate(
 }
 
 /// Drops what belongs to one connection and not to the message.
-fn strip_connection_headers(headers: &mut HeaderMap) {
+pub(super) fn strip_connection_headers(headers: &mut HeaderMap) {
     headers.remove(CONNECTION);
     headers.remove(TRANSFER_ENCODING);
     headers.remove("keep-alive");

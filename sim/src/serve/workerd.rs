@@ -1,1 +1,109 @@
-//! KV and D1 for a Worker that runs in a real workerd.
+//! KV, D1, the rate limiter and outbound fetches for a Worker that runs in a real workerd.
+//!
+//! workerd reaches each of them through an `external` service of its configuration: plain HTTP/1.1. Nothing in such a request
+//! says which namespace or database it is for, or where the Worker runs; so the configuration injects a header for each:
+//!
+//! | header | value |
+//! |---|---|
+//! | [`POP_HEADER`] | IATA code of the PoP whose view of KV this is |
+//! | [`NAMESPACE_HEADER`] | binding of a KV namespace: [`kv`] answers |
+//! | [`DATABASE_HEADER`] | binding of a D1 database: [`d1`] answers |
+//! | [`RATE_LIMIT_HEADER`] | `namespace_id` of a rate limiter: [`rate_limit`] answers |
+//! | [`OUTBOUND_HEADER`] | anything: [`outbound`] sends it on |
+//!
+//! The parsers of the wire formats are pure functions of what arrived (`parse` in each file), so that they can be fuzzed. What
+//! is malformed gets a refusal that workerd turns into an error of the binding.
+//!
+//! [`front`] stands before workerd: it is what a client talks to.
+
+pub mod d1;
+pub mod front;
+pub mod kv;
+pub mod outbound;
+pub mod rate_limit;
+
+pub use super::http::POP_HEADER;
+use super::socket::{Handler, Response};
+use crate::topology::Pop;
+use crate::world::World;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use std::rc::Rc;
+
+/// Header that names a KV namespace by its binding.
+pub const NAMESPACE_HEADER: &str = "x-sim-namespace";
+/// Header that names a D1 database by its binding.
+pub const DATABASE_HEADER: &str = "x-sim-database";
+/// Header that names the counters of a rate limiter by its `namespace_id`.
+pub const RATE_LIMIT_HEADER: &str = "x-sim-ratelimit";
+/// Header that marks an outbound fetch of the Worker.
+pub const OUTBOUND_HEADER: &str = "x-sim-outbound";
+
+/// Answers workerd's calls of its bindings with the KV, D1 and limiters of this world.
+pub fn handler(world: &World) -> Handler {
+    let world = world.clone();
+    Rc::new(move |_, request| {
+        let world = world.clone();
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            let Some(pop) = header(&head.headers, POP_HEADER).and_then(Pop::from_code) else {
+                return refusal(StatusCode::BAD_REQUEST, "x-sim-pop names no known PoP");
+            };
+            if let Some(binding) = header(&head.headers, NAMESPACE_HEADER) {
+                kv::answer(&world, pop, binding, &head, body).await
+            } else if let Some(binding) = header(&head.headers, DATABASE_HEADER) {
+                d1::answer(&world, pop, binding, &head, body).await
+            } else if let Some(id) = header(&head.headers, RATE_LIMIT_HEADER) {
+                rate_limit::answer(&world, pop, id, &head, body).await
+            } else if head.headers.contains_key(OUTBOUND_HEADER) {
+                outbound::answer(&world, pop, head, body).await
+            } else {
+                refusal(
+                    StatusCode::BAD_REQUEST,
+                    "no header says which binding this is for",
+                )
+            }
+        })
+    })
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// A refusal in words. workerd shows no bodies of refusals, so this is for whoever calls by hand.
+fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Full::new(text.into()));
+    *response.status_mut() = status;
+    response
+}
+
+/// Reads a body of at most `limit` bytes; of a longer one, how long it is.
+///
+/// # Errors
+/// The length in bytes of a body over the limit, or `None` for a body that did not arrive whole.
+async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Option<u64>> {
+    let announced = body.size_hint().lower();
+    if announced > limit as u64 {
+        return Err(Some(announced));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
+    let mut length = 0_u64;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| None)?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        length += data.len() as u64;
+        // Beyond the limit nothing is kept, but the length is told.
+        if length <= limit as u64 {
+            bytes.extend_from_slice(data);
+        }
+    }
+    if length > limit as u64 {
+        return Err(Some(length));
+    }
+    Ok(bytes.into())
+}

@@ -7,6 +7,7 @@ use crate::history::{Op, Outcome};
 use crate::limits::{self, D1BatchCount};
 use crate::platform::d1::{self, Call, QueryResult};
 use crate::platform::outbound::NETWORK_CONNECTION_LOST;
+use crate::topology::Pop;
 
 /// What a call of D1 returned: one result per statement.
 pub type D1Reply = Vec<QueryResult>;
@@ -36,40 +37,57 @@ impl World {
             // Queries are messages: they leave an object after its writes are durable (workerd io-gate.h).
             world.output_gate(&invocation).await?;
 
-            let start = world.now();
-            let result = world.d1_exchange(&invocation, database, &call).await;
-            world.record(start, &Self::scope(), || {
-                let sql = match &call {
-                    Call::Query(statement) => vec![statement.sql.to_string()],
-                    Call::Batch(statements) => statements
-                        .iter()
-                        .map(|statement| statement.sql.to_string())
-                        .collect(),
-                    Call::Exec(text) => vec![text.to_string()],
-                };
-                let op = Op::D1 {
-                    database: world.0.databases.borrow()[database as usize]
-                        .binding
-                        .to_string(),
-                    sql,
-                };
-                let outcome = match &result {
-                    Ok(results) => {
-                        let (rows_read, rows_written) = rows(results);
-                        Outcome::D1 {
-                            rows_read,
-                            rows_written,
-                        }
-                    }
-                    Err(exception) => Outcome::Error {
-                        message: exception.message.clone(),
-                    },
-                };
-                (op, outcome)
-            });
-            world.deliver().await;
-            result
+            world.d1_send(&invocation, database, &call).await
         })
+    }
+
+    /// Sends a call that nothing holds back any more, and records it.
+    pub(super) async fn d1_send(
+        &self,
+        invocation: &super::Invocation,
+        database: u32,
+        call: &Call,
+    ) -> Result<D1Reply, Exception> {
+        let start = self.now();
+        let result = self.d1_exchange(invocation, database, call).await;
+        self.record(start, &Self::scope(), || {
+            let sql = match call {
+                Call::Query(statement) => vec![statement.sql.to_string()],
+                Call::Batch(statements) => statements
+                    .iter()
+                    .map(|statement| statement.sql.to_string())
+                    .collect(),
+                Call::Exec(text) => vec![text.to_string()],
+            };
+            let op = Op::D1 {
+                database: self.0.databases.borrow()[database as usize]
+                    .binding
+                    .to_string(),
+                sql,
+            };
+            let outcome = match &result {
+                Ok(results) => {
+                    let (rows_read, rows_written) = rows(results);
+                    Outcome::D1 {
+                        rows_read,
+                        rows_written,
+                    }
+                }
+                Err(exception) => Outcome::Error {
+                    message: exception.message.clone(),
+                },
+            };
+            (op, outcome)
+        });
+        self.deliver().await;
+        result
+    }
+
+    /// Where a database lives, and the bookmark of its present state.
+    pub fn d1_place(&self, database: u32) -> (Pop, String) {
+        let databases = self.0.databases.borrow();
+        let database = &databases[database as usize];
+        (database.home, database.bookmark())
     }
 
     async fn d1_exchange(

@@ -22,6 +22,15 @@ pub struct KvRead {
     pub metadata: Option<Rc<str>>,
 }
 
+/// What a KV read returned, and whether the PoP's own cache knew it (`cacheStatus` in JavaScript: `HIT` or `MISS`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvAnswer {
+    /// The value, if there is one as far as this PoP knows.
+    pub read: Option<KvRead>,
+    /// The PoP's cache answered.
+    pub from_cache: bool,
+}
+
 /// What a read of many keys returned: each key with its value, in the order asked for.
 pub type KvReads = Vec<(Rc<str>, Option<KvRead>)>;
 
@@ -38,15 +47,39 @@ impl World {
     ) -> Operation<Result<Option<KvRead>, Exception>> {
         let world = self.handle();
         Operation::new(async move {
-            let invocation = Self::invocation()?;
-            kv::check_key("GET", &key)?;
-            invocation.count_kv_operation(&world)?;
-            let result = world
-                .kv_read(&invocation, namespace, key, cache_ttl_seconds)
-                .await;
-            world.deliver().await;
-            result
+            let answer = world.kv_ask(namespace, key, cache_ttl_seconds).await?;
+            Ok(answer.read)
         })
+    }
+
+    /// Reads a key, and tells where the answer came from.
+    ///
+    /// # Errors
+    /// As [`kv_get`](Self::kv_get).
+    pub fn kv_answer(
+        &self,
+        namespace: u32,
+        key: Rc<str>,
+        cache_ttl_seconds: Option<u64>,
+    ) -> Operation<Result<KvAnswer, Exception>> {
+        let world = self.handle();
+        Operation::new(async move { world.kv_ask(namespace, key, cache_ttl_seconds).await })
+    }
+
+    async fn kv_ask(
+        &self,
+        namespace: u32,
+        key: Rc<str>,
+        cache_ttl_seconds: Option<u64>,
+    ) -> Result<KvAnswer, Exception> {
+        let invocation = Self::invocation()?;
+        kv::check_key("GET", &key)?;
+        invocation.count_kv_operation(self)?;
+        let result = self
+            .kv_read(&invocation, namespace, key, cache_ttl_seconds)
+            .await;
+        self.deliver().await;
+        result
     }
 
     /// Reads up to 100 keys in one call; billed per key (KVPRICE).
@@ -87,7 +120,7 @@ impl World {
             world.deliver().await;
             keys.into_iter()
                 .zip(values)
-                .map(|(key, value)| Ok((key, value?)))
+                .map(|(key, answer)| Ok((key, answer?.read)))
                 .collect()
         })
     }
@@ -98,7 +131,7 @@ impl World {
         namespace: u32,
         key: Rc<str>,
         cache_ttl_seconds: Option<u64>,
-    ) -> Result<Option<KvRead>, Exception> {
+    ) -> Result<KvAnswer, Exception> {
         let cache_ttl = kv::check_cache_ttl(cache_ttl_seconds)?;
         let start = self.now();
         self.count(Meter::KvReads, 1);
@@ -139,11 +172,12 @@ impl World {
             };
             (op, outcome)
         });
-        let (version, _, _) = result?;
-        Ok(version.live(self.now()).map(|value| KvRead {
+        let (version, _, from_cache) = result?;
+        let read = version.live(self.now()).map(|value| KvRead {
             value: value.clone(),
             metadata: version.metadata.clone(),
-        }))
+        });
+        Ok(KvAnswer { read, from_cache })
     }
 
     async fn kv_fetch(
@@ -158,12 +192,7 @@ impl World {
         self.sleep_until(self.now().after(way_there), "kv.read", 0)
             .await;
         let fetched_at = self.now();
-        if let Some(status) = self
-            .0
-            .faults
-            .borrow()
-            .kv_error(fetched_at, KvOperation::Get)
-        {
+        if let Some(status) = self.kv_error(fetched_at, KvOperation::Get) {
             return Err(kv_status("GET", status));
         }
         let delay = self.0.faults.borrow().kv_delay(fetched_at, pop);
@@ -294,12 +323,7 @@ impl World {
         self.sleep_until(self.now().after(way_there), "kv.write", 0)
             .await;
         let committed_at = self.now();
-        if let Some(status) = self
-            .0
-            .faults
-            .borrow()
-            .kv_error(committed_at, KvOperation::Put)
-        {
+        if let Some(status) = self.kv_error(committed_at, KvOperation::Put) {
             return Err(kv_status(verb, status));
         }
         let committed = self.with_kv(namespace, |kv| kv.commit(committed_at, put));
@@ -380,7 +404,7 @@ impl World {
         self.sleep_until(self.now().after(way_there), "kv.list", 0)
             .await;
         let now = self.now();
-        if let Some(status) = self.0.faults.borrow().kv_error(now, KvOperation::Get) {
+        if let Some(status) = self.kv_error(now, KvOperation::Get) {
             return Err(kv_status("GET", status));
         }
         let page = self.with_kv(namespace, |kv| kv.list(now, prefix, cursor, limit));
@@ -388,6 +412,16 @@ impl World {
         self.sleep_until(now.after(way_back), "kv.listed", page.keys.len() as u64)
             .await;
         Ok(page)
+    }
+
+    /// The status of a fault that meets this call, if one does.
+    pub(super) fn kv_error(&self, now: Instant, operation: KvOperation) -> Option<u16> {
+        let faults = self.0.faults.borrow();
+        let mut dice = self.0.fault.borrow_mut();
+        faults
+            .kv_errors(now, operation)
+            .find(|(_, ratio)| *ratio >= 1.0 || dice.chance(*ratio))
+            .map(|(status, _)| status)
     }
 
     fn with_kv<T>(&self, namespace: u32, act: impl FnOnce(&mut kv::Namespace) -> T) -> T {
@@ -411,7 +445,7 @@ impl World {
     }
 }
 
-fn kv_status(verb: &str, status: u16) -> Exception {
+pub(super) fn kv_status(verb: &str, status: u16) -> Exception {
     let reason = http::StatusCode::from_u16(status)
         .ok()
         .and_then(|status| status.canonical_reason())

@@ -79,6 +79,7 @@ use Scope::{Inherited, NotInherited, TopLevel};
 #[rustfmt::skip] // A table: one row, one line.
 pub(super) const KEYS: &[Key] = &[
     read("compatibility_date", Inherited),
+    read("compatibility_flags", Inherited),
     read("d1_databases", NotInherited),
     read("durable_objects", NotInherited),
     read("env", TopLevel),
@@ -87,6 +88,7 @@ pub(super) const KEYS: &[Key] = &[
     read("limits", Inherited),
     read("migrations", Inherited),
     read("name", Inherited),
+    read("ratelimits", NotInherited),
     read("triggers", Inherited),
     read("vars", NotInherited),
 
@@ -95,7 +97,6 @@ pub(super) const KEYS: &[Key] = &[
     no_effect("alias", TopLevel, BUILD),
     no_effect("base_dir", Inherited, BUILD),
     no_effect("build", Inherited, BUILD),
-    no_effect("compatibility_flags", Inherited, "they switch JavaScript features of workerd"),
     no_effect("compliance_region", Inherited, ACCOUNT),
     no_effect("define", NotInherited, BUILD),
     no_effect("dev", TopLevel, "it sets up `wrangler dev`"),
@@ -144,7 +145,6 @@ pub(super) const KEYS: &[Key] = &[
     refused("pipelines", NotInherited, "Pipelines is not simulated"),
     refused("queues", NotInherited, "Queues is not simulated"),
     refused("r2_buckets", NotInherited, "R2 is not simulated"),
-    refused("ratelimits", NotInherited, "the rate limiting binding is not simulated: how far its counters may lag is not published; limit in a Durable Object, or leave the binding out of this environment"),
     refused("secrets_store_secrets", NotInherited, "the Secrets Store is not simulated"),
     refused("send_email", NotInherited, "Email is not simulated"),
     refused("services", NotInherited, "service bindings are not simulated: the world runs one Worker"),

@@ -10,8 +10,9 @@ use super::classes::Storage;
 use super::error::{ConfigError, Problem, Source};
 use super::keys::{self, Scope, Treatment};
 use super::value::{Item, is_empty, json, names};
-use super::{ConfiguredLimits, D1Database, KvNamespace, Note, Var, WorkerConfig};
+use super::{ConfiguredLimits, D1Database, KvNamespace, Note, RateLimit, Var, WorkerConfig};
 use crate::limits::workers;
+use crate::platform::rate_limit::PERIODS_SECONDS;
 
 /// Reads the file for one environment.
 pub(super) fn read(source: Source, environment: Option<&str>) -> Result<WorkerConfig, ConfigError> {
@@ -133,10 +134,12 @@ impl Reader {
             environment: environment.map(str::to_owned),
             name: name?,
             compatibility_date: compatibility_date?,
+            compatibility_flags: self.compatibility_flags(&layers),
             vars,
             kv_namespaces,
             d1_databases,
             durable_objects,
+            rate_limits: self.rate_limits(&layers),
             sqlite_classes,
             crons: self.crons(&layers),
             limits: self.limits(&layers),
@@ -352,6 +355,70 @@ impl Reader {
             }
         }
         namespaces
+    }
+
+    fn rate_limits(&mut self, layers: &Layers<'_, '_>) -> Vec<RateLimit> {
+        let mut rate_limits = Vec::new();
+        for item in self.items(layers, "ratelimits") {
+            self.only_keys(&item, &["name", "namespace_id", "simple"]);
+            let name = self.binding_of(&item, "name");
+            let namespace_id = self.required_string(&item, "namespace_id");
+            let simple = match item.table.get("simple") {
+                Some(value) => self.table(value, &format!("{}.simple", item.name)),
+                None => {
+                    let message = format!("`{}.simple` is missing", item.name);
+                    self.refuse(item.span, message, None);
+                    None
+                }
+            };
+            let Some(table) = simple else { continue };
+            let simple = Item {
+                name: format!("{}.simple", item.name),
+                table,
+                span: item.span,
+            };
+            self.only_keys(&simple, &["limit", "period"]);
+            let limit = self.required_integer(&simple, "limit");
+            let period_seconds = self.required_integer(&simple, "period");
+            if let Some(period) = period_seconds
+                && !PERIODS_SECONDS.contains(&period)
+            {
+                let message = format!("`{}.period` must be 10 or 60", simple.name);
+                self.refuse(table["period"].span, message, None);
+            }
+            if let (Some(name), Some(namespace_id), Some(limit), Some(period_seconds)) =
+                (name, namespace_id, limit, period_seconds)
+            {
+                rate_limits.push(RateLimit {
+                    name,
+                    namespace_id,
+                    limit,
+                    period_seconds,
+                });
+            }
+        }
+        rate_limits
+    }
+
+    fn required_integer(&mut self, item: &Item<'_, '_>, key: &str) -> Option<u64> {
+        if !item.table.contains_key(key) {
+            self.refuse(item.span, format!("`{}.{key}` is missing", item.name), None);
+        }
+        self.integer(item, key, u64::from(u32::MAX))
+    }
+
+    fn compatibility_flags(&mut self, layers: &Layers<'_, '_>) -> Vec<String> {
+        let Some(found) = layers.find("compatibility_flags") else {
+            return Vec::new();
+        };
+        let Some(array) = found.value.as_array() else {
+            self.wrong_type(found.value, &found.name, "an array of strings");
+            return Vec::new();
+        };
+        array
+            .iter()
+            .filter_map(|flag| self.string(flag, &found.name))
+            .collect()
     }
 
     fn d1_databases(&mut self, layers: &Layers<'_, '_>) -> Vec<D1Database> {

@@ -181,9 +181,14 @@ fn a_wrong_file_is_refused_at_its_place() {
             "Workers AI is not simulated",
         ),
         (
-            "[[ratelimits]]\nname = \"R\"",
-            "3:3",
-            "`ratelimits` is not supported",
+            "[[ratelimits]]\nname = \"R\"\nnamespace_id = \"1\"\nsimple = { limit = 5, period = 30 }",
+            "6:32",
+            "`ratelimits.simple.period` must be 10 or 60",
+        ),
+        (
+            "[[ratelimits]]\nname = \"R\"\nnamespace_id = \"1\"",
+            "3:1",
+            "`ratelimits.simple` is missing",
         ),
         (
             "[[kv_namespaces]]\nbinding = \"K\"\nremote = true",

@@ -227,6 +227,7 @@ pub(super) fn names(key: &str, value: &Value<'_>) -> Vec<String> {
             value.as_table().and_then(|table| table.get("bindings")),
             "name",
         ),
+        "ratelimits" => field(Some(value), "name"),
         _ => field(Some(value), "binding"),
     }
 }

@@ -1,0 +1,104 @@
+//! What a client of a PoP talks to: requests pass on to workerd with what the platform adds to them.
+//!
+//! `CF-Connecting-IP` is the client's own address unless it names one, as in `sim serve`; `request.cf` names the PoP; a request
+//! is counted for the bill. Whole messages pass, not streams.
+
+use super::{read, refusal};
+use crate::limits;
+use crate::serve::http::strip_connection_headers;
+use crate::serve::socket::{Handler, Response};
+use crate::topology::Pop;
+use crate::world::World;
+use crate::world::client::CF_CONNECTING_IP;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::{StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+/// Header of which workerd's socket makes `request.cf`; a client's own is replaced.
+pub const CF_HEADER: &str = "x-sim-cf";
+
+/// Passes a PoP's requests on to the socket on which workerd serves that PoP.
+pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
+    let world = world.clone();
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
+    let cf = serde_json::json!({
+        "colo": pop.code(),
+        "city": pop.city(),
+        "httpProtocol": "HTTP/1.1",
+    });
+    // A city's name may have letters that no header should.
+    let cf =
+        HeaderValue::from_bytes(cf.to_string().as_bytes()).expect("JSON has no control characters");
+    Rc::new(move |peer, request| {
+        let (world, client, cf) = (world.clone(), client.clone(), cf.clone());
+        Box::pin(async move {
+            let (mut head, body) = request.into_parts();
+            let limit = usize::try_from(limits::workers::REQUEST_BODY_BYTES).unwrap_or(usize::MAX);
+            let body = match read(body, limit).await {
+                Ok(body) => body,
+                Err(Some(_)) => {
+                    return refusal(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        "the body is larger than 100 MB\n",
+                    );
+                }
+                Err(None) => {
+                    return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole\n");
+                }
+            };
+            let target = head
+                .uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str());
+            let Ok(uri) = format!("http://{workerd}{target}").parse::<Uri>() else {
+                return refusal(StatusCode::BAD_REQUEST, "the request's target is no path\n");
+            };
+            head.uri = uri;
+            strip_connection_headers(&mut head.headers);
+            if !head.headers.contains_key(&CF_CONNECTING_IP) {
+                let ip = HeaderValue::from_str(&peer.to_string()).expect("an address is ASCII");
+                head.headers.insert(CF_CONNECTING_IP.clone(), ip);
+            }
+            head.headers.insert(CF_HEADER, cf);
+            // The length is that of the body, which hyper knows.
+            head.headers.remove(CONTENT_LENGTH);
+            world.count_guest_request();
+            let message = hyper::Request::from_parts(head, Full::new(body));
+            pass(client.request(message).await).await
+        })
+    })
+}
+
+async fn pass(
+    answer: Result<hyper::Response<hyper::body::Incoming>, hyper_util::client::legacy::Error>,
+) -> Response {
+    // workerd closes the connection without an answer when a binding's service is lost and the Worker does not catch it; where
+    // it runs for users, that is an uncaught exception (ERR 2026-10-08: 1101).
+    let thrown = || {
+        refusal(
+            StatusCode::BAD_GATEWAY,
+            "workerd closed the connection without an answer\n",
+        )
+    };
+    let Ok(answer) = answer else {
+        return thrown();
+    };
+    let (head, body) = answer.into_parts();
+    let Ok(body) = body.collect().await else {
+        return thrown();
+    };
+    let mut response = Response::new(Full::new(body.to_bytes()));
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    strip_connection_headers(response.headers_mut());
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response
+}

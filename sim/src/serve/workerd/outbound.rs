@@ -1,0 +1,117 @@
+//! Outbound fetches of a Worker in workerd: to simulated origins, to loopback, and to the hosts that the user allowed by name.
+//!
+//! workerd sends them here as to an HTTP proxy, with the whole URL in the request line; so the rule that nothing but loopback is
+//! reached unless it was allowed is the same one as for a Worker inside the simulator.
+
+use super::{OUTBOUND_HEADER, POP_HEADER, read, refusal};
+use crate::http::Request;
+use crate::limits;
+use crate::serve::http::strip_connection_headers;
+use crate::serve::socket::Response;
+use crate::topology::Pop;
+use crate::world::World;
+use http::StatusCode;
+use http::header::HOST;
+use http::request::Parts;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use url::Url;
+
+/// The URL of a request to a proxy: the absolute form of RFC 9112 section 3.2.2, or else the header `Host` and the path.
+///
+/// # Errors
+/// A text for what names no HTTP origin.
+pub fn parse(target: &http::Uri, host: Option<&[u8]>) -> Result<Url, String> {
+    let text = if target.authority().is_some() {
+        target.to_string()
+    } else {
+        let host = host.and_then(|host| std::str::from_utf8(host).ok());
+        let host = host.ok_or("the request names no host")?;
+        format!("http://{host}{target}")
+    };
+    let url = Url::parse(&text).map_err(|problem| format!("the request's URL: {problem}"))?;
+    match url.scheme() {
+        "http" | "https" if url.host().is_some() => Ok(url),
+        _ => Err("only http and https are fetched".to_owned()),
+    }
+}
+
+pub(super) async fn answer(world: &World, pop: Pop, head: Parts, body: Incoming) -> Response {
+    let url = match parse(
+        &head.uri,
+        head.headers.get(HOST).map(|host| host.as_bytes()),
+    ) {
+        Ok(url) => url,
+        Err(text) => return refusal(StatusCode::BAD_REQUEST, text),
+    };
+    let limit = usize::try_from(limits::workers::REQUEST_BODY_BYTES).unwrap_or(usize::MAX);
+    let body = match read(body, limit).await {
+        Ok(body) => body,
+        Err(Some(_)) => {
+            return refusal(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is larger than 100 MB",
+            );
+        }
+        Err(None) => return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole"),
+    };
+    let mut headers = head.headers;
+    for ours in [POP_HEADER, OUTBOUND_HEADER, "host"] {
+        headers.remove(ours);
+    }
+    strip_connection_headers(&mut headers);
+    let message = Request {
+        method: head.method,
+        url,
+        headers,
+        body,
+        cf: None,
+    };
+    let task = {
+        let world = world.clone();
+        async move { world.fetch(message).await }
+    };
+    match world.guest(pop, task).await {
+        Some(Ok(answer)) => {
+            let mut response = Response::new(Full::new(answer.body));
+            *response.status_mut() =
+                StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+            *response.headers_mut() = answer.headers;
+            strip_connection_headers(response.headers_mut());
+            response.headers_mut().remove(http::header::CONTENT_LENGTH);
+            response
+        }
+        // A connection that broke; workerd knows no way to be told so by a proxy but this.
+        Some(Err(exception)) => refusal(StatusCode::BAD_GATEWAY, exception.message),
+        None => refusal(StatusCode::SERVICE_UNAVAILABLE, "the simulator is stopping"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(target: &str, host: Option<&str>) -> Result<String, String> {
+        let target = target.parse().expect("a target");
+        parse(&target, host.map(str::as_bytes)).map(String::from)
+    }
+
+    #[test]
+    fn the_request_line_counts_before_the_host() {
+        let absolute = url("http://127.0.0.1:9/hook?a=b", Some("elsewhere"));
+        assert_eq!(absolute.as_deref(), Ok("http://127.0.0.1:9/hook?a=b"));
+        let https = url("https://hooks.example/x", None);
+        assert_eq!(https.as_deref(), Ok("https://hooks.example/x"));
+        assert_eq!(
+            url("/x", Some("127.0.0.1:9")).as_deref(),
+            Ok("http://127.0.0.1:9/x")
+        );
+    }
+
+    #[test]
+    fn what_names_no_http_origin_is_refused() {
+        assert!(url("/x", None).is_err());
+        assert!(url("ftp://host/x", None).is_err());
+        assert!(url("/x", Some("a b")).is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! The rate limiter behind workerd: a small protocol of ours, spoken by a module of the generated configuration.
+//!
+//! workerd has no such binding of its own. `POST /limit` takes `{"key","limit","period"}` and answers `{"success"}`; the texts of
+//! refusals are miniflare's (SDK 2026-08-22).
+
+use super::{read, refusal};
+use crate::platform::rate_limit::PERIODS_SECONDS;
+use crate::serve::socket::Response;
+use crate::topology::Pop;
+use crate::world::World;
+use http::StatusCode;
+use http::request::Parts;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde::Deserialize;
+
+/// Most bytes of a request. An assumption: a key of any use is far shorter.
+const REQUEST_BYTES: usize = 64 * 1024;
+
+/// A call of `limit()`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Call {
+    /// Who is counted.
+    pub key: String,
+    /// Calls of a window.
+    pub limit: u64,
+    /// The window in seconds.
+    pub period: u64,
+}
+
+/// Reads a request's body.
+///
+/// # Errors
+/// A text for what is no call of `limit()`.
+pub fn parse(body: &[u8]) -> Result<Call, String> {
+    let call: Call =
+        serde_json::from_slice(body).map_err(|_| "invalid rate limit options".to_owned())?;
+    if !PERIODS_SECONDS.contains(&call.period) {
+        return Err(format!("unsupported period: {}", call.period));
+    }
+    Ok(call)
+}
+
+/// Answers one request for the counters of a namespace, at a PoP.
+pub(super) async fn answer(
+    world: &World,
+    pop: Pop,
+    namespace: &str,
+    _head: &Parts,
+    body: Incoming,
+) -> Response {
+    let body = match read(body, REQUEST_BYTES).await {
+        Ok(body) => body,
+        Err(_) => return refusal(StatusCode::BAD_REQUEST, "invalid rate limit options"),
+    };
+    match parse(&body) {
+        Ok(call) => {
+            let success = world.rate_limit(
+                pop,
+                &namespace.into(),
+                &call.key.into(),
+                call.limit,
+                call.period,
+            );
+            Response::new(Full::new(format!("{{\"success\":{success}}}").into()))
+        }
+        Err(text) => refusal(StatusCode::BAD_REQUEST, text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_calls_with_a_known_period_are_taken() {
+        assert!(parse(br#"{"key":"a","limit":3,"period":60}"#).is_ok());
+        assert_eq!(
+            parse(br#"{"key":"a","limit":3,"period":1}"#),
+            Err("unsupported period: 1".to_owned())
+        );
+        for body in [
+            "",
+            "{}",
+            r#"{"key":1,"limit":3,"period":60}"#,
+            r#"{"key":"a","limit":-1,"period":60}"#,
+        ] {
+            assert_eq!(
+                parse(body.as_bytes()),
+                Err("invalid rate limit options".to_owned()),
+                "{body}"
+            );
+        }
+    }
+}
