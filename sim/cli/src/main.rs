@@ -29,6 +29,8 @@ struct Cli {
 enum Command {
     /// Serve the Worker over HTTP, under the wall clock, until Ctrl-C.
     Serve(serve::Arguments),
+    /// Install the pinned tools of `build`, `workerd` and the tests, and print where they are, as JSON.
+    Tools(tools::Arguments),
     /// Build the Worker for deployment: wasm and its JavaScript glue.
     Build(build::Arguments),
     /// Run a Worker in a real workerd, with this simulator as its KV and D1.
@@ -45,7 +47,8 @@ fn main() -> miette::Result<()> {
                 .error(ErrorKind::ValueValidation, problem)
                 .exit(),
         },
-        Command::Build(arguments) => build::run(arguments),
+        Command::Tools(arguments) => tools::run(&arguments),
+        Command::Build(arguments) => build::run(&arguments),
         Command::Workerd(arguments) => workerd::run(arguments),
         Command::Api(arguments) => api::run(arguments),
     }

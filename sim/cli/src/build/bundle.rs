@@ -1,0 +1,220 @@
+//! The two files that are deployed, what they weigh, and what they were made from.
+
+use crate::tools::{Tools, digest};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use miette::{Context, IntoDiagnostic, Result, miette};
+use std::fmt::{self, Display, Formatter, Write as _};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The entry and the wasm that it imports.
+const FILES: [&str; 2] = ["index.js", "index_bg.wasm"];
+
+/// A bundle on disk.
+#[derive(Debug)]
+pub(super) struct Bundle {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    raw: usize,
+    gzipped: usize,
+}
+
+impl Bundle {
+    /// Weighs the bundle in a folder.
+    pub(super) fn read(folder: &Path) -> Result<Bundle> {
+        let mut parts = Vec::new();
+        for name in FILES {
+            let path = folder.join(name);
+            let content = read(&path)?;
+            parts.push(Part {
+                raw: content.len(),
+                gzipped: gzipped(&content)?,
+                path,
+            });
+        }
+        Ok(Bundle { parts })
+    }
+
+    /// Refuses a bundle that weighs more than `max` bytes when it is compressed.
+    pub(super) fn check(&self, max: usize) -> Result<()> {
+        let total = self.gzipped();
+        if total <= max {
+            return Ok(());
+        }
+        Err(miette!(
+            help = "leave out dependencies or features that the Worker does not need; `--max-gzipped BYTES` sets another limit",
+            "the bundle weighs {} bytes compressed, and the limit is {}:\n{}",
+            thousands(total),
+            thousands(max),
+            self.table()
+        ))
+    }
+
+    fn gzipped(&self) -> usize {
+        self.parts.iter().map(|part| part.gzipped).sum()
+    }
+
+    /// One line per file, without the folder.
+    fn table(&self) -> String {
+        let mut table = String::new();
+        for part in &self.parts {
+            let name = part.path.file_name().unwrap_or_default().to_string_lossy();
+            let _ = writeln!(
+                table,
+                "{name:<14} {:>10} bytes, {:>9} compressed",
+                thousands(part.raw),
+                thousands(part.gzipped)
+            );
+        }
+        table
+    }
+}
+
+impl Display for Bundle {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for part in &self.parts {
+            writeln!(f, "{}", part.path.display())?;
+        }
+        f.write_str(&self.table())?;
+        writeln!(
+            f,
+            "{:<14} {:>10}        {:>9} compressed",
+            "together",
+            "",
+            thousands(self.gzipped())
+        )
+    }
+}
+
+/// What a bundle was made from and what came out: a bundle whose stamp still holds needs no making.
+#[derive(Debug)]
+pub(super) struct Stamp {
+    made_from: String,
+}
+
+impl Stamp {
+    const NAME: &str = ".made-from";
+
+    /// The stamp of what would be made from that compiled wasm by these tools.
+    pub(super) fn new(compiled: &Path, tools: &Tools) -> Result<Stamp> {
+        let wasm = digest(read(compiled)?);
+        let programs =
+            [&tools.worker_build, &tools.wasm_bindgen].map(|path| path.display().to_string());
+        Ok(Stamp {
+            made_from: format!(
+                "{wasm} {} {}",
+                tools.npm.version(),
+                digest(programs.join("\n"))
+            ),
+        })
+    }
+
+    /// Whether the bundle in `folder` has this stamp and is as it was made.
+    pub(super) fn is_of(&self, folder: &Path) -> bool {
+        let written = fs::read_to_string(folder.join(Self::NAME));
+        matches!((written, self.text(folder)), (Ok(written), Ok(text)) if written == text)
+    }
+
+    /// Stamps the bundle in `folder`.
+    pub(super) fn write(&self, folder: &Path) -> Result<()> {
+        let text = self.text(folder)?;
+        fs::write(folder.join(Self::NAME), text).into_diagnostic()
+    }
+
+    fn text(&self, folder: &Path) -> Result<String> {
+        let mut text = format!("{}\n", self.made_from);
+        for name in FILES {
+            let _ = writeln!(text, "{name} {}", digest(read(&folder.join(name))?));
+        }
+        Ok(text)
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("{} cannot be read", file.display()))
+}
+
+/// The size after gzip as wrangler measures an upload.
+fn gzipped(content: &[u8]) -> Result<usize> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(content).into_diagnostic()?;
+    Ok(encoder.finish().into_diagnostic()?.len())
+}
+
+/// A number with commas between its thousands.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle(folder: &Path) -> Bundle {
+        fs::write(folder.join("index.js"), "export {};\n").unwrap();
+        fs::write(folder.join("index_bg.wasm"), [0; 100_000]).unwrap();
+        Bundle::read(folder).unwrap()
+    }
+
+    #[test]
+    fn a_bundle_over_the_limit_is_refused_and_the_limit_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = bundle(folder.path());
+        let weight = bundle.gzipped();
+        assert!(weight < 1000, "zeroes compress: {weight}");
+        bundle.check(weight).unwrap();
+        let refused = bundle.check(weight - 1).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("the limit is {}", weight - 1)),
+            "{refused}"
+        );
+        assert!(
+            refused.contains("index_bg.wasm     100,000 bytes"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_stamp_holds_until_a_file_or_what_it_was_made_from_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        bundle(folder.path());
+        let stamp = Stamp {
+            made_from: "one".to_owned(),
+        };
+        assert!(!stamp.is_of(folder.path()), "there is none yet");
+        stamp.write(folder.path()).unwrap();
+        assert!(stamp.is_of(folder.path()));
+        assert!(
+            !Stamp {
+                made_from: "two".to_owned()
+            }
+            .is_of(folder.path())
+        );
+        fs::write(folder.path().join("index.js"), "export { };\n").unwrap();
+        assert!(!stamp.is_of(folder.path()));
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(
+            [0, 999, 1000, 1_234_567].map(thousands),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+    }
+}
