@@ -9,6 +9,7 @@
 //! Nothing is enforced here: the platform's state machines and the world compare and refuse. Sizes of databases and of an
 //! object's storage, and [`Unsettled::sqlite`], are data that nothing compares yet.
 
+pub mod api;
 pub mod d1;
 pub mod durable;
 pub mod kv;

@@ -6,6 +6,7 @@
 //! - [`options`]: every assumption about latency, as options.
 //! - [`client`]: clients attached to PoPs; the way of a request from one to the Worker and back.
 //! - `invoke`: isolates, invocations of the Worker, `waitUntil`, cron.
+//! - `account`: namespaces and databases, bound or not, and what is done to them from outside of any Worker.
 //! - `kv`, `object`, `d1`, `fetch`: the platform's calls as a Worker awaits them: send, arrive, act, answer.
 //! - `guest`: code that runs elsewhere and uses this world's KV and D1.
 //! - `injection`: faults beginning; `persist`: state kept between runs of a server.
@@ -14,6 +15,7 @@
 //! asks a state machine of [`platform`](crate::platform) at the moment of arrival. An operation that was begun goes on
 //! when the Worker drops its future, as a promise does.
 
+mod account;
 pub mod builder;
 pub mod client;
 mod d1;
@@ -26,9 +28,10 @@ mod object;
 pub mod options;
 mod persist;
 
+pub use account::{AccountItem, AccountKind, provisioned_name};
 pub use d1::D1Reply;
 pub use fetch::Gateway;
-pub use kv::{KvRead, KvReads};
+pub use kv::{KvAnswer, KvRead, KvReads};
 pub use object::{CriticalSection, StubState};
 
 use crate::bill::usage::{Meter, Usage, UtcDay};
@@ -46,6 +49,7 @@ use crate::platform::durable::{Class, ObjectRef};
 use crate::platform::isolate::Isolates;
 use crate::platform::kv::Namespace;
 use crate::platform::outbound::{Outbound, Received};
+use crate::platform::rate_limit::RateLimits;
 use crate::script::{ObjectClass, Script};
 use crate::topology::{Pop, Topology};
 use edgeproof_isolate::IsolateId;
@@ -157,6 +161,15 @@ struct Inner {
     classes: RefCell<Vec<Class>>,
     class_code: Vec<Rc<dyn ObjectClass>>,
     databases: RefCell<Vec<D1>>,
+    /// What of the above has which id and name.
+    account: RefCell<account::Account>,
+    /// How often objects wrote.
+    object_commits: Cell<u64>,
+    /// Where the world keeps its files.
+    folder: Option<std::path::PathBuf>,
+    /// Where databases live that are made in the run.
+    d1_home: Pop,
+    rate_limits: RefCell<RateLimits>,
     outbound: RefCell<Outbound>,
     gateway: Option<Rc<dyn Gateway>>,
     isolates: RefCell<Isolates>,
@@ -169,6 +182,7 @@ struct Inner {
     user: RefCell<Stream>,
     ids: RefCell<Stream>,
     alarms: RefCell<Stream>,
+    fault: RefCell<Stream>,
     /// Objects that wrote in this turn.
     dirty: RefCell<Vec<(u16, u32)>>,
     next_invocation: Cell<u64>,

@@ -125,6 +125,8 @@ pub struct Namespace {
     stored_bytes: u64,
     /// How far back a delayed PoP may see; zero unless a propagation fault is planned.
     history_kept: Duration,
+    /// Deleted from the account: reads find nothing, writes are refused.
+    deleted: bool,
 }
 
 impl Namespace {
@@ -141,7 +143,21 @@ impl Namespace {
             next_version: 1,
             stored_bytes: 0,
             history_kept: Duration::ZERO,
+            deleted: false,
         }
+    }
+
+    /// What a binding sees of a namespace that was deleted from the account.
+    pub fn deleted(binding: Rc<str>, pops: usize) -> Self {
+        Self {
+            deleted: true,
+            ..Self::new(binding, pops)
+        }
+    }
+
+    /// A number that grows with every write taken.
+    pub fn revision(&self) -> u64 {
+        self.next_version
     }
 
     /// Keeps overwritten versions for `duration`, so that a delayed PoP can be answered.
@@ -217,7 +233,13 @@ impl Namespace {
     /// # Errors
     /// A second write to one key within a second: 429 (KVLIM: 1 write per second and key). How production measures the
     /// second is not published; here it is the time since the last write that was taken.
+    /// Any write to a namespace that was deleted: 404 (what the store answers is not published; a 404 to a write is an error
+    /// in workerd's kv.c++).
     pub fn commit(&mut self, now: Instant, put: &Put) -> Result<Rc<Version>, Exception> {
+        if self.deleted {
+            let verb = if put.value.is_some() { "PUT" } else { "DELETE" };
+            return Err(failed(verb, 404, "Not Found"));
+        }
         if let Some(&last) = self.last_write.get(&put.key)
             && now.since(last) < limits::kv::WRITE_INTERVAL
         {

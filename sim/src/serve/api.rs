@@ -1,1 +1,184 @@
 //! The calls of Cloudflare's REST API that wrangler makes for KV and D1.
+//!
+//! - [`call`]: what a request asks for, or the error that it gets: pure.
+//! - `kv`, `d1`: a call carried out in the world.
+//! - `transfer`: names that stand for the token once: uploads of SQL to import, downloads of exports.
+//! - `dump`: a database as SQL.
+//! - `multipart`: the forms in which values come with metadata.
+//! - `answer`: the envelope.
+//!
+//! Everything belongs to one account, whatever account the path names. Each call runs as an event of its own in the world, at the
+//! wall clock's time, on the live state: what a served Worker wrote is there, and what is written here the Worker finds,
+//! through its PoP's cache as with any write from elsewhere.
+//!
+//! Every request needs the token, as `Authorization: Bearer …`; the paths of `transfer` have an unguessable name instead.
+//!
+//! Not there: Time Travel, jurisdictions and location hints (accepted, without effect), everything but KV and D1.
+
+mod answer;
+pub mod call;
+mod d1;
+mod dump;
+mod kv;
+mod multipart;
+mod transfer;
+
+use super::socket::{Handler, Request, Response};
+use crate::limits::api::ApiError;
+use crate::world::{Secret, World};
+use answer::Answer;
+use bytes::Bytes;
+use call::Call;
+use http::header::{AUTHORIZATION, EXPECT, HOST};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use std::rc::Rc;
+use subtle::ConstantTimeEq;
+use transfer::Transfers;
+
+/// Path under which the API answers, as in `https://api.cloudflare.com/client/v4`.
+pub const BASE: &str = "/client/v4";
+
+/// Size of a request in bytes: that of a bulk write, and room around it. Imports of D1 may be larger in production (5 GB).
+const BODY_BYTES: usize = crate::limits::api::BULK_BYTES + (8 << 20);
+
+/// How much of a refused request's body is read and thrown away, in bytes, so that the refusal arrives.
+const DRAIN_BYTES: u64 = 8 << 20;
+
+/// The API over one world.
+struct Api {
+    world: World,
+    token: Secret,
+    transfers: Transfers,
+}
+
+/// Answers requests as Cloudflare's API does, for whoever has the token.
+pub fn handler(world: &World, token: Secret) -> Handler {
+    let api = Rc::new(Api {
+        world: world.clone(),
+        token,
+        transfers: Transfers::default(),
+    });
+    Rc::new(move |_peer, request| {
+        let api = Rc::clone(&api);
+        Box::pin(async move { api.answer(request).await })
+    })
+}
+
+impl Api {
+    async fn answer(self: Rc<Self>, request: Request) -> Response {
+        let (head, mut body) = request.into_parts();
+        let sends_body =
+            !head.headers.contains_key(EXPECT) && body.size_hint().lower() <= DRAIN_BYTES;
+        let answered = match self.read(&head, &mut body).await {
+            Ok((call, origin)) => self.run(call, origin).await,
+            Err(error) => {
+                if sends_body {
+                    let limit = usize::try_from(DRAIN_BYTES).unwrap_or(usize::MAX);
+                    let _ = Limited::new(body, limit).collect().await;
+                }
+                Err(error)
+            }
+        };
+        answered.map_or_else(answer::refusal, Answer::into_response)
+    }
+
+    /// Checks who asks, and finds out for what. Also gives where the server is, as the client sees it.
+    async fn read(
+        &self,
+        head: &http::request::Parts,
+        body: &mut Incoming,
+    ) -> Result<(Call, String), ApiError> {
+        let target = head
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
+        if !call::is_transfer(target) {
+            self.authenticate(&head.headers)?;
+        }
+        let too_large = || {
+            let limit = BODY_BYTES;
+            ApiError::other(413, format!("the request is larger than {limit} bytes"))
+        };
+        if body.size_hint().lower() > BODY_BYTES as u64 {
+            return Err(too_large());
+        }
+        let body = Limited::new(body, BODY_BYTES).collect().await;
+        let body = body.map_err(|problem| {
+            if problem.is::<LengthLimitError>() {
+                too_large()
+            } else {
+                ApiError::other(400, "the request's body did not arrive whole")
+            }
+        })?;
+        let call = call::parse(&head.method, target, &head.headers, body.to_bytes())?;
+        let host = head
+            .headers
+            .get(HOST)
+            .and_then(|host| host.to_str().ok())
+            .filter(|host| !host.contains(['/', '?', '#', '@', '\\', ' ']));
+        Ok((call, format!("http://{}", host.unwrap_or("127.0.0.1"))))
+    }
+
+    fn authenticate(&self, headers: &http::HeaderMap) -> Result<(), ApiError> {
+        let Some(given) = headers.get(AUTHORIZATION) else {
+            return Err(ApiError::authentication(401));
+        };
+        let given = given.as_bytes();
+        let token = match given.split_at_checked(7) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token,
+            _ => return Err(ApiError::authentication(401)),
+        };
+        // Takes as long whatever the token has in common with the right one.
+        if bool::from(token.ct_eq(self.token.0.as_bytes())) {
+            Ok(())
+        } else {
+            Err(ApiError::authentication(403))
+        }
+    }
+
+    /// Carries a call out as an event of the world.
+    async fn run(self: Rc<Self>, call: Call, origin: String) -> Result<Answer, ApiError> {
+        let pop = self.world.pops()[0];
+        let api = Rc::downgrade(&self);
+        let answered = self.world.guest(pop, async move {
+            let stopping = || ApiError::other(503, "the server is stopping");
+            // The world holds the task, and must not be held by it.
+            let api = api.upgrade().ok_or_else(stopping)?;
+            let (transfers, world) = (&api.transfers, World::current());
+            match call {
+                Call::Kv(call) => kv::run(&world, call),
+                Call::D1(call) => d1::run(&world, transfers, &origin, call).await,
+                Call::Transfer(call) => transfers.run(world.now(), call),
+                Call::Settings { script } => settings(&world, &script),
+            }
+        });
+        let answered = answered.await;
+        answered.unwrap_or_else(|| Err(ApiError::other(503, "the server is stopping")))
+    }
+}
+
+/// The bindings of the deployed Worker, among which wrangler looks for the namespace of a binding without an id.
+fn settings(world: &World, script: &str) -> Result<Answer, ApiError> {
+    use crate::world::AccountKind;
+    use serde_json::json;
+    if *world.worker_name() != *script || script.is_empty() {
+        return Err(ApiError::no_worker());
+    }
+    let bindings = world.account_bindings().into_iter();
+    let bindings = bindings.map(|(name, kind, id)| match kind {
+        AccountKind::Namespace => {
+            json!({ "type": "kv_namespace", "name": &*name, "namespace_id": &*id })
+        }
+        AccountKind::Database => json!({ "type": "d1", "name": &*name, "id": &*id }),
+    });
+    Ok(Answer::result(
+        json!({ "bindings": bindings.collect::<Vec<_>>() }),
+    ))
+}
+
+/// Bytes of a body, as text.
+fn text(body: &Bytes, what: &str) -> Result<String, ApiError> {
+    String::from_utf8(body.to_vec())
+        .map_err(|_| ApiError::other(400, format!("{what} is not UTF-8")))
+}

@@ -1,6 +1,8 @@
 //! What a world is made of.
 
+use super::account::{Account, database_file};
 use super::options::Options;
+use super::persist::State;
 use super::{Binding, Gateway, Inner, Owner, Secret, World};
 use crate::bill::usage::Usage;
 use crate::fault::Fault;
@@ -19,6 +21,7 @@ use crate::platform::outbound::{Origin, Outbound};
 use crate::script::Script;
 use crate::topology::{Pop, Topology};
 use crate::wrangler::{ConfigError, Var, WorkerConfig};
+use edgeproof_sqlite::SqlError;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -49,6 +52,16 @@ pub enum BuildError {
     /// A binding to be left out that is not there.
     #[error("no binding is called {0:?}, so it cannot be left out")]
     NoBinding(String),
+    /// A rate limiter for a Worker that runs in the simulator.
+    #[error(
+        "{file} binds the rate limiter {name}, which a Worker inside the simulator cannot have: how far its counters lag is not published. Limit in a Durable Object, or run the Worker in workerd"
+    )]
+    RateLimiter {
+        /// The configuration file.
+        file: String,
+        /// The binding.
+        name: String,
+    },
     /// SQL of a migration or a seed that failed.
     #[error("{file}: {message}")]
     Sql {
@@ -84,6 +97,7 @@ pub struct Builder {
     seeds: Vec<(String, String, String)>,
     gateway: Option<Rc<dyn Gateway>>,
     persist: Option<PathBuf>,
+    migrate: bool,
     history: bool,
     trace: bool,
     console: bool,
@@ -108,6 +122,7 @@ impl World {
             seeds: Vec::new(),
             gateway: None,
             persist: None,
+            migrate: true,
             history: false,
             trace: false,
             console: false,
@@ -220,6 +235,13 @@ impl Builder {
         self
     }
 
+    /// Whether databases get their migrations before the run, as after a deployment. They do, unless somebody is to apply them
+    /// by hand.
+    pub fn migrate(mut self, apply: bool) -> Self {
+        self.migrate = apply;
+        self
+    }
+
     /// Keeps a record of every operation. Memory grows with the run.
     pub fn history(mut self, keep: bool) -> Self {
         self.history = keep;
@@ -281,7 +303,26 @@ impl Builder {
         let mut classes: Vec<Class> = Vec::new();
         let mut class_code = Vec::new();
         let mut databases: Vec<D1> = Vec::new();
+        let mut state = match &self.persist {
+            None => State::default(),
+            Some(folder) => {
+                std::fs::create_dir_all(folder)?;
+                State::load(folder)?
+            }
+        };
+        let mut account = match &self.persist {
+            None => Account::default(),
+            Some(folder) => state.account(folder, self.config.as_ref(), self.start)?,
+        };
         if let Some(config) = &self.config {
+            if let Some(limiter) = config.rate_limits.first()
+                && !script.runs_elsewhere()
+            {
+                return Err(BuildError::RateLimiter {
+                    file: config.file.display().to_string(),
+                    name: limiter.name.clone(),
+                });
+            }
             for (name, value) in &config.vars {
                 let value = match value {
                     Var::Text(text) => Binding::Var(text.as_str().into()),
@@ -289,14 +330,12 @@ impl Builder {
                 };
                 bindings.insert(name.clone(), value);
             }
-            // Two bindings of one id are one namespace, and likewise for databases.
-            let mut known: BTreeMap<&str, u32> = BTreeMap::new();
+            // Two bindings that mean one item of the account are one namespace, and likewise for databases.
             for kv in &config.kv_namespaces {
                 let fresh = u32::try_from(namespaces.len()).expect("fewer than 2^32 namespaces");
-                let number = kv
-                    .id
-                    .as_deref()
-                    .map_or(fresh, |id| *known.entry(id).or_insert(fresh));
+                let id = kv.id.as_deref();
+                let (_, item) = account.bind_namespace(&config.name, &kv.binding, id, self.start);
+                let number = *item.number.get_or_insert(fresh);
                 if number == fresh {
                     namespaces.push(Namespace::new(kv.binding.as_str().into(), Pop::COUNT));
                 }
@@ -321,17 +360,38 @@ impl Builder {
                 let number = u16::try_from(number).expect("at most 500 classes (DOLIM)");
                 bindings.insert(object.binding.clone(), Binding::Objects(number));
             }
-            let mut known: BTreeMap<&str, u32> = BTreeMap::new();
             for d1 in &config.d1_databases {
                 let fresh = u32::try_from(databases.len()).expect("fewer than 2^32 databases");
-                let number = d1
-                    .id
-                    .as_deref()
-                    .map_or(fresh, |id| *known.entry(id).or_insert(fresh));
+                let (id, name) = (d1.id.as_deref(), d1.name.as_deref());
+                let (id, item) =
+                    account.bind_database(&config.name, &d1.binding, id, name, self.start);
+                let number = *item.number.get_or_insert(fresh);
                 if number == fresh {
-                    databases.push(self.database(d1, d1_home)?);
+                    databases.push(self.database(d1, &id, d1_home)?);
                 }
                 bindings.insert(d1.binding.clone(), Binding::D1(number));
+            }
+        }
+        account.worker = self
+            .config
+            .as_ref()
+            .map_or("", |config| &config.name)
+            .into();
+        // The rest of the account is there too, bound or not.
+        for item in account.namespaces.values_mut() {
+            if item.number.is_none() {
+                item.number = Some(u32::try_from(namespaces.len()).expect("fewer than 2^32"));
+                namespaces.push(Namespace::new(Rc::clone(&item.name), Pop::COUNT));
+            }
+        }
+        for (id, item) in &mut account.databases {
+            if item.number.is_none() {
+                item.number = Some(u32::try_from(databases.len()).expect("fewer than 2^32"));
+                let opened = self.open(id, &item.name, d1_home);
+                databases.push(opened.map_err(|failure| BuildError::Sql {
+                    file: item.name.to_string(),
+                    message: failure.message,
+                })?);
             }
         }
         bindings.extend(
@@ -382,6 +442,11 @@ impl Builder {
             classes: RefCell::new(classes),
             class_code,
             databases: RefCell::new(databases),
+            account: RefCell::new(account),
+            object_commits: Cell::new(0),
+            folder: self.persist.clone(),
+            d1_home,
+            rate_limits: RefCell::default(),
             outbound: RefCell::new(outbound),
             gateway: self.gateway.clone(),
             isolates: RefCell::new(isolates),
@@ -393,6 +458,7 @@ impl Builder {
             user: RefCell::new(stream("user")),
             ids: RefCell::new(stream("ids")),
             alarms: RefCell::new(stream("alarms")),
+            fault: RefCell::new(stream("fault")),
             dirty: RefCell::default(),
             next_invocation: Cell::new(1),
             next_client: Cell::new(1),
@@ -400,36 +466,33 @@ impl Builder {
         });
         let world = World(Rc::clone(&inner), Some(Rc::new(Owner(inner))));
         if let Some(folder) = &self.persist {
-            world.restore(folder)?;
+            world.restore(folder, state)?;
         }
         world.plan_faults(self.faults);
         Ok(world)
     }
 
     /// Opens a database, with its migrations and seeds applied.
-    fn database(&self, config: &crate::wrangler::D1Database, home: Pop) -> Result<D1, BuildError> {
+    fn database(
+        &self,
+        config: &crate::wrangler::D1Database,
+        id: &str,
+        home: Pop,
+    ) -> Result<D1, BuildError> {
         let name = config.binding.as_str();
         let sql_error = |file: &str, message: String| BuildError::Sql {
             file: file.to_owned(),
             message,
         };
-        let seed = Stream::new(self.seed, &format!("d1/{name}")).next_u64();
-        let service = self.options.d1_service;
-        let mut database = match &self.persist {
-            None => D1::new(name.into(), home, service, seed),
-            Some(folder) => {
-                std::fs::create_dir_all(folder)?;
-                D1::open(
-                    &folder.join(format!("d1-{name}.sqlite")),
-                    name.into(),
-                    home,
-                    service,
-                    seed,
-                )
-            }
-        }
-        .map_err(|failure| sql_error(name, failure.message))?;
-        for migration in config.migrations()? {
+        let mut database = self
+            .open(id, name, home)
+            .map_err(|failure| sql_error(name, failure.message))?;
+        let migrations = if self.migrate {
+            config.migrations()?
+        } else {
+            Vec::new()
+        };
+        for migration in migrations {
             let applied = database.migrate(self.start, &migration.name, &migration.text);
             applied.map_err(|failure| sql_error(&migration.name, failure.message))?;
         }
@@ -440,6 +503,19 @@ impl Builder {
             }
         }
         Ok(database)
+    }
+
+    /// Opens a database; `name` is what records call it.
+    fn open(&self, id: &str, name: &str, home: Pop) -> Result<D1, SqlError> {
+        let seed = Stream::new(self.seed, &format!("d1/{name}")).next_u64();
+        let service = self.options.d1_service;
+        match &self.persist {
+            None => D1::new(name.into(), home, service, seed),
+            Some(folder) => {
+                let file = database_file(folder, id);
+                D1::open(&file, name.into(), home, service, seed)
+            }
+        }
     }
 }
 

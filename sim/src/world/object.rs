@@ -519,6 +519,7 @@ impl World {
         if self.0.dirty.borrow().is_empty() {
             return false;
         }
+        self.0.object_commits.update(|commits| commits + 1);
         let dirty = std::mem::take(&mut *self.0.dirty.borrow_mut());
         let mut failed = Vec::new();
         for &(class, index) in &dirty {
