@@ -5,6 +5,7 @@
 mod api;
 mod build;
 mod serve;
+mod state;
 mod tools;
 mod workerd;
 
@@ -41,15 +42,25 @@ enum Command {
 
 fn main() -> miette::Result<()> {
     match Cli::parse().command {
-        Command::Serve(arguments) => match arguments.usage_error() {
-            None => serve::run(arguments),
-            Some(problem) => Cli::command()
-                .error(ErrorKind::ValueValidation, problem)
-                .exit(),
-        },
+        Command::Serve(arguments) => {
+            refuse(arguments.usage_error());
+            serve::run(arguments)
+        }
         Command::Tools(arguments) => tools::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
-        Command::Workerd(arguments) => workerd::run(arguments),
+        Command::Workerd(arguments) => {
+            refuse(arguments.usage_error());
+            workerd::run(arguments)
+        }
         Command::Api(arguments) => api::run(arguments),
+    }
+}
+
+/// Ends with the exit code of a wrong usage, if there is a problem.
+fn refuse(problem: Option<String>) {
+    if let Some(problem) = problem {
+        Cli::command()
+            .error(ErrorKind::ValueValidation, problem)
+            .exit();
     }
 }

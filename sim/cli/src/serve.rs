@@ -1,10 +1,12 @@
 //! `sim serve`: the Worker over HTTP.
 
+use crate::api::TokenArgument;
+use crate::state::StateFolder;
 use clap::Args;
 use edgeproof_sim::World;
 use edgeproof_sim::bill;
 use edgeproof_sim::serve::gateway::{self, RealGateway};
-use edgeproof_sim::serve::{http, socket};
+use edgeproof_sim::serve::{api, http, socket};
 use edgeproof_sim::topology::Pop;
 use edgeproof_sim::wrangler::WorkerConfig;
 use miette::{Context, IntoDiagnostic, Result, miette};
@@ -18,10 +20,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 
 /// The Worker's configuration, as it deploys.
-const WRANGLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker/wrangler.toml");
+pub(crate) const WRANGLER: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker/wrangler.toml");
 
 /// The secret without which the Worker serves no user.
-const JWT_SECRET: &str = "AUTH_JWT_SECRET";
+pub(crate) const JWT_SECRET: &str = "AUTH_JWT_SECRET";
 
 /// Options of `sim serve`.
 #[derive(Debug, Args)]
@@ -39,8 +42,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "KEY=VALUE", value_parser = hidden)]
     secret: Vec<Hidden>,
     /// Keep D1, KV and Durable Objects in this folder.
-    #[arg(long, value_name = "DIR")]
-    persist: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", visible_alias = "persist")]
+    state: Option<PathBuf>,
+    /// Also answer wrangler's KV and D1 commands, on this port of 127.0.0.1; 0 takes a free one and prints it.
+    #[arg(long, value_name = "PORT")]
+    api: Option<u16>,
+    #[command(flatten)]
+    token: TokenArgument,
     /// PoP of requests without an x-sim-pop header; D1 lives there too.
     #[arg(long, value_name = "CODE", default_value = "IAD", value_parser = pop)]
     pop: Pop,
@@ -56,11 +64,11 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Clone)]
-struct Pair(String, String);
+pub(crate) struct Pair(pub(crate) String, pub(crate) String);
 
 /// An argument that is never shown. It is split into name and value later: an error of its parser would repeat it.
 #[derive(Clone)]
-struct Hidden(String);
+pub(crate) struct Hidden(pub(crate) String);
 
 impl std::fmt::Debug for Hidden {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -68,38 +76,42 @@ impl std::fmt::Debug for Hidden {
     }
 }
 
-fn hidden(text: &str) -> Result<Hidden, std::convert::Infallible> {
+pub(crate) fn hidden(text: &str) -> Result<Hidden, std::convert::Infallible> {
     Ok(Hidden(text.to_owned()))
 }
 
-fn pair(text: &str) -> Result<Pair, &'static str> {
+pub(crate) fn pair(text: &str) -> Result<Pair, &'static str> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok(Pair(name.to_owned(), value.to_owned())),
         _ => Err("expected KEY=VALUE"),
     }
 }
 
-fn pop(code: &str) -> Result<Pop, String> {
+pub(crate) fn pop(code: &str) -> Result<Pop, String> {
     Pop::from_code(code)
         .ok_or_else(|| format!("no PoP has this code; the known ones are {}", codes()))
 }
 
-fn host(name: &str) -> Result<String, &'static str> {
+pub(crate) fn host(name: &str) -> Result<String, &'static str> {
     gateway::spelled(name).ok_or("expected a host, without scheme, port and path")
 }
 
 impl Arguments {
     /// What is wrong with the arguments that the parser took, without repeating what may be a secret.
     pub(crate) fn usage_error(&self) -> Option<String> {
-        let wrong = self
-            .secret
-            .iter()
-            .position(|Hidden(text)| pair(text).is_err())?;
-        Some(format!(
-            "invalid value (hidden) for the {}. '--secret <KEY=VALUE>': expected KEY=VALUE\n",
-            wrong + 1
-        ))
+        hidden_usage_error(&self.secret)
     }
+}
+
+/// What is wrong with the secrets of a command line.
+pub(crate) fn hidden_usage_error(secrets: &[Hidden]) -> Option<String> {
+    let wrong = secrets
+        .iter()
+        .position(|Hidden(text)| pair(text).is_err())?;
+    Some(format!(
+        "invalid value (hidden) for the {}. '--secret <KEY=VALUE>': expected KEY=VALUE\n",
+        wrong + 1
+    ))
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
@@ -124,12 +136,21 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         .into_diagnostic()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
+        let state = arguments.state.as_deref().map(StateFolder::open).transpose()?;
+        let token = arguments.token.token()?;
         let world = build(&arguments, config, development)?;
         let listener = TcpListener::bind(("127.0.0.1", arguments.port)).await;
         let listener = listener.into_diagnostic().wrap_err_with(|| {
             format!("cannot listen on 127.0.0.1:{}: choose another port with --port", arguments.port)
         })?;
         let address = listener.local_addr().into_diagnostic()?;
+        let mut listeners = vec![(listener, http::handler(&world))];
+        let mut api_address = None;
+        if let Some(port) = arguments.api {
+            let listener = crate::api::listen(port).await?;
+            api_address = Some(listener.local_addr().into_diagnostic()?);
+            listeners.push((listener, api::handler(&world, token.secret())));
+        }
         let mut stop = Box::pin(told_to_stop());
         // The handler is there from the first poll on: before anybody is told that the server is.
         let interrupted = poll_fn(|context| Poll::Ready(stop.as_mut().poll(context).is_ready())).await;
@@ -137,17 +158,17 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         if development {
             say("demo user: POST /api/auth/login {\"username\":\"demo\",\"password\":\"demo-pass-9137\"}");
         }
+        if let Some(address) = api_address {
+            token.announce(address);
+        }
         say(&format!("PoP {} unless a request names one in x-sim-pop; Ctrl-C ends", arguments.pop.code()));
         let stop = async move {
             if !interrupted {
                 stop.await;
             }
         };
-        let worker = http::handler(&world);
-        socket::serve(&world, vec![(listener, worker)], stop).await;
-        if let Some(folder) = &arguments.persist {
-            world.save(folder).into_diagnostic().wrap_err("the state could not be saved")?;
-        }
+        let served = socket::serve(&world, listeners, stop);
+        StateFolder::kept_while(state.as_ref(), &world, served).await?;
         let span = world.elapsed().max(Duration::from_secs(1));
         let rows = bill::plan::budget(&world.usage(), world.plan(), span);
         say(&format!("\n{}", edgeproof_sim::report::budget_table(&rows)));
@@ -156,12 +177,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// Prints a line. A server whose output nobody reads any more serves on.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Waits for Ctrl-C, or, where there is such a thing, for SIGTERM.
-async fn told_to_stop() {
+pub(crate) async fn told_to_stop() {
     let interrupted = async {
         // Without a signal handler there is no way to end but by force; serving on is the better failure.
         if tokio::signal::ctrl_c().await.is_err() {
@@ -225,14 +246,14 @@ fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Resu
             }
         }
     }
-    if let Some(folder) = &arguments.persist {
+    if let Some(folder) = &arguments.state {
         builder = builder.persist(folder);
     }
     Ok(builder.build()?)
 }
 
 /// Whether the variable ENVIRONMENT says `development`, as given on the command line or configured.
-fn is_development(config: &WorkerConfig, vars: &[Pair]) -> bool {
+pub(crate) fn is_development(config: &WorkerConfig, vars: &[Pair]) -> bool {
     use edgeproof_sim::wrangler::Var;
     let given = vars
         .iter()
@@ -253,7 +274,7 @@ fn is_development(config: &WorkerConfig, vars: &[Pair]) -> bool {
     clippy::disallowed_methods,
     reason = "a served world begins at the wall clock's time"
 )]
-fn now_ms() -> Result<u64> {
+pub(crate) fn now_ms() -> Result<u64> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .into_diagnostic()?;
@@ -261,7 +282,7 @@ fn now_ms() -> Result<u64> {
 }
 
 /// 32 random bytes in hexadecimal, from the operating system.
-fn random_secret() -> Result<String> {
+pub(crate) fn random_secret() -> Result<String> {
     use std::fmt::Write;
     use std::io::Read;
     let mut bytes = [0_u8; 32];
