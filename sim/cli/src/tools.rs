@@ -54,11 +54,12 @@ pub(crate) struct Tools {
 impl Tools {
     /// Finds or installs everything that the build of a crate needs.
     pub(crate) fn provide(metadata: &Metadata, consent: Consent) -> Result<Tools> {
+        let bindgen = metadata.wasm_bindgen()?;
         let cache = Cache::of_user()?;
         let rust = WasmRust::provide(&cache, consent)?;
         let npm = Npm::provide(&cache)?;
         let worker_build = crates::worker_build(&cache, &rust)?;
-        let wasm_bindgen = crates::wasm_bindgen(&cache, &rust, metadata.wasm_bindgen()?)?;
+        let wasm_bindgen = crates::wasm_bindgen(&cache, &rust, bindgen)?;
         Ok(Tools {
             rust,
             npm,

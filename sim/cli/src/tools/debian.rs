@@ -30,7 +30,7 @@ exec /usr/bin/rustc --sysroot "$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)/s
 
 /// The folder with a `cargo` and a `rustc` that compile for wasm.
 pub(super) fn provide(cache: &Cache, consent: Consent) -> Result<PathBuf> {
-    if !Path::new("/usr/bin/apt-get").exists() {
+    if Tool::new("apt-get").args(["--version"]).output().is_err() {
         return Err(miette!(
             help = format!(
                 "any of these: `rustup target add {TARGET}`; your distribution's package with Rust's standard library for \
