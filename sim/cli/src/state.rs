@@ -64,6 +64,26 @@ impl StateFolder {
         &self.path
     }
 
+    /// Serves to the end, keeps the folder meanwhile, and saves it then; only serves, without a folder.
+    ///
+    /// # Errors
+    /// The folder cannot be written at the end.
+    pub(crate) async fn kept_while(
+        folder: Option<&Self>,
+        world: &World,
+        served: impl Future<Output = ()>,
+    ) -> Result<()> {
+        let Some(folder) = folder else {
+            served.await;
+            return Ok(());
+        };
+        tokio::select! {
+            () = served => {}
+            () = folder.keep(world) => {}
+        }
+        folder.save(world)
+    }
+
     /// Saves the world whenever it has changed, at most once a second, for as long as the future is polled.
     ///
     /// A folder that cannot be written is told once, until it can be written again.

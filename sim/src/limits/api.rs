@@ -105,7 +105,7 @@ impl ApiError {
     pub fn not_base64(key: &str, problem: &str) -> Self {
         Self::new(
             400,
-            10_012,
+            OTHER,
             format!(
                 "bulk put: 'could not base64 decode value for key: \"{key}\", err: '{problem}''"
             ),
@@ -154,5 +154,6 @@ impl ApiError {
 pub const AUTHENTICATION: u32 = 10_000;
 /// Code of whatever goes wrong in a database. OBS 2025-2026.
 pub const D1: u32 = 7500;
-/// Code where none is known: the one that miniflare's own REST API gives for everything (SDK, local explorer, 2026-04-13).
-pub const OTHER: u32 = 10_000;
+/// Code where none is known: the only one that KV was seen to give for input that it does not take (OBS 2022-03-22,
+/// workers-sdk#666). Not 10000, which wrangler takes for a problem of the token.
+pub const OTHER: u32 = 10_012;

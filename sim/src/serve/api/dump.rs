@@ -39,11 +39,10 @@ pub(super) fn dump(
         .filter(chosen)
         .filter(|item| item.kind == "table")
     {
-        if item.is_virtual() {
-            // Production refuses these too: "D1 Export error: cannot export databases with Virtual Tables" (D1IMPEX 2026-04).
+        if let Some(module) = item.module() {
+            // OBS 2025-2026. Naming other tables is the way around it.
             return Err(ApiError::sql(format!(
-                "D1 Export error: cannot export databases with Virtual Tables ({})",
-                item.name
+                "D1 Export error: cannot export databases with Virtual Tables ({module})"
             )));
         }
         if item.name == "sqlite_sequence" {
@@ -103,9 +102,15 @@ impl Item {
         })
     }
 
-    fn is_virtual(&self) -> bool {
-        let start = self.sql.get(..20).unwrap_or_default();
-        start.eq_ignore_ascii_case("create virtual table")
+    /// What makes a virtual table: `fts5`, say.
+    fn module(&self) -> Option<String> {
+        let mut words = self.sql.split_whitespace().skip(1);
+        if !words.next()?.eq_ignore_ascii_case("virtual") {
+            return None;
+        }
+        let mut words = words.skip_while(|word| !word.eq_ignore_ascii_case("using"));
+        let module = words.nth(1).unwrap_or_default();
+        Some(module.split('(').next().unwrap_or_default().to_owned())
     }
 }
 
