@@ -30,6 +30,8 @@ pub(crate) struct Connection {
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The reason phrase of the status line.
+    pub(crate) reason: String,
     /// By lower-case name.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
@@ -107,6 +109,7 @@ impl Connection {
             .and_then(|rest| rest.get(2..5))
             .and_then(|code| code.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {line:?}"));
+        let reason = line.get(13..).unwrap_or_default().to_owned();
         let mut headers = BTreeMap::new();
         loop {
             let line = self.line()?;
@@ -130,6 +133,7 @@ impl Connection {
         }
         Some(Answer {
             status,
+            reason,
             headers,
             body,
             took: begin.elapsed(),

@@ -13,3 +13,4 @@ mod routing;
 mod socket;
 mod stopping;
 mod webhooks;
+mod workerd;

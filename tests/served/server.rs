@@ -7,7 +7,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use edgeproof_sim::World;
-use edgeproof_sim::serve::{http, socket};
+use edgeproof_sim::serve::http;
+use edgeproof_sim::serve::socket::{self, Handler};
 use edgeproof_sim::world::builder::Builder;
 use tokio::sync::oneshot;
 
@@ -21,12 +22,20 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Builds a world on a new thread and serves it.
+    /// Builds a world on a new thread and serves its Worker.
+    pub(crate) fn start(make: impl FnOnce() -> Builder + Send + 'static) -> Self {
+        Self::start_with(make, http::handler)
+    }
+
+    /// Builds a world on a new thread and serves it by a handler.
     #[expect(
         clippy::disallowed_methods,
         reason = "a world has one thread, and the client is on another"
     )]
-    pub(crate) fn start(make: impl FnOnce() -> Builder + Send + 'static) -> Self {
+    pub(crate) fn start_with(
+        make: impl FnOnce() -> Builder + Send + 'static,
+        handler: impl FnOnce(&World) -> Handler + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         listener.set_nonblocking(true).expect("tokio wants it so");
@@ -40,7 +49,7 @@ impl Served {
                 let world = make().build().expect("the world builds");
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
                 let mut look = None;
-                let listeners = vec![(listener, http::handler(&world))];
+                let listeners = vec![(listener, handler(&world))];
                 socket::serve(&world, listeners, async { look = stopped.await.ok() }).await;
                 if let Some(look) = look {
                     look(&world);

@@ -2,7 +2,7 @@
 //!
 //! - [`call`]: what a request asks for, or the error that it gets: pure.
 //! - `kv`, `d1`: a call carried out in the world.
-//! - `transfer`: names that stand for the token once: uploads of SQL to import, downloads of exports.
+//! - `transfer`: names that stand for the token: uploads of SQL to import, downloads of exports.
 //! - `dump`: a database as SQL.
 //! - `multipart`: the forms in which values come with metadata.
 //! - `answer`: the envelope.
@@ -95,6 +95,9 @@ impl Api {
             .map_or("/", |target| target.as_str());
         if !call::is_transfer(target) {
             self.authenticate(&head.headers)?;
+        } else if !self.transfers.know(self.world.now(), target) {
+            // Nobody without the token or a name gets a body read.
+            return Err(transfer::unknown());
         }
         let too_large = || {
             let limit = BODY_BYTES;

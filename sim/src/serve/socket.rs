@@ -29,6 +29,15 @@ pub type Response = hyper::Response<Full<Bytes>>;
 /// Answers the requests of one listener; the address is the peer's.
 pub type Handler = Rc<dyn Fn(IpAddr, Request) -> LocalBoxFuture<Response>>;
 
+/// Marks an answer that is not sent: the connection ends instead, as one that broke does.
+#[derive(Debug, Clone, Copy)]
+pub struct Broken;
+
+/// The error by which hyper learns that a connection is to end.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is broken on purpose")]
+struct OnPurpose;
+
 /// How long requests under way may take after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -118,7 +127,13 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let answer = handler(peer.ip(), request);
-        async move { Ok::<_, Infallible>(answer.await) }
+        async move {
+            let answer = answer.await;
+            match answer.extensions().get::<Broken>() {
+                None => Ok(answer),
+                Some(Broken) => Err(OnPurpose),
+            }
+        }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

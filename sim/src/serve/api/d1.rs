@@ -30,7 +30,10 @@ pub(super) async fn run(
             Ok(Answer::result(details(world, &created)?))
         }
         D1Call::In { database, what } => {
-            let database = world.database(&database)?;
+            let database = match what {
+                InDatabase::Get { .. } => world.database_called(&database)?,
+                _ => world.database(&database)?,
+            };
             in_database(world, transfers, origin, &database, what).await
         }
     }

@@ -75,6 +75,14 @@ impl Transfers {
         self.add(now, Content::Export { sql: sql.into() })
     }
 
+    /// Whether a path has a name that is good just now.
+    pub(super) fn know(&self, now: Instant, path: &str) -> bool {
+        let transfers = self.0.borrow();
+        transfers.iter().any(|transfer| {
+            transfer.until > now && path.split('/').any(|part| part == transfer.name)
+        })
+    }
+
     /// Takes what was uploaded under a name for this database; `None` if there is none with this checksum.
     pub(super) fn take_upload(&self, name: &str, wanted: &str, checksum: &str) -> Option<Bytes> {
         let mut transfers = self.0.borrow_mut();
@@ -107,7 +115,6 @@ impl Transfers {
 
     pub(super) fn run(&self, now: Instant, call: TransferCall) -> Result<Answer, ApiError> {
         let (TransferCall::Upload { name, .. } | TransferCall::Download { name }) = &call;
-        let unknown = || ApiError::other(404, "no upload or export has this name any more");
         let mut transfers = self.0.borrow_mut();
         let found = transfers
             .iter_mut()
@@ -141,6 +148,11 @@ impl Transfers {
             _ => Err(unknown()),
         }
     }
+}
+
+/// The answer to a name that is not good, or not any more.
+pub(super) fn unknown() -> ApiError {
+    ApiError::other(404, "no upload or export has this name any more")
 }
 
 /// The checksum by which wrangler and the API know a file.

@@ -7,7 +7,7 @@ use super::{OUTBOUND_HEADER, POP_HEADER, read, refusal};
 use crate::http::Request;
 use crate::limits;
 use crate::serve::http::strip_connection_headers;
-use crate::serve::socket::Response;
+use crate::serve::socket::{Broken, Response};
 use crate::topology::Pop;
 use crate::world::World;
 use http::StatusCode;
@@ -81,8 +81,12 @@ pub(super) async fn answer(world: &World, pop: Pop, head: Parts, body: Incoming)
             response.headers_mut().remove(http::header::CONTENT_LENGTH);
             response
         }
-        // A connection that broke; workerd knows no way to be told so by a proxy but this.
-        Some(Err(exception)) => refusal(StatusCode::BAD_GATEWAY, exception.message),
+        // The Worker's fetch throws, as it does for a connection that broke.
+        Some(Err(_)) => {
+            let mut broken = Response::default();
+            broken.extensions_mut().insert(Broken);
+            broken
+        }
         None => refusal(StatusCode::SERVICE_UNAVAILABLE, "the simulator is stopping"),
     }
 }
