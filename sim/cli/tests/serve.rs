@@ -369,7 +369,7 @@ fn a_damaged_state_is_refused_and_left_as_it_is() {
     let state = folder.path().join("state.json");
     let whole = std::fs::read(&state).expect("it was saved");
     let other_form = String::from_utf8_lossy(&whole)
-        .replacen("\"form\":1", "\"form\":2", 1)
+        .replacen("\"form\":2", "\"form\":3", 1)
         .into_bytes();
     assert_ne!(other_form, whole);
     for (damaged, reason) in [
@@ -377,7 +377,7 @@ fn a_damaged_state_is_refused_and_left_as_it_is() {
         (b"", "EOF"),
         (b"\0\0\0\0", "expected value"),
         (b"{}", "missing field"),
-        (&other_form, "form 2"),
+        (&other_form, "form 3"),
     ] {
         std::fs::write(&state, damaged).expect("writable");
         let (code, message) = refused(&["--port", "0", "--persist", path]);

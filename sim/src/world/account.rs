@@ -497,17 +497,33 @@ impl World {
         listed
     }
 
-    /// The database with this id or, as wrangler asks, with this name.
+    /// The database with this id.
+    ///
+    /// # Errors
+    /// There is none, or it can be none's: what is no UUID is refused as such.
+    pub fn database(&self, id: &str) -> Result<AccountItem, ApiError> {
+        let databases = self.databases();
+        let found = databases.into_iter().find(|item| &*item.id == id);
+        found.ok_or_else(|| {
+            if is_uuid(id) {
+                ApiError::no_database(id)
+            } else {
+                ApiError::invalid_property("databaseId", "Invalid uuid")
+            }
+        })
+    }
+
+    /// The database with this id or this name, as wrangler looks for one.
     ///
     /// # Errors
     /// There is none.
-    pub fn database(&self, id_or_name: &str) -> Result<AccountItem, ApiError> {
+    pub fn database_called(&self, id_or_name: &str) -> Result<AccountItem, ApiError> {
+        if let Ok(found) = self.database(id_or_name) {
+            return Ok(found);
+        }
         let databases = self.databases();
-        let by_id = databases.iter().find(|item| &*item.id == id_or_name);
-        let found = by_id.or_else(|| databases.iter().find(|item| &*item.name == id_or_name));
-        found
-            .cloned()
-            .ok_or_else(|| ApiError::no_database(id_or_name))
+        let found = databases.into_iter().find(|item| &*item.name == id_or_name);
+        found.ok_or_else(|| ApiError::no_database(id_or_name))
     }
 
     /// Makes a database, and its file if this world keeps files.
@@ -550,9 +566,9 @@ impl World {
     /// Deletes a database, and its file. Calls of a binding that means it fail from then on.
     ///
     /// # Errors
-    /// There is none of this id or name, or the file cannot be removed.
-    pub fn delete_database(&self, id_or_name: &str) -> Result<(), ApiError> {
-        let found = self.database(id_or_name)?;
+    /// There is none of this id, or the file cannot be removed.
+    pub fn delete_database(&self, id: &str) -> Result<(), ApiError> {
+        let found = self.database(id)?;
         {
             let mut databases = self.0.databases.borrow_mut();
             let slot = &mut databases[found.number as usize];

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::call::{InNamespace, KvCall, Order, Paging, Pair};
 use crate::exception::Exception;
 use crate::limits::api::ApiError;
-use crate::platform::kv::Version;
+use crate::platform::kv::{self, Version};
 use crate::world::{AccountItem, World};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -132,14 +132,20 @@ fn in_namespace(
             world.central_delete(namespace, &key).map_err(refused)?;
             Ok(Answer::result(Value::Null))
         }
-        InNamespace::BulkPut(pairs) => bulk(
-            pairs,
-            |pair| pair.key.clone(),
-            |pair| put(world, namespace, pair),
-        ),
-        InNamespace::BulkDelete(keys) => bulk(keys, String::clone, |key| {
-            world.central_delete(namespace, &key)
-        }),
+        InNamespace::BulkPut(pairs) => {
+            for pair in &pairs {
+                check(world, pair).map_err(refused)?;
+            }
+            let key = |pair: &Pair| pair.key.clone();
+            bulk(pairs, key, |pair| put(world, namespace, pair))
+        }
+        InNamespace::BulkDelete(keys) => {
+            for key in &keys {
+                kv::check_key("DELETE", key).map_err(refused)?;
+            }
+            let delete = |key: String| world.central_delete(namespace, &key);
+            bulk(keys, String::clone, delete)
+        }
         InNamespace::BulkGet {
             keys,
             json,
@@ -172,8 +178,16 @@ fn put(world: &World, namespace: &AccountItem, pair: Pair) -> Result<(), Excepti
     )
 }
 
-/// Does the same for many keys. One that the store cannot take just now is told among those to be tried again; one that it never will
-/// ends the call, with what was done before it done.
+/// Whether the store would ever take a pair.
+fn check(world: &World, pair: &Pair) -> Result<(), Exception> {
+    kv::check_key("PUT", &pair.key)?;
+    let metadata = pair.metadata.as_ref().map_or(0, String::len);
+    let (expiration, ttl) = (pair.expiration, pair.expiration_ttl);
+    kv::check_put(world.now(), pair.value.len(), metadata, expiration, ttl).map(drop)
+}
+
+/// Does the same for many keys, all of which have been checked. What the store cannot take just now is told among those to be tried
+/// again.
 fn bulk<T>(
     items: Vec<T>,
     key: impl Fn(&T) -> String,

@@ -53,26 +53,58 @@ pub(super) fn parts(body: &Bytes, boundary: &str) -> Result<Vec<(String, Bytes)>
     const TORN: &str = "the form ends in the middle of a part";
     let delimiter = format!("\r\n--{boundary}").into_bytes();
     // The first delimiter may stand at the very beginning, without the line end that belongs to it.
-    let mut at = if body.starts_with(&delimiter[2..]) {
-        delimiter.len() - 2
+    let first = if body.starts_with(&delimiter[2..]) {
+        line_end(body, delimiter.len() - 2)
     } else {
-        find(body, 0, &delimiter).ok_or("the form's boundary is not in it")? + delimiter.len()
+        next(body, 0, &delimiter).map(|(_, end)| end)
     };
+    let mut end = first.ok_or("the form's boundary is not in it")?;
     let mut parts = Vec::new();
-    loop {
-        if body[at..].starts_with(b"--") {
-            return Ok(parts);
-        }
-        // A part without any header has its empty line right here.
-        let line_end = find(body, at, b"\r\n").ok_or(TORN)?;
-        let head_end = find(body, line_end, b"\r\n\r\n").ok_or(TORN)?;
+    while let End::Line(head) = end {
+        // From the line end before it on: a part without any header has its empty line right here.
+        let head_end = find(body, head - 2, b"\r\n\r\n").ok_or(TORN)?;
         let content = head_end + 4;
-        let end = find(body, content.saturating_sub(2), &delimiter).ok_or(TORN)?;
-        let head = body.get(line_end + 2..head_end).unwrap_or_default();
+        // Likewise an empty part: its line end is that of the empty line.
+        let (content_end, next) = next(body, content - 2, &delimiter).ok_or(TORN)?;
+        let head = body.get(head..head_end).unwrap_or_default();
         let head = std::str::from_utf8(head).map_err(|_| "a part's headers are not UTF-8")?;
         let name = head.lines().find_map(name).ok_or("a part has no name")?;
-        parts.push((name, body.slice(content.min(end)..end)));
-        at = end + delimiter.len();
+        parts.push((name, body.slice(content.min(content_end)..content_end)));
+        end = next;
+    }
+    Ok(parts)
+}
+
+/// What follows a delimiter.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// A part, which begins here.
+    Line(usize),
+    /// Nothing more.
+    Form,
+}
+
+/// What follows the delimiter that ends at `at`; `None` if something else does, so that it is none (RFC 2046 section 5.1.1).
+fn line_end(body: &[u8], at: usize) -> Option<End> {
+    let rest = body.get(at..)?;
+    if rest.starts_with(b"--") {
+        return Some(End::Form);
+    }
+    let padding = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
+    let start = at + padding.count() + 2;
+    body.get(start - 2..start)
+        .is_some_and(|end| end == b"\r\n")
+        .then_some(End::Line(start))
+}
+
+/// Where the next delimiter is, and what follows it.
+fn next(body: &[u8], mut from: usize, delimiter: &[u8]) -> Option<(usize, End)> {
+    loop {
+        let place = find(body, from, delimiter)?;
+        if let Some(end) = line_end(body, place + delimiter.len()) {
+            return Some((place, end));
+        }
+        from = place + 1;
     }
 }
 
@@ -127,11 +159,14 @@ mod tests {
     #[test]
     fn parts_come_by_name_with_their_bytes_untouched() {
         let form = form(
-            "--xyz\r\nContent-Disposition: form-data; name=\"value\"\r\nContent-Type: text/plain\r\n\r\na\r\n--b\r\n\r\n\
+            "--xyz\r\nContent-Disposition: form-data; name=\"value\"\r\nContent-Type: text/plain\r\n\r\na\r\n--xyzzy\r\n\r\n\
              --xyz\r\ncontent-disposition: form-data; name=metadata\r\n\r\n\r\n--xyz--\r\n",
         );
         let form = form.expect("a form");
-        assert_eq!(form[0], ("value".to_owned(), Bytes::from("a\r\n--b\r\n")));
+        assert_eq!(
+            form[0],
+            ("value".to_owned(), Bytes::from("a\r\n--xyzzy\r\n"))
+        );
         assert_eq!(form[1], ("metadata".to_owned(), Bytes::new()));
     }
 

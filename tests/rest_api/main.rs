@@ -1,0 +1,20 @@
+//! The REST API that wrangler's KV and D1 commands use, over real sockets.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[path = "../served/client.rs"]
+mod client;
+#[path = "../served/server.rs"]
+mod server;
+
+mod api;
+
+mod databases;
+mod garbage;
+mod import_export;
+mod keys;
+mod live;
+mod namespaces;
+mod state;
+mod token;
