@@ -64,6 +64,11 @@ impl Workerd {
             .1
     }
 
+    /// The command's own process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The id of its child process of that name.
     pub(crate) fn child_of(&self, name: &str) -> u32 {
         let children = format!("/proc/{0}/task/{0}/children", self.child.id());
