@@ -57,19 +57,30 @@ fn now() -> Instant {
     Instant::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "tokens for a real runtime are of today")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tokens for a real runtime are of today"
+)]
 fn token(user: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    format!("Bearer {}", jwt::mint(SECRET, user, "user", now.as_secs(), 3600))
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
+    format!(
+        "Bearer {}",
+        jwt::mint(SECRET, user, "user", now.as_secs(), 3600)
+    )
 }
 
 /// CPU time of a process so far: user and system, from /proc/PID/stat.
 fn cpu(process: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the process is there");
+    let stat =
+        std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the process is there");
     // The name, in parentheses, may hold anything.
     let fields = stat.rsplit_once(')').expect("a name").1;
     let ticks = fields.split_whitespace().skip(11).take(2);
-    let ticks: u64 = ticks.map(|ticks| ticks.parse::<u64>().expect("a number")).sum();
+    let ticks: u64 = ticks
+        .map(|ticks| ticks.parse::<u64>().expect("a number"))
+        .sum();
     // USER_HZ is 100 on every Linux that Rust runs on.
     Duration::from_millis(ticks * 10)
 }
@@ -90,7 +101,8 @@ fn post_over_http(address: SocketAddr, round: usize) {
                     let bearer = token(&format!("user-{round}-{client}-{user}"));
                     let headers = [("authorization", bearer.as_str())];
                     for _ in 0..POSTS_OF_A_USER {
-                        let answer = connection.ask("POST", "/api/transactions", &headers, client::TEA);
+                        let answer =
+                            connection.ask("POST", "/api/transactions", &headers, client::TEA);
                         assert_eq!(answer.status, 201, "{}", answer.text());
                     }
                 }
@@ -119,7 +131,10 @@ fn in_the_simulator() -> Round {
     let build = || {
         World::builder()
             .script(worker::native::script("edgeproof-worker"))
-            .wrangler(concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker/wrangler.toml"), None)
+            .wrangler(
+                concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker/wrangler.toml"),
+                None,
+            )
             .expect("the Worker's configuration")
             .secret("AUTH_JWT_SECRET", SECRET)
             .build()
@@ -128,7 +143,10 @@ fn in_the_simulator() -> Round {
     let bearers: Vec<String> = (0..CLIENTS * USERS_OF_A_CLIENT)
         .map(|user| {
             let seconds = build().start().unix_ms() / 1000;
-            format!("Bearer {}", jwt::mint(SECRET, &format!("user-{user}"), "user", seconds, 86_400))
+            format!(
+                "Bearer {}",
+                jwt::mint(SECRET, &format!("user-{user}"), "user", seconds, 86_400)
+            )
         })
         .collect();
     let before = cpu(std::process::id());
@@ -178,7 +196,11 @@ fn row(name: &str, rounds: &[Round]) {
 
 fn main() {
     // `cargo bench -- --test` asks whether it runs at all.
-    let rounds = if std::env::args().any(|argument| argument == "--test") { 1 } else { ROUNDS };
+    let rounds = if std::env::args().any(|argument| argument == "--test") {
+        1
+    } else {
+        ROUNDS
+    };
     let secret = format!("AUTH_JWT_SECRET={SECRET}");
     let server = Workerd::start(&["--secret", &secret]);
     let mut workerd = Vec::new();
@@ -190,13 +212,26 @@ fn main() {
         workerd.push(on_workerd(&server, round));
         simulator.push(in_the_simulator());
     }
-    println!("production POST, admitted, {CLIENTS} clients, {POSTS} posts a round, median of {rounds} rounds\n");
-    println!("{:<28} {:>12} {:>12} {:>12} {:>12}", "", "requests/s", "runtime µs", "behind µs", "CPU µs");
+    println!(
+        "production POST, admitted, {CLIENTS} clients, {POSTS} posts a round, median of {rounds} rounds\n"
+    );
+    println!(
+        "{:<28} {:>12} {:>12} {:>12} {:>12}",
+        "", "requests/s", "runtime µs", "behind µs", "CPU µs"
+    );
     row("workerd, wasm", &workerd);
     row("simulator, native", &simulator);
-    let mut ratios: Vec<f64> = workerd.iter().zip(&simulator).map(|(a, b)| a.cpu() / b.cpu()).collect();
+    let mut ratios: Vec<f64> = workerd
+        .iter()
+        .zip(&simulator)
+        .map(|(a, b)| a.cpu() / b.cpu())
+        .collect();
     ratios.sort_by(f64::total_cmp);
-    let mut runtime: Vec<f64> = workerd.iter().zip(&simulator).map(|(a, b)| a.runtime / b.cpu()).collect();
+    let mut runtime: Vec<f64> = workerd
+        .iter()
+        .zip(&simulator)
+        .map(|(a, b)| a.runtime / b.cpu())
+        .collect();
     runtime.sort_by(f64::total_cmp);
     println!(
         "\nrequests of a CPU second, simulator to workerd: {:.1} (of workerd's own CPU time alone: {:.1}); pair by pair {:.1} to {:.1}",

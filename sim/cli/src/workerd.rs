@@ -8,6 +8,7 @@ mod bundle;
 mod configuration;
 mod process;
 
+use crate::api::TokenArgument;
 use crate::serve::{
     Hidden, JWT_SECRET, Pair, WRANGLER, hidden, host, is_development, now_ms, pair, pop,
     random_secret, say, told_to_stop,
@@ -21,6 +22,7 @@ use edgeproof_sim::World;
 use edgeproof_sim::bill;
 use edgeproof_sim::fault::{Fault, FaultKind, KvOperation};
 use edgeproof_sim::script::Elsewhere;
+use edgeproof_sim::serve::api;
 use edgeproof_sim::serve::gateway::RealGateway;
 use edgeproof_sim::serve::socket::{self, Handler};
 use edgeproof_sim::serve::workerd::{self as wire, front};
@@ -90,6 +92,11 @@ pub(crate) struct Arguments {
     /// Further faults: a JSON list as in the documentation of edgeproof_sim::fault; times count from the start.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
+    /// Also answer wrangler's KV and D1 commands on this port.
+    #[arg(long, value_name = "PORT")]
+    api: Option<u16>,
+    #[command(flatten)]
+    token: TokenArgument,
 }
 
 fn ratio(text: &str) -> Result<f64, &'static str> {
@@ -213,7 +220,7 @@ async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Re
 
     let simulator = listen(0).await?;
     let vars = vars(&config, &arguments.var);
-    let secrets = secrets(&arguments, &world, development)?;
+    let secrets = secrets(&arguments, development)?;
     let names: Vec<(String, String)> = secrets
         .keys()
         .map(|name| (name.clone(), format!("EDGEPROOF_SECRET_{name}")))
@@ -265,6 +272,12 @@ async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Re
     }
     for line in lines {
         say(&line);
+    }
+    if let Some(port) = arguments.api {
+        let listener = crate::api::listen(port).await?;
+        let token = arguments.token.token()?;
+        token.announce(listener.local_addr().into_diagnostic()?);
+        listeners.push((listener, api::handler(&world, token.secret())));
     }
     if development && secrets.contains_key(JWT_SECRET) {
         say(
@@ -362,11 +375,7 @@ fn vars(config: &WorkerConfig, given: &[Pair]) -> Vec<(String, Var)> {
 }
 
 /// The secrets by name; in development the project's own Worker gets one to sign tokens with.
-fn secrets(
-    arguments: &Arguments,
-    _world: &World,
-    development: bool,
-) -> Result<BTreeMap<String, String>> {
+fn secrets(arguments: &Arguments, development: bool) -> Result<BTreeMap<String, String>> {
     let mut secrets = BTreeMap::new();
     for Hidden(text) in &arguments.secret {
         let Pair(name, value) = pair(text).expect("the usage has been checked");

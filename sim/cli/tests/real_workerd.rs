@@ -313,6 +313,54 @@ fn faults_meet_the_worker() {
 }
 
 #[test]
+fn wrangler_and_the_worker_see_one_account() {
+    let server = Workerd::start(&["--script", PROBE, "--api", "0", "--token", "planted-token"]);
+    let (_, rest) = server
+        .printed()
+        .split_once("export CLOUDFLARE_API_BASE_URL=http://")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .expect("the address of the API");
+    let (address, base) = rest
+        .lines()
+        .next()
+        .and_then(|line| line.split_once('/'))
+        .expect("a path");
+    let address = address.parse().expect("an address");
+    let headers = [("authorization", "Bearer planted-token")];
+    let namespaces = format!("/{base}/accounts/any/storage/kv/namespaces");
+    let listed = ask(address, "GET", &namespaces, &headers, "").json();
+    let id = listed["result"][0]["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{listed}"))
+        .to_owned();
+    let put = ask(
+        address,
+        "PUT",
+        &format!("{namespaces}/{id}/values/k"),
+        &headers,
+        "from outside",
+    );
+    assert_eq!(put.status, 200, "{put:?}");
+    assert_eq!(
+        server.get("IAD", "/kv?key=k").json()["value"],
+        "from outside"
+    );
+    assert_eq!(
+        ask(
+            address,
+            "GET",
+            &namespaces,
+            &[("authorization", "Bearer wrong")],
+            ""
+        )
+        .status
+            / 100,
+        4
+    );
+    assert!(!server.printed().contains("planted-token"));
+}
+
+#[test]
 fn state_is_kept_in_a_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().to_str().expect("UTF-8");

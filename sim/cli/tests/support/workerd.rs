@@ -95,6 +95,11 @@ impl Workerd {
         PathBuf::from(argument.expect("a configuration"))
     }
 
+    /// What it printed so far.
+    pub(crate) fn printed(&self) -> String {
+        read(&self.output, "out") + &read(&self.output, "err")
+    }
+
     /// Ends it as Ctrl-C does; gives the exit code and what was printed.
     pub(crate) fn stop(self) -> (Option<i32>, String, String) {
         self.interrupt();
