@@ -19,6 +19,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use url::Url;
 
 /// Header of which workerd's socket makes `request.cf`; a client's own is replaced.
 pub const CF_HEADER: &str = "x-sim-cf";
@@ -58,7 +59,7 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
                 .uri
                 .path_and_query()
                 .map_or("/", |target| target.as_str());
-            let Ok(uri) = format!("http://{workerd}{target}").parse::<Uri>() else {
+            let Some(uri) = uri(workerd, target) else {
                 return refusal(StatusCode::BAD_REQUEST, "the request's target is no path\n");
             };
             head.uri = uri;
@@ -75,6 +76,13 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
             pass(client.request(message).await).await
         })
     })
+}
+
+/// Where workerd finds what a request is for. It takes paths as they come; the platform has removed dot segments by then
+/// ("URL normalization", 2026-04-16), and so has any other way into a world.
+fn uri(workerd: SocketAddr, target: &str) -> Option<Uri> {
+    let url = Url::parse(&format!("http://{workerd}{target}")).ok()?;
+    url.as_str().parse().ok()
 }
 
 async fn pass(
@@ -101,4 +109,24 @@ async fn pass(
     strip_connection_headers(response.headers_mut());
     response.headers_mut().remove(CONTENT_LENGTH);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uri;
+
+    #[test]
+    fn workerd_is_asked_for_the_path_that_a_url_parser_reads() {
+        let workerd = "127.0.0.1:1234".parse().unwrap();
+        for (target, path) in [
+            ("/api/admin/../reports?a=/../b", "/api/reports?a=/../b"),
+            ("/./api/%2e%2e/x", "/x"),
+            ("//host/../api//health", "//api//health"),
+            ("/api/%68ealth%00?", "/api/%68ealth%00?"),
+        ] {
+            let uri = uri(workerd, target).unwrap();
+            assert_eq!(uri.path_and_query().unwrap().as_str(), path, "{target}");
+            assert_eq!(uri.authority().unwrap().as_str(), "127.0.0.1:1234");
+        }
+    }
 }
