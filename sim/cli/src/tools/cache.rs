@@ -39,6 +39,12 @@ impl Cache {
         Ok(Cache { folder })
     }
 
+    /// The folder `name`, if it is there.
+    pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
+        let folder = self.folder.join(name);
+        folder.is_dir().then_some(folder)
+    }
+
     /// The folder `name`; where it is missing, `fill` is given an empty one to fill. `what` tells the user what that is.
     pub(crate) fn provide(
         &self,
@@ -46,10 +52,10 @@ impl Cache {
         what: &str,
         fill: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
-        let folder = self.folder.join(name);
-        if folder.is_dir() {
+        if let Some(folder) = self.find(name) {
             return Ok(folder);
         }
+        let folder = self.folder.join(name);
         fs::create_dir_all(&self.folder)
             .into_diagnostic()
             .wrap_err_with(|| {

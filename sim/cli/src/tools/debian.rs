@@ -28,6 +28,22 @@ const WRAPPER: &str = r#"#!/bin/sh
 exec /usr/bin/rustc --sysroot "$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)/sysroot" "$@"
 "#;
 
+/// What [`provide`] gave before, if the compiler is the same still.
+pub(super) fn provided(cache: &Cache) -> Option<PathBuf> {
+    if !Path::new(RUSTC).exists() {
+        return None;
+    }
+    let about = Tool::new(RUSTC).args(["-vV"]).output().ok()?;
+    Some(cache.find(&name(&about))?.join("bin"))
+}
+
+/// The name in the cache of the library for the compiler that says this about itself.
+fn name(about: &str) -> String {
+    // Debian's own version tells two builds of one release apart.
+    let package = version("rustc-web").unwrap_or_default();
+    format!("rust-{}", digest(format!("{about}{package}")))
+}
+
 /// The folder with a `cargo` and a `rustc` that compile for wasm.
 pub(super) fn provide(cache: &Cache, consent: Consent) -> Result<PathBuf> {
     if Tool::new("apt-get").args(["--version"]).output().is_err() {
@@ -43,28 +59,21 @@ pub(super) fn provide(cache: &Cache, consent: Consent) -> Result<PathBuf> {
         .into_iter()
         .filter(|package| version(package).is_none())
         .collect();
+    let mut consent = consent;
     if !missing.is_empty() {
-        install(&missing, consent)?;
+        consent = install(&missing, consent)?;
     }
     let about = Tool::new(RUSTC).args(["-vV"]).output()?;
-    let linker = match linker() {
-        Some(linker) => linker,
-        None => {
-            let llvm =
-                field(&about, "LLVM version: ").and_then(|version| version.split('.').next());
-            let llvm = llvm.ok_or_else(|| miette!("{RUSTC} -vV names no LLVM version"))?;
-            install(&[&format!("lld-{llvm}")], consent)?;
-            linker()
-                .ok_or_else(|| miette!("the package lld-{llvm} brought no linker for {RUSTC}"))?
-        }
-    };
+    let llvm = field(&about, "LLVM version: ").and_then(|version| version.split('.').next());
+    let llvm = llvm.ok_or_else(|| miette!("{RUSTC} -vV names no LLVM version"))?;
+    // The linker is a package of its own, of the compiler's LLVM: which one that is says only the compiler.
+    let linker = PathBuf::from(format!("/usr/bin/lld-{llvm}"));
+    if !linker.exists() {
+        install(&[&format!("lld-{llvm}")], consent)?;
+    }
     let host = field(&about, "host: ").ok_or_else(|| miette!("{RUSTC} -vV names no host"))?;
-    let key = digest(format!(
-        "{about}{}",
-        version("rustc-web").unwrap_or_default()
-    ));
     let folder = cache.provide(
-        &format!("rust-{key}"),
+        &name(&about),
         &format!("Rust's standard library for {TARGET}, from Debian's sources,"),
         |fresh| build(fresh, host, &linker),
     )?;
@@ -80,7 +89,8 @@ fn version(package: &str) -> Option<String> {
     answer.strip_prefix("installed ").map(str::to_owned)
 }
 
-fn install(packages: &[&str], consent: Consent) -> Result<()> {
+/// Installs packages after a yes, which then holds for what follows too.
+fn install(packages: &[&str], consent: Consent) -> Result<Consent> {
     let root = Tool::new("id").args(["-u"]).output()?.trim() == "0";
     let prefix: &[&str] = if root { &[] } else { &["sudo"] };
     // Nothing that is installed is taken away: Debian's other Rust packages and these exclude each other.
@@ -95,7 +105,7 @@ fn install(packages: &[&str], consent: Consent) -> Result<()> {
     let install: Vec<&str> = [prefix, &install, packages].concat();
     consent.ask(&format!(
         "To compile for {TARGET}, these packages of Debian's will be installed for the whole system:\n  {}\n  {}\n\
-         Then the standard library is built from Debian's sources into your cache.",
+         and the linker of the same LLVM (lld-…). Then the standard library is built from Debian's sources into your cache.",
         update.join(" "),
         install.join(" ")
     ))?;
@@ -106,13 +116,7 @@ fn install(packages: &[&str], consent: Consent) -> Result<()> {
             .help("these packages are in Debian 12 with its updates; without them, a Rust that compiles for wasm is needed")
             .run()?;
     }
-    Ok(())
-}
-
-/// The linker that Debian's compiler calls `rust-lld`: a link to a package of its own, which may be missing.
-fn linker() -> Option<PathBuf> {
-    let linker = PathBuf::from("/usr/bin/rust-lld");
-    linker.exists().then_some(linker)
+    Ok(Consent { yes: true })
 }
 
 /// The rest of the line that begins so.

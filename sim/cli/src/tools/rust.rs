@@ -1,7 +1,7 @@
 //! A Rust toolchain that compiles for wasm.
 //!
 //! The one in use if it can; else it is given its standard library for wasm by rustup; else Debian's compiler gets one built from
-//! Debian's sources ([`super::debian`]). Whether a toolchain can is found out by compiling something: a folder that exists
+//! Debian's sources ([`super::debian`]), which from then on is taken without asking rustup again. Whether a toolchain can is found out by compiling something: a folder that exists
 //! says neither that it is whole nor that there is a linker.
 
 use super::metadata::TARGET;
@@ -21,6 +21,11 @@ impl WasmRust {
         let Err(in_use) = compiles(None) else {
             return Ok(WasmRust { bin: None });
         };
+        if let Some(bin) = debian::provided(cache)
+            && compiles(Some(&bin)).is_ok()
+        {
+            return Ok(WasmRust { bin: Some(bin) });
+        }
         eprintln!("the compiler in use has no {TARGET}: asking rustup for it");
         let added = Tool::new("rustup").args(["target", "add", TARGET]).output();
         let rustup = match added.and_then(|_| compiles(None)) {
