@@ -257,7 +257,7 @@ fn forms_that_are_none_are_refused() {
     let whole = form(&[("value", b"v"), ("metadata", b"{}")]);
     let no_boundary = [("Content-Type", "multipart/form-data")];
     let long = format!("\"{}\"", "m".repeat(1023));
-    let cases: Vec<(&[(&str, &str)], Vec<u8>)> = vec![
+    let cases = [
         (&no_boundary, whole.clone()),
         (&FORM, Vec::new()),
         (&FORM, b"--frontier".to_vec()),

@@ -206,8 +206,24 @@ fn the_first_form_of_the_state_is_read_as_its_bindings_mean_it() {
     let old = json!({ "form": 1, "kv": { "CACHE_KV": entry("dg=="), "GONE": entry("ZnJvbSBiZWZvcmU=") }, "objects": objects });
     std::fs::write(folder.0.join("state.json"), old.to_string()).expect("writable");
 
+    // A second database of then, which nothing binds now.
+    let other = folder.0.join("d1-OLD.sqlite");
+    std::fs::copy(folder.0.join("d1-DB.sqlite"), other).expect("copied");
+    let _ = std::fs::copy(
+        folder.0.join("d1-DB.sqlite-wal"),
+        folder.0.join("d1-OLD.sqlite-wal"),
+    );
+
+    drop(folder.start(CONFIG));
+    assert_eq!(
+        folder.state()["form"],
+        2,
+        "written down as soon as files are renamed"
+    );
     let api = folder.start(CONFIG);
     assert_eq!((api.db_path(), api.cache()), (path.clone(), cache));
+    let unbound = api.get(&format!("{DATABASES}/shop-old")).result();
+    assert_eq!(unbound["num_tables"], 1, "{unbound}");
     assert_eq!(
         api.query(&path, "SELECT x FROM orders")[0]["results"],
         json!([{ "x": 1 }])
@@ -231,9 +247,9 @@ fn the_first_form_of_the_state_is_read_as_its_bindings_mean_it() {
             .text(),
         "from before"
     );
-    folder.save(api);
-    assert_eq!(folder.state()["form"], 2);
-    assert_eq!(folder.databases(), [now]);
+    let mut expected = vec![now, format!("d1-{}.sqlite", id(&unbound, "uuid"))];
+    expected.sort();
+    assert_eq!(folder.databases(), expected);
 }
 
 #[test]

@@ -3,13 +3,14 @@
 //! SQL (D1, and objects that use it) lives in SQLite files of the folder, `d1-<uuid>.sqlite` and `object-….sqlite`, and is there
 //! as soon as it is committed; SQLite does not wait for the disk, so only a machine that stops may lose the newest of it. The lists
 //! of namespaces and databases, KV, and the objects' keys and values are in one JSON file, `state.json`, written beside the old
-//! one and renamed over it whenever [`World::save`] is called: a server that is killed keeps what was saved last.
+//! one and renamed over it whenever [`World::save`] is called: a server that is killed keeps what was saved last. Then an object's
+//! SQL may be newer than its keys and values.
 //!
 //! Nothing that this world does not bind is lost: other namespaces and databases belong to the account all the same, and objects of
 //! classes that this world does not have are written back as they were read.
 //!
 //! Form 1 of the file knew namespaces and databases by the names of their bindings, `d1-<binding>.sqlite`. It is read, and
-//! its files are renamed, as the bindings of the configuration at hand.
+//! its files are renamed, as the bindings of the configuration at hand; the new form is written at once.
 
 use super::World;
 use super::account::{Account, Item, database_file, is_uuid, sqlite_files};
@@ -309,6 +310,7 @@ impl World {
 
     /// Takes up what was read from a folder.
     pub(super) fn restore(&self, folder: &Path, state: State) -> io::Result<()> {
+        let is_old = state.form == 1;
         for class in self.0.classes.borrow_mut().iter_mut() {
             class.keep_sql_in(folder);
         }
@@ -360,6 +362,10 @@ impl World {
         self.0.account.borrow_mut().foreign_objects = objects;
         for (class, index) in alarms {
             self.arm_alarm(class, index);
+        }
+        if is_old {
+            // Its files have new names already, and only the new form says what they are.
+            self.save(folder)?;
         }
         Ok(())
     }
