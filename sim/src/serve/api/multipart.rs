@@ -2,6 +2,7 @@
 //! files, no character sets.
 
 use bytes::Bytes;
+use memchr::memmem;
 
 /// The boundary that a `Content-Type` names; `None` if it is another type, or names none.
 pub(super) fn boundary(content_type: &str) -> Option<String> {
@@ -120,11 +121,7 @@ fn name(line: &str) -> Option<String> {
 }
 
 fn find(body: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
-    let rest = body.get(from..)?;
-    let place = rest
-        .windows(wanted.len())
-        .position(|window| window == wanted)?;
-    Some(from + place)
+    Some(from + memmem::find(body.get(from..)?, wanted)?)
 }
 
 #[cfg(test)]
