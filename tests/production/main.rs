@@ -20,6 +20,8 @@
 
 mod arm;
 mod bodies;
+mod broken;
+mod coverage;
 mod dice;
 mod difference;
 mod generate;
@@ -32,6 +34,7 @@ mod step;
 mod wire;
 
 use arm::{Answer, Arm};
+use coverage::Coverage;
 use difference::{Difference, Played};
 use normal::{Normal, Normaliser};
 use simulator::Simulator;
@@ -60,6 +63,17 @@ impl Run {
                 }
             })
             .collect()
+    }
+}
+
+impl Run {
+    /// The same once more.
+    fn repeated(&self) -> Self {
+        Self {
+            seed: self.seed,
+            steps: self.steps.clone(),
+            exchanges: self.exchanges.clone(),
+        }
     }
 }
 
@@ -163,4 +177,20 @@ fn the_real_runtime_answers_as_the_simulator_but_for_the_listed_differences() {
         ours.len() * generate::LENGTH * 2,
         found.len()
     );
+}
+
+#[test]
+fn the_sequences_reach_every_route_status_and_kind_of_request() {
+    let coverage = Coverage::of(simulated());
+    println!("{}", coverage.table());
+    let missing = coverage.missing();
+    assert!(missing.is_empty(), "not reached:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn a_seed_makes_the_same_sequence_each_time_and_another_seed_another() {
+    assert_eq!(generate::sequence(17), generate::sequence(17));
+    assert_ne!(generate::sequence(17), generate::sequence(24));
+    let mut seeds = generate::SEEDS;
+    assert!(seeds.all(|seed| generate::sequence(seed).len() == generate::LENGTH));
 }

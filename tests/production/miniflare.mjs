@@ -1,5 +1,5 @@
 // Serves the production Worker with Miniflare's own KV, D1 and Durable Objects, in memory, on a free port of the loopback
-// interface. Prints one line of JSON when it is ready and ends when its standard input does.
+// interface. Prints one line of JSON when it is ready, and ends when it is told to.
 //
 //   node miniflare.mjs <folder with node_modules> <settings.json>
 import { readFileSync } from "node:fs";
@@ -30,8 +30,7 @@ const url = await miniflare.ready;
 const db = await miniflare.getD1Database("DB");
 await db.batch(sql.map((statement) => db.prepare(statement)));
 console.log(JSON.stringify({ port: Number(url.port) }));
-process.stdin.resume();
-process.stdin.on("end", async () => {
+process.on("SIGTERM", async () => {
   await miniflare.dispose();
   process.exit(0);
 });

@@ -4,7 +4,6 @@
 use crate::arm::{VARS, secrets, users};
 use crate::receiver::Receiver;
 use crate::wire::Wire;
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -13,9 +12,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A running server, which ends when this is dropped.
+/// Runs a program until the input ends, whoever closes it: so nothing is left running when a test is cut off in the middle.
+const GUARD: &str = r#""$@" & cat > /dev/null; kill $! 2> /dev/null; wait"#;
+
+/// A running server. It ends when this is dropped, or with this process.
 pub(crate) struct Server {
-    process: Child,
+    guard: Child,
     // Kept open: who prints into a closed pipe is ended by it.
     output: BufReader<ChildStdout>,
     // Removed after the process has ended.
@@ -23,25 +25,32 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(mut command: Command, folder: tempfile::TempDir) -> Self {
-        let mut process = command
+    fn start(command: &Command, folder: tempfile::TempDir) -> Self {
+        let mut guard = Command::new("sh")
+            .args(["-c", GUARD, "sh"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .current_dir(ROOT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("the server's program is there");
-        let output = process.stdout.take().expect("it was asked for");
+            .expect("there is a shell");
+        let output = guard.stdout.take().expect("it was asked for");
         Self {
-            process,
+            guard,
             output: BufReader::new(output),
             _folder: folder,
         }
     }
 
+    /// What it prints next.
+    ///
+    /// # Panics
+    /// If it ended instead.
     fn line(&mut self) -> String {
         let mut line = String::new();
-        self.output
-            .read_line(&mut line)
-            .expect("a server prints text");
+        let read = self.output.read_line(&mut line);
+        read.expect("a server prints text");
         assert!(
             !line.is_empty(),
             "the server ended at once; what it said stands above"
@@ -52,13 +61,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // One of them ends with its input, the other is told to.
-        drop(self.process.stdin.take());
-        if let Some(process) = Pid::from_raw(self.process.id().cast_signed()) {
-            let _ = kill_process(process, Signal::TERM);
-        }
+        drop(self.guard.stdin.take());
         let _ = self.output.read_to_end(&mut Vec::new());
-        let _ = self.process.wait();
+        let _ = self.guard.wait();
     }
 }
 
@@ -93,7 +98,7 @@ pub(crate) fn miniflare() -> (Wire, Server) {
         .arg(Path::new(ROOT).join("tests/production/miniflare.mjs"))
         .arg(tool("npm_folder"))
         .arg(settings);
-    let mut server = Server::start(command, folder);
+    let mut server = Server::start(&command, folder);
     let ready: Value = serde_json::from_str(&server.line()).expect("it prints JSON");
     let port = ready["port"]
         .as_u64()
@@ -128,7 +133,7 @@ pub(crate) fn workerd() -> (Wire, Server) {
     for (name, value) in secrets(&receiver.url()) {
         command.arg("--secret").arg(format!("{name}={value}"));
     }
-    let mut server = Server::start(command, folder);
+    let mut server = Server::start(&command, folder);
     let line = server.line();
     let address = line
         .trim()

@@ -7,8 +7,11 @@ use crate::arm::{Alert, Answer, Arm, VARS, secrets, sorted, users};
 use crate::step::Request;
 use edgeproof_sim::World;
 use edgeproof_sim::history::{Actor, Op, Record};
+use edgeproof_sim::http::Response;
 use edgeproof_sim::platform::outbound::Origin;
 use edgeproof_sim::world::options::Options;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 // Nothing here names a handler; without this they would not be linked.
@@ -25,8 +28,8 @@ const SETTLED: Duration = Duration::from_millis(60);
 /// The arm.
 pub(crate) struct Simulator {
     world: World,
-    /// How many alerts have been handed out.
-    alerts: usize,
+    /// Alerts that have arrived and were not handed out yet.
+    alerts: Rc<RefCell<Vec<Alert>>>,
 }
 
 impl Simulator {
@@ -36,13 +39,23 @@ impl Simulator {
         options.isolates.per_pop = 1;
         options.isolates.concurrency = u32::MAX;
         options.isolates.evict_after_idle = Duration::from_secs(86_400);
+        let alerts: Rc<RefCell<Vec<Alert>>> = Rc::default();
+        let arrived = Rc::clone(&alerts);
+        let receiver = Origin::new().respond(move |request| {
+            arrived.borrow_mut().push(Alert {
+                path: request.url.path().to_owned(),
+                headers: sorted(&request.headers),
+                body: request.body.to_vec(),
+            });
+            Response::text(204, "")
+        });
         let mut builder = World::builder()
             .script(worker::native::script("edgeproof-worker"))
             .wrangler(WRANGLER, None)
             .expect("the Worker's own configuration is supported")
             .pops(["IAD"])
             .options(options)
-            .origin(RECEIVER, Origin::new())
+            .origin(RECEIVER, receiver)
             .seed_sql("DB", "users of the sequences", &users())
             .history(true);
         for (name, value) in VARS {
@@ -53,7 +66,7 @@ impl Simulator {
         }
         Self {
             world: builder.build().expect("the world builds"),
-            alerts: 0,
+            alerts,
         }
     }
 
@@ -91,7 +104,6 @@ impl Simulator {
 
 impl Arm for Simulator {
     fn send(&mut self, request: &Request) -> Answer {
-        let alerts_before = self.alerts;
         let message = message(request);
         let (response, began_ms, ended_ms) = self.world.run(async |world| {
             let client = world.client("IAD").with_ip(&request.address);
@@ -103,16 +115,6 @@ impl Arm for Simulator {
             world.sleep(Duration::from_millis(1)).await;
             (response, began_ms, ended_ms)
         });
-        let received = self.world.received(RECEIVER);
-        self.alerts = received.len();
-        let alerts = received
-            .into_iter()
-            .skip(alerts_before)
-            .map(|received| Alert {
-                path: received.request.url.path().to_owned(),
-                headers: sorted(&received.request.headers),
-                body: received.request.body.to_vec(),
-            });
         Answer {
             status: response.status,
             headers: sorted(&response.headers),
@@ -122,7 +124,7 @@ impl Arm for Simulator {
             } else {
                 response.body.to_vec()
             },
-            alerts: alerts.collect(),
+            alerts: self.alerts.take(),
             began_ms,
             ended_ms,
         }
