@@ -215,11 +215,11 @@ fn values_and_parameters_pass_as_the_binding_passes_them() {
     let api = Api::start();
     let path = api.db_path();
     let ask = |body: Value| api.send_json("POST", &format!("{path}/query"), &body);
-    let parameters = json!([null, 7, 1.5, "it's", true, [0, 255], -3]);
+    let parameters = json!([null, 7, 0.1, "it's", true, [0, 255], -3]);
     let answer = ask(
         json!({ "sql": "SELECT ?1 AS a, ?2 AS b, ?3 AS c, ?4 AS d, ?5 AS e, ?6 AS f, ?7 AS g", "params": parameters }),
     );
-    let row = json!({ "a": null, "b": 7, "c": 1.5, "d": "it's", "e": 1, "f": [0, 255], "g": -3 });
+    let row = json!({ "a": null, "b": 7, "c": 0.1, "d": "it's", "e": 1, "f": [0, 255], "g": -3 });
     assert_eq!(answer.result()[0]["results"], json!([row]));
     let large =
         ask(json!({ "sql": "SELECT 9007199254740993 AS x, 9e999 AS y, 9007199254740992 AS z" }))
@@ -305,6 +305,7 @@ fn what_sqlite_refuses_is_told_in_its_words() {
     for body in [
         json!({}),
         json!({ "sql": 7 }),
+        json!({ "sql": "SELECT 1", "batch": [] }),
         json!({ "sql": "SELECT ?", "params": [{ "an": "object" }] }),
         json!({ "sql": "SELECT ?", "params": [[256]] }),
         json!({ "sql": "SELECT ?", "params": [["a"]] }),

@@ -321,6 +321,7 @@ fn keys_are_listed_page_by_page_until_the_cursor_is_empty() {
             let answer = api.get(&format!("{path}/keys?prefix=k{limit}&cursor={escaped}"));
             let result = answer.result();
             asked += 1;
+            assert!(asked <= pages, "the list does not end");
             names.extend(
                 result
                     .as_array()

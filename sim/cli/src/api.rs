@@ -68,7 +68,8 @@ impl TokenArgument {
     pub(crate) fn token(&self) -> Result<Token> {
         let given = match &self.token {
             Some(Hidden(token)) => Some(token.clone()),
-            None => std::env::var(TOKEN).ok(),
+            // What is no text is no token either, and is refused below.
+            None => std::env::var_os(TOKEN).map(|token| token.to_string_lossy().into_owned()),
         };
         let made = given.is_none();
         let token = given.map_or_else(random_secret, Ok)?;

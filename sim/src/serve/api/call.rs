@@ -332,11 +332,13 @@ struct Statement {
     params: Option<Vec<serde_json::Value>>,
 }
 
+/// One statement, or a batch of them.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Query {
-    Batch { batch: Vec<Statement> },
-    One(Statement),
+struct Query {
+    sql: Option<String>,
+    #[serde(default)]
+    params: Option<Vec<serde_json::Value>>,
+    batch: Option<Vec<Statement>>,
 }
 
 #[derive(Deserialize)]
@@ -650,9 +652,18 @@ impl Incoming<'_> {
     }
 
     fn query(&self, raw: bool) -> Result<InDatabase, ApiError> {
-        let statements = match self.json(7400)? {
-            Query::Batch { batch } => batch,
-            Query::One(statement) => vec![statement],
+        let query: Query = self.json(7400)?;
+        let statements = match (query.batch, query.sql) {
+            (Some(batch), None) => batch,
+            (None, Some(sql)) => vec![Statement {
+                sql,
+                params: query.params,
+            }],
+            (None, None) => return Err(ApiError::invalid_property("sql", "Required")),
+            (Some(_), Some(_)) => {
+                let problem = "Either sql or batch was expected, and not both";
+                return Err(ApiError::invalid_property("batch", problem));
+            }
         };
         let statement = |statement: Statement| {
             let parameters = statement.params.unwrap_or_default();
