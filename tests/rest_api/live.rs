@@ -1,7 +1,8 @@
 use std::rc::Rc;
 
+use edgeproof_sim::platform::d1::{Call, Statement};
 use edgeproof_sim::serve::{api, http, socket::Handler};
-use edgeproof_sim::world::Secret;
+use edgeproof_sim::world::{Binding, Secret};
 use edgeproof_sim::{World, fault::Fault, fault::FaultKind, fault::KvOperation};
 use serde_json::json;
 
@@ -88,7 +89,7 @@ fn the_api_and_a_served_worker_have_one_state() {
         "{key}"
     );
 
-    // A namespace that is deleted is empty for the Worker, and takes nothing; the Worker answers all the same.
+    // A namespace that is deleted is empty for the Worker; the Worker answers all the same.
     assert!(api.send("DELETE", &path, &[], b"").result().is_null());
     assert_eq!(
         ask(address, "GET", "/api/dashboard", &headers, "").status,
@@ -98,6 +99,60 @@ fn the_api_and_a_served_worker_have_one_state() {
     assert!(api.send("DELETE", &db, &[], b"").result().is_null());
     assert!(ask(address, "GET", "/api/transactions", &headers, "").status >= 500);
     assert_eq!(api.get(&db).status, 404);
+}
+
+#[test]
+fn a_binding_of_what_was_deleted_finds_nothing_and_its_writes_fail() {
+    let api = Api::start();
+    let (cache, db) = (api.cache_path(), api.db_path());
+    assert!(
+        api.send("PUT", &format!("{cache}/values/k"), &[], b"v")
+            .result()
+            .is_null()
+    );
+    for path in [&cache, &db] {
+        assert!(api.send("DELETE", path, &[], b"").result().is_null());
+    }
+    let uuid = db.rsplit('/').next().expect("a path").to_owned();
+    let (read, write, query) = api.served.stop(|world| {
+        world.run(async |world| {
+            let number = |name| match world.binding(name) {
+                Some(Binding::Kv(number) | Binding::D1(number)) => *number,
+                other => panic!("{name}: {other:?}"),
+            };
+            let (kv, d1) = (number("CACHE_KV"), number("DB"));
+            let calls = async move {
+                let world = World::current();
+                let statement = Statement {
+                    sql: "SELECT 1".into(),
+                    parameters: Vec::new(),
+                };
+                (
+                    world.kv_get(kv, "k".into(), None).await,
+                    world
+                        .kv_put(kv, "k".into(), "v".into(), None, None, None)
+                        .await,
+                    world
+                        .d1_call(d1, Call::Query(statement))
+                        .await
+                        .map(|results| results.len()),
+                )
+            };
+            let done = world.guest(world.pops()[0], calls).await;
+            let (read, write, query) = done.expect("the world goes on");
+            (
+                read.expect("a read").is_none(),
+                write.expect_err("a write").message,
+                query.expect_err("a query").message,
+            )
+        })
+    });
+    assert!(read);
+    assert_eq!(write, "KV PUT failed: 404 Not Found");
+    assert_eq!(
+        query,
+        format!("D1_ERROR: The database {uuid} could not be found")
+    );
 }
 
 #[test]
