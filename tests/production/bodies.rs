@@ -63,11 +63,40 @@ fn amount(dice: &mut Dice) -> Value {
     }
 }
 
+/// A text that may be stored: one of those with a point, or any characters at all.
+fn description(dice: &mut Dice) -> String {
+    if dice.percent(60) {
+        return dice.one_of(&TEXTS).to_owned();
+    }
+    let ranges = [
+        ' '..='~',
+        '\u{1}'..='\u{1f}',
+        '\u{7f}'..='\u{24f}',
+        '\u{300}'..='\u{36f}',
+        '\u{2000}'..='\u{206f}',
+        '\u{e000}'..='\u{ffff}',
+        '\u{10000}'..='\u{10ffff}',
+    ];
+    let characters = 1 + dice.below(40);
+    (0..characters)
+        .map(|_| {
+            let range = dice.one_of(&ranges);
+            let (first, last) = (*range.start() as usize, *range.end() as usize);
+            let code = first + dice.below(last - first + 1);
+            // None of the ranges has a surrogate in it.
+            u32::try_from(code)
+                .ok()
+                .and_then(char::from_u32)
+                .expect("a character")
+        })
+        .collect()
+}
+
 fn transaction(dice: &mut Dice) -> Value {
     json!({
         "type": dice.one_of(&["income", "expense"]),
         "amount": amount(dice),
-        "description": dice.one_of(&TEXTS),
+        "description": description(dice),
         "date": dice.one_of(&DATES),
     })
 }

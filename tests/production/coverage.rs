@@ -294,9 +294,11 @@ fn route(request: &Request) -> String {
     }
 }
 
+/// The one `Origin` of a request; more than one are no origin.
 fn origin(request: &Request) -> Option<&str> {
     let mut origins = request.headers.iter().filter(|(name, _)| *name == "origin");
-    origins
-        .next()
-        .and_then(|(_, value)| std::str::from_utf8(value).ok())
+    match (origins.next(), origins.next()) {
+        (Some((_, value)), None) => std::str::from_utf8(value).ok(),
+        _ => None,
+    }
 }

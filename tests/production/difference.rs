@@ -17,13 +17,16 @@ pub(crate) struct Difference {
     /// From 0.
     pub(crate) place: usize,
     pub(crate) label: String,
+    peculiarity: Option<&'static str>,
     story: String,
 }
 
 impl Difference {
-    /// Its name in the list: sequences change when the generator does, what a request was meant to be rarely.
+    /// Its name in the list: what is peculiar about the request, or else what it was meant to be. Not its place, which changes
+    /// with the generator.
     pub(crate) fn name(&self) -> String {
-        format!("{}: {}", self.arm, self.label)
+        let what = self.peculiarity.unwrap_or(&self.label);
+        format!("{}: {what}", self.arm)
     }
 }
 
@@ -56,6 +59,7 @@ pub(crate) fn compare(
             seed: simulated.seed,
             place,
             label: simulated.steps[place].label.clone(),
+            peculiarity: simulated.steps[place].peculiarity,
             story: story(simulated, place, arm, ours, theirs),
         })
         .collect()

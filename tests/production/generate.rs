@@ -215,14 +215,25 @@ impl Maker<'_> {
                 self.by_user(step)
             }
             One => {
-                let target = match self.dice.below(4) {
+                let mut step = self.get(String::new());
+                step.target = match self.dice.below(4) {
                     0..=1 => Target::Created,
                     2 => Target::Fixed(format!("/api/transactions/{}", 1 + self.dice.below(40))),
                     _ => Target::Fixed(self.dice.one_of(&UNKNOWN_PATHS[9..16]).to_owned()),
                 };
-                let mut step = self.get(String::new());
-                step.target = target;
-                self.by_user(step)
+                let step = self.by_user(step);
+                // Whose it probably is.
+                if step.target == Target::Created && self.dice.percent(50) {
+                    let credential =
+                        Credential::Fixed(self.people.bearer(self.favourite, self.dice));
+                    Step {
+                        credential,
+                        label: String::new(),
+                        ..step
+                    }
+                } else {
+                    step
+                }
             }
             Dashboard => self.cached("/api/dashboard"),
             Reports => self.cached("/api/reports"),
@@ -323,6 +334,7 @@ impl Maker<'_> {
     fn get(&mut self, target: String) -> Step {
         Step {
             label: String::new(),
+            peculiarity: None,
             method: "GET",
             target: Target::Fixed(target),
             credential: Credential::None,
@@ -501,6 +513,29 @@ impl Maker<'_> {
         if self.dice.percent(5) {
             step.headers
                 .push(("cookie", b"token=abc; session=1".to_vec()));
+        }
+        if self.dice.percent(4) {
+            // The same header once more: the Worker sees both as one, with a comma between.
+            let (name, value) = self.dice.one_of(&[
+                ("authorization", "Bearer a.b.c"),
+                ("content-type", "text/plain"),
+                ("content-type", "application/json"),
+                ("origin", ALLOWED_ORIGIN),
+                ("accept", "text/plain"),
+            ]);
+            step.label += &format!(", one more {name}");
+            if step.headers.contains(&(name, Vec::new())) {
+                step.peculiarity = Some("a header after an empty one of the same name");
+            }
+            step.headers.push((name, value.into()));
+        }
+        if self.dice.percent(3) {
+            let name = self
+                .dice
+                .one_of(&["origin", "content-type", "accept", "x-request-id"]);
+            step.label += &format!(", {name} not ASCII");
+            step.headers
+                .push((name, b"https://\xc3\xa4pp.example \xff\xfe".to_vec()));
         }
         if self.dice.percent(5) {
             let name = self.dice.one_of(&[

@@ -27,6 +27,8 @@ pub(crate) enum Credential {
 pub(crate) struct Step {
     /// What it is meant to be, for the tables and reports.
     pub(crate) label: String,
+    /// Something in it on which platforms are known to differ, as `CONFORMANCE.md` calls it.
+    pub(crate) peculiarity: Option<&'static str>,
     pub(crate) method: &'static str,
     pub(crate) target: Target,
     pub(crate) credential: Credential,
