@@ -49,7 +49,7 @@ const DRAIN_BYTES: u64 = 8 << 20;
 struct Api {
     world: World,
     token: Secret,
-    transfers: Transfers,
+    transfers: Rc<Transfers>,
 }
 
 /// Answers requests as Cloudflare's API does, for whoever has the token.
@@ -57,7 +57,7 @@ pub fn handler(world: &World, token: Secret) -> Handler {
     let api = Rc::new(Api {
         world: world.clone(),
         token,
-        transfers: Transfers::default(),
+        transfers: Rc::default(),
     });
     Rc::new(move |_peer, request| {
         let api = Rc::clone(&api);
@@ -66,7 +66,7 @@ pub fn handler(world: &World, token: Secret) -> Handler {
 }
 
 impl Api {
-    async fn answer(self: Rc<Self>, request: Request) -> Response {
+    async fn answer(&self, request: Request) -> Response {
         let (head, mut body) = request.into_parts();
         let sends_body =
             !head.headers.contains_key(EXPECT) && body.size_hint().lower() <= DRAIN_BYTES;
@@ -141,17 +141,15 @@ impl Api {
     }
 
     /// Carries a call out as an event of the world.
-    async fn run(self: Rc<Self>, call: Call, origin: String) -> Result<Answer, ApiError> {
+    async fn run(&self, call: Call, origin: String) -> Result<Answer, ApiError> {
         let pop = self.world.pops()[0];
-        let api = Rc::downgrade(&self);
+        // The world holds the task, which must therefore not hold the world.
+        let transfers = Rc::clone(&self.transfers);
         let answered = self.world.guest(pop, async move {
-            let stopping = || ApiError::other(503, "the server is stopping");
-            // The world holds the task, and must not be held by it.
-            let api = api.upgrade().ok_or_else(stopping)?;
-            let (transfers, world) = (&api.transfers, World::current());
+            let world = World::current();
             match call {
                 Call::Kv(call) => kv::run(&world, call),
-                Call::D1(call) => d1::run(&world, transfers, &origin, call).await,
+                Call::D1(call) => d1::run(&world, &transfers, &origin, call).await,
                 Call::Transfer(call) => transfers.run(world.now(), call),
                 Call::Settings { script } => settings(&world, &script),
             }
