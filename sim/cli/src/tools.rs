@@ -36,6 +36,10 @@ pub(crate) const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../work
 
 /// Options of `sim tools`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "The tools are kept in $EDGEPROOF_TOOLS, else in $XDG_CACHE_HOME/edgeproof, else in ~/.cache/edgeproof.\n\
+    Exit codes: 0 all are there, 1 one could not be installed, 2 usage."
+)]
 pub(crate) struct Arguments {
     /// Install what is missing, system packages too, without asking.
     #[arg(long)]

@@ -26,9 +26,15 @@ fn bundle() -> MutexGuard<'static, PathBuf> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// The command, with variables of an outer cargo that would break a build which heeded them.
 fn sim(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
-    command.args(arguments).stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env("CARGO", "/nonexistent-9137/cargo")
+        .env("RUSTC", "/nonexistent-9137/rustc")
+        .env("LD_LIBRARY_PATH", "/nonexistent-9137/toolchains/x/lib")
+        .stdin(Stdio::null());
     command
 }
 
