@@ -129,19 +129,18 @@ async fn query(
 ) -> Result<Vec<QueryResult>, ApiError> {
     let mut split = Vec::new();
     for Sql { sql, parameters } in statements {
-        // With parameters it has to be one statement, which SQLite's binding checks; a text without any is its to refuse too.
-        let pieces = Database::split_statements(&sql);
-        if parameters.is_empty() && pieces.len() > 1 {
-            split.extend(pieces.into_iter().map(|piece| Statement {
-                sql: piece.into(),
-                parameters: Vec::new(),
-            }));
-        } else {
-            split.push(Statement {
-                sql: sql.into(),
-                parameters,
-            });
-        }
+        let mut pieces = Database::split_statements(&sql);
+        // A text without any statement is the engine's to refuse.
+        let last = pieces.pop().unwrap_or(&sql);
+        split.extend(pieces.into_iter().map(|piece| Statement {
+            sql: piece.into(),
+            parameters: Vec::new(),
+        }));
+        // Only the last of several may have parameters, as with the binding.
+        split.push(Statement {
+            sql: last.into(),
+            parameters,
+        });
     }
     let call = match <[Statement; 1]>::try_from(split) {
         Ok([one]) => Call::Query(one),
