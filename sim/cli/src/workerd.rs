@@ -293,22 +293,12 @@ async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Re
             status = process.ended() => ended = Some(status),
         }
     };
-    let kept = async {
-        match &state {
-            Some(state) => state.keep(&world).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = socket::serve(&world, listeners, until) => {}
-        () = kept => {}
-    }
+    let served = socket::serve(&world, listeners, until);
+    let kept = StateFolder::kept_while(state.as_ref(), &world, served).await;
     if ended.is_none() {
         process.end().await;
     }
-    if let Some(state) = &state {
-        state.save(&world)?;
-    }
+    kept?;
     let span = world.elapsed().max(Duration::from_secs(1));
     let rows = bill::plan::budget(&world.usage(), world.plan(), span);
     say(&format!("\n{}", edgeproof_sim::report::budget_table(&rows)));

@@ -12,7 +12,7 @@ use crate::world::World;
 use crate::world::client::CF_CONNECTING_IP;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderValue};
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -42,6 +42,7 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
         let (world, client, cf) = (world.clone(), client.clone(), cf.clone());
         Box::pin(async move {
             let (mut head, body) = request.into_parts();
+            let head_only = head.method == Method::HEAD;
             let limit = usize::try_from(limits::workers::REQUEST_BODY_BYTES).unwrap_or(usize::MAX);
             let body = match read(body, limit).await {
                 Ok(body) => body,
@@ -73,7 +74,7 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
             head.headers.remove(CONTENT_LENGTH);
             world.count_guest_request();
             let message = hyper::Request::from_parts(head, Full::new(body));
-            pass(client.request(message).await).await
+            pass(client.request(message).await, head_only).await
         })
     })
 }
@@ -87,6 +88,7 @@ fn uri(workerd: SocketAddr, target: &str) -> Option<Uri> {
 
 async fn pass(
     answer: Result<hyper::Response<hyper::body::Incoming>, hyper_util::client::legacy::Error>,
+    head_only: bool,
 ) -> Response {
     // workerd closes the connection without an answer when a binding's service is lost and the Worker does not catch it; where
     // it runs for users, that is an uncaught exception (ERR 2026-10-08: 1101).
@@ -107,7 +109,10 @@ async fn pass(
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
     strip_connection_headers(response.headers_mut());
-    response.headers_mut().remove(CONTENT_LENGTH);
+    // The length is that of the body, which hyper knows; only an answer without its body has to say it.
+    if !head_only {
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
     response
 }
 
