@@ -5,7 +5,7 @@
 use crate::client::eventually;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// The command, running.
@@ -99,11 +99,28 @@ fn read(folder: &TempDir, name: &str) -> String {
     String::from_utf8_lossy(&std::fs::read(folder.path().join(name)).expect("a file")).into_owned()
 }
 
+/// A child that ends with its value, however a test does.
+struct Reaped(Child);
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs a command where it cannot run; gives the exit code and the message without its line breaks.
+///
+/// # Panics
+/// If it runs all the same.
 pub(crate) fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
-    let output = sim(arguments, variables).output().expect("it starts");
-    let Output { status, stderr, .. } = output;
-    let message = String::from_utf8_lossy(&stderr).into_owned();
+    let output = TempDir::new().expect("a folder");
+    let file = File::create(output.path().join("err")).expect("a file");
+    let mut command = sim(arguments, variables);
+    command.stdout(Stdio::null()).stderr(file);
+    let mut child = Reaped(command.spawn().expect("it starts"));
+    let status = eventually("it refuses to run", || child.0.try_wait().expect("a child"));
+    let message = read(&output, "err");
     let words: Vec<&str> = message
         .split_whitespace()
         .filter(|word| *word != "│")
