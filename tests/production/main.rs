@@ -97,6 +97,30 @@ fn normal(runs: &[Run]) -> Vec<Vec<Normal>> {
         .collect()
 }
 
+/// The longest that a sequence and one of its requests may take, in milliseconds. Within a window no quota comes back, and a Durable
+/// Object is not forgotten by its platform within 10 s: then speed changes no answer.
+const SEQUENCE_MAX_MS: u64 = (arm::WINDOW_SECONDS - 10) * 1_000;
+const REQUEST_MAX_MS: u64 = 9_000;
+
+/// # Panics
+/// If an arm was too slow to be compared.
+fn must_be_quick(arm: &str, runs: &[Run]) {
+    for run in runs {
+        let mut begin = run.exchanges[0].1.began_ms;
+        let took = run.exchanges[run.exchanges.len() - 1].1.ended_ms - begin;
+        let mut longest = 0;
+        for (_, answer) in &run.exchanges {
+            longest = longest.max(answer.ended_ms - begin);
+            begin = answer.ended_ms;
+        }
+        assert!(
+            took <= SEQUENCE_MAX_MS && longest <= REQUEST_MAX_MS,
+            "{arm} is too slow for a comparison: seed {} took {took} ms, one request {longest} ms",
+            run.seed
+        );
+    }
+}
+
 /// Where another arm differs from the simulator.
 fn differences(arm: &'static str, simulated: &[Run], theirs: &[Run]) -> Vec<Difference> {
     let (ours, theirs) = (normal(simulated), normal(theirs));
@@ -166,6 +190,7 @@ fn the_real_runtime_answers_as_the_simulator_but_for_the_listed_differences() {
         let theirs = arm
             .join()
             .unwrap_or_else(|_| panic!("{name} could not be asked"));
+        must_be_quick(name, &theirs);
         found.extend(differences(name, ours, &theirs));
     }
     let listed = difference::listed(include_str!("../../CONFORMANCE.md"));
