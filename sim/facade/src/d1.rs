@@ -57,7 +57,7 @@ impl D1Database {
         let results = results.map_err(|failure| D1Error::classify(thrown(failure)))?;
         Ok(results
             .into_iter()
-            .map(|result| D1Result { result, rows: true })
+            .map(|result| D1Result { result })
             .collect())
     }
 
@@ -290,7 +290,8 @@ impl D1PreparedStatement {
         Ok(serde_wasm_bindgen::from_value(value)?)
     }
 
-    /// Runs it, for what it changes.
+    /// Runs it. Its rows are there as after [`all`](Self::all): the binding asks for none (`resultsFormat=NONE`), and the service
+    /// gives them all the same (D1's documentation; miniflare).
     ///
     /// # Errors
     /// The statement's.
@@ -299,11 +300,7 @@ impl D1PreparedStatement {
             .run_query()
             .await
             .map_err(|failure| D1Error::classify(thrown(failure)))?;
-        // The binding asks for no rows here (`resultsFormat=NONE`).
-        Ok(D1Result {
-            result,
-            rows: false,
-        })
+        Ok(D1Result { result })
     }
 
     /// Runs it, for its rows.
@@ -315,7 +312,7 @@ impl D1PreparedStatement {
             .run_query()
             .await
             .map_err(|failure| Error::from(thrown(failure)))?;
-        Ok(D1Result { result, rows: true })
+        Ok(D1Result { result })
     }
 
     /// Its rows as lists of values.
@@ -381,22 +378,24 @@ fn parameter(value: &JsValue) -> Result<Value> {
         return Ok(Value::Blob(Uint8Array::new(buffer).to_vec()));
     }
     if let Some(array) = value.dyn_ref::<Array>() {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "bytes, as the binding takes them"
-        )]
-        let bytes = array
-            .iter()
-            .map(|item| item.as_f64().unwrap_or(0.0) as u8)
-            .collect();
-        return Ok(Value::Blob(bytes));
+        // A list is bytes if all of it is (workerd d1-api.ts); fractions are cut off.
+        let byte = |item: JsValue| {
+            let number = item
+                .as_f64()
+                .filter(|number| (0.0..256.0).contains(number))?;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "looked at just before"
+            )]
+            Some(number as u8)
+        };
+        if let Some(bytes) = array.iter().map(byte).collect() {
+            return Ok(Value::Blob(bytes));
+        }
     }
     let kind = value.js_typeof().as_string().unwrap_or_default();
-    let shown = match kind.as_str() {
-        "undefined" => "undefined".to_owned(),
-        _ => String::from(JsString::from(value.clone())),
-    };
+    let shown = crate::js::shown(value);
     let text = format!("Type '{kind}' not supported for value '{shown}'");
     Err(D1Error::classify(thrown(d1_error("D1_TYPE_ERROR", &text))))
 }
@@ -434,7 +433,6 @@ fn object(columns: &Rc<[String]>, row: &[Value]) -> JsValue {
 #[derive(Debug)]
 pub struct D1Result {
     result: QueryResult,
-    rows: bool,
 }
 
 /// What a statement cost and changed.
@@ -467,7 +465,7 @@ impl D1Result {
         None
     }
 
-    /// The rows; none after [`run`](D1PreparedStatement::run).
+    /// The rows.
     ///
     /// # Errors
     /// A row of another shape.
@@ -476,7 +474,6 @@ impl D1Result {
         T: for<'a> Deserialize<'a>,
     {
         let Outcome { columns, rows, .. } = &self.result.outcome;
-        let rows = if self.rows { rows.as_slice() } else { &[] };
         rows.iter()
             .map(|row| Ok(serde_wasm_bindgen::from_value(object(columns, row))?))
             .collect()

@@ -46,10 +46,15 @@ impl Body {
         } else if let Some(text) = value.as_string() {
             Self::Text(text.into())
         } else {
-            // `concat` converts as `String(value)` does.
-            Self::Text(String::from(js_sys::JsString::from("").concat(value)).into())
+            Self::Text(shown(value).into())
         }
     }
+}
+
+/// `String(value)`.
+pub(crate) fn shown(value: &JsValue) -> String {
+    // `concat` converts as `String(value)` does.
+    String::from(js_sys::JsString::from("").concat(value))
 }
 
 /// What the platform threw, as the Worker meets it: an error object with the platform's own properties.

@@ -401,6 +401,8 @@ pub struct Database {
     schema_counts: bool,
     /// The open transaction changed the schema, so that rolling it back changes it again.
     schema_changed: bool,
+    /// How many statements so far changed the schema, not counting those that found it as they wanted it.
+    schema_changes: u64,
 }
 
 impl std::fmt::Debug for Database {
@@ -461,6 +463,7 @@ impl Database {
             page_size_bytes: 4096,
             schema_counts: false,
             schema_changed: false,
+            schema_changes: 0,
         };
         database.set_limits(Limits::DOCUMENTED);
         Ok(database)
@@ -493,28 +496,32 @@ impl Database {
         self.connection.shared().random.seed(seed);
     }
 
-    /// Runs one statement (D1's `prepare(sql).bind(params)`). Without parameters several statements may stand in `sql`; they
-    /// run one after another and the last one's outcome is given.
+    /// Runs the text of a query (D1's `prepare(sql).bind(params)`, `ctx.storage.sql.exec`). Several statements may stand in it; they
+    /// run one after another and the last one's outcome is given. The parameters belong to the last.
     ///
     /// # Errors
-    /// The platform's text when there is no statement, when there are parameters and more than one statement, when the number of
-    /// parameters is wrong, and for whatever SQLite or the policy refuse. Statements before the failing one keep their effect
-    /// unless the caller rolls back.
+    /// The platform's text when there is no statement, or none after the last semicolon but a comment; when a statement before the
+    /// last has parameters; when the number of parameters is wrong; and for whatever SQLite or the policy refuse. Statements
+    /// before the failing one keep their effect unless the caller rolls back.
     pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Outcome, SqlError> {
         match self.cache.get(sql) {
             Some(prepared) => prepared.run(&self.connection, &self.limits, params),
-            None => self.compile_and_run(sql, params, !params.is_empty()),
+            None => self.compile_and_run(sql, params, false),
         }
     }
 
-    /// Runs statement after statement (`ctx.storage.sql.exec`) and gives the last one's outcome. The parameters belong to the last.
+    /// Runs statement after statement and gives the last one's outcome. With [`Dialect::D1`] the text may be a file of migrations, with
+    /// comments and empty statements anywhere.
     ///
     /// # Errors
-    /// As [`Database::query`], but a statement before the last that has parameters is what is refused.
+    /// As [`Database::query`].
     pub fn execute_script(&mut self, sql: &str, params: &[Value]) -> Result<Outcome, SqlError> {
         match self.cache.get(sql) {
             Some(prepared) => prepared.run(&self.connection, &self.limits, params),
-            None => self.compile_and_run(sql, params, false),
+            None => {
+                let lenient = self.connection.dialect == Dialect::D1;
+                self.compile_and_run(sql, params, lenient)
+            }
         }
     }
 
@@ -524,12 +531,11 @@ impl Database {
         &mut self,
         sql: &str,
         params: &[Value],
-        single: bool,
+        lenient: bool,
     ) -> Result<Outcome, SqlError> {
-        let dialect = self.connection.dialect;
         let mut rest = sql;
         loop {
-            if dialect == Dialect::D1 && script::is_blank(rest) {
+            if lenient && script::is_blank(rest) {
                 return Err(SqlError::refused("No SQL statements detected."));
             }
             let (statement, used) = self.connection.prepare(rest, true)?;
@@ -537,54 +543,64 @@ impl Database {
             let text = &rest[..used];
             let after = rest[used..].trim_start_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
             let Some(statement) = statement else {
-                // An empty statement: D1 skips it, a Durable Object does not.
-                if dialect == Dialect::D1 && after.len() < rest.len() {
+                // An empty statement: a file of migrations may have some, a query may not.
+                if lenient && after.len() < rest.len() {
                     rest = after;
                     continue;
                 }
                 return Err(SqlError::refused("SQL code did not contain a statement."));
             };
-            let is_last = match dialect {
-                Dialect::D1 => script::is_blank(after),
-                Dialect::DurableObject => after.is_empty(),
+            let is_last = match lenient {
+                true => script::is_blank(after),
+                false => after.is_empty(),
             };
             if !is_last {
-                if single {
-                    return Err(SqlError::refused(
-                        "A prepared SQL statement must contain only one statement.",
-                    ));
-                }
                 if statement.parameter_count() != 0 {
                     return Err(SqlError::refused(
                         "When executing multiple SQL statements in a single call, only the last statement can have parameters.",
                     ));
                 }
+                let schema = self.schema_version_if(changes_schema);
                 let result = statement.step_once(&self.connection, &self.limits);
                 self.connection
                     .count_rows(statement.rows_read(), statement.rows_written());
                 drop(statement);
-                self.after_statement(text, changes_schema);
+                self.after_statement(text, changes_schema, schema);
                 result?;
                 rest = after;
                 continue;
             }
             let may_count = self.schema_counts || script::contains_ignore_case(text, "count");
             let mut prepared = Prepared::new(&self.connection, statement, text, may_count)?;
+            let schema = self.schema_version_if(changes_schema);
             let result = prepared.run(&self.connection, &self.limits, params);
             if changes_schema {
                 // A pragma acts while it is compiled and a schema change rarely repeats: neither is worth keeping.
                 drop(prepared);
-                self.after_statement(text, true);
-            } else if rest.len() == sql.len() {
+                self.after_statement(text, true, schema);
+            } else if rest.len() == sql.len() && after.is_empty() {
+                // With a comment behind it a file may have it, a query may not: that is looked at every time.
                 self.cache.insert(sql, prepared);
             }
             return result;
         }
     }
 
+    /// SQLite's own count of the changes of the schema, where it is of interest.
+    fn schema_version_if(&self, wanted: bool) -> Option<i64> {
+        if !wanted {
+            return None;
+        }
+        let statement = self.connection.prepare_own("PRAGMA schema_version").ok()?;
+        self.connection.run_own(&statement).ok()?
+    }
+
     /// Forgets what a change of the schema may have made wrong.
-    fn after_statement(&mut self, text: &str, changes_schema: bool) {
+    fn after_statement(&mut self, text: &str, changes_schema: bool, schema_before: Option<i64>) {
         if changes_schema {
+            if self.schema_version_if(true) != schema_before {
+                self.schema_changes += 1;
+            }
             self.cache.clear();
             self.schema_counts |= script::contains_ignore_case(text, "count");
             self.schema_changed = true;
@@ -714,6 +730,13 @@ impl Database {
         let all = pages(&self.page_count, "PRAGMA page_count").unwrap_or(0);
         let free = pages(&self.free_pages, "PRAGMA freelist_count").unwrap_or(0);
         all.saturating_sub(free) * self.page_size_bytes
+    }
+
+    /// How many statements have changed the schema since the database was opened; `CREATE TABLE IF NOT EXISTS` of a table that is
+    /// there does not.
+    #[must_use]
+    pub fn schema_changes(&self) -> u64 {
+        self.schema_changes
     }
 
     /// Rows inserted, updated or deleted since the database was opened, rolled back ones included.

@@ -54,7 +54,8 @@ enum PragmaArgument {
     OptionalNumberOrName,
 }
 
-/// The pragmas SQL may use (WORKERD 2026-08-22, `ALLOWED_PRAGMAS`), compared as written: `PRAGMA FOREIGN_KEYS` is refused.
+/// The pragmas SQL may use (WORKERD 2026-08-22, `ALLOWED_PRAGMAS`), in any case: `PRAGMA FOREIGN_KEYS` works (observed on workerd
+/// 1.20261117.1).
 const PRAGMAS: &[(&str, PragmaArgument)] = &[
     ("data_version", PragmaArgument::None),
     ("page_size", PragmaArgument::None),
@@ -186,13 +187,16 @@ pub(crate) fn authorize(
 }
 
 fn allows_pragma(name: &str, argument: Option<&str>) -> bool {
-    match name {
+    match &*name.to_ascii_lowercase() {
         // Lists hidden tables too: that they exist is no secret.
         "table_list" => return true,
         "table_info" | "table_xinfo" => return argument.is_some_and(is_allowed_name),
         _ => {}
     }
-    let Some((_, expected)) = PRAGMAS.iter().find(|(known, _)| *known == name) else {
+    let known = PRAGMAS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let Some((_, expected)) = known else {
         return false;
     };
     match (expected, argument) {

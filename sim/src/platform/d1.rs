@@ -69,6 +69,8 @@ pub struct QueryResult {
     pub outcome: Outcome,
     /// Whether the database changed.
     pub changed_db: bool,
+    /// Rows read and written by all statements of its text; what `outcome` tells is the last one's (miniflare).
+    pub billed: (u64, u64),
     /// Size of the database in bytes, after the call that it was part of.
     pub size_after: u64,
     /// How long the database worked on it.
@@ -255,13 +257,11 @@ impl D1 {
 
     fn run(&mut self, call: &Call) -> (Duration, Result<Vec<QueryResult>, Exception>) {
         match call {
-            Call::Query(statement) => match self.statement(&statement.sql, &statement.parameters) {
-                Ok(result) => self.reply(vec![result]),
-                Err(failure) => (
-                    self.service_time.statement,
-                    Err(error("D1_ERROR", &failure.message)),
-                ),
-            },
+            // One statement is a transaction as well: its text may hold several, and all of them or none take effect.
+            Call::Query(statement) => {
+                let one = std::iter::once((&*statement.sql, &*statement.parameters));
+                self.transaction(one, "D1_ERROR", "")
+            }
             Call::Batch(statements) => self.transaction(
                 statements.iter().map(|s| (&*s.sql, &*s.parameters)),
                 "D1_ERROR",
@@ -291,19 +291,18 @@ impl D1 {
         let mut results = Vec::with_capacity(statements.size_hint().0);
         let attempt = || {
             self.database.begin()?;
-            for (sql, parameters) in statements {
-                match self.statement(sql, parameters) {
-                    // Lines without a statement, comments say, are passed over (miniflare's database.worker).
-                    Err(failure) if failure.message == limits::d1::NO_STATEMENTS => {}
-                    result => results.push(result?),
-                }
+            for (sql, parameters) in statements.filter(|(sql, _)| !is_only_comments(sql)) {
+                results.push(self.statement(sql, parameters)?);
             }
             self.database.commit()
         };
         match attempt() {
             Ok(()) if results.is_empty() => (
                 Duration::ZERO,
-                Err(error(prefix, limits::d1::NO_STATEMENTS)),
+                Err(error(
+                    prefix,
+                    &format!("{place}{}", limits::d1::NO_STATEMENTS),
+                )),
             ),
             Ok(()) => self.reply(results),
             Err(failure) => {
@@ -320,15 +319,19 @@ impl D1 {
 
     fn statement(&mut self, sql: &str, parameters: &[Value]) -> Result<QueryResult, SqlError> {
         let (read, written) = self.database.total_rows();
+        let changes = self.database.total_changes();
+        let schema_changes = self.database.schema_changes();
         let mut outcome = self.database.query(sql, parameters)?;
-        // A text of several statements costs what all of them cost.
         let (read_now, written_now) = self.database.total_rows();
-        outcome.rows_read = read_now - read;
-        outcome.rows_written = written_now - written;
-        let duration = self.duration(&outcome);
-        let changed_db = outcome.changes > 0 || outcome.rows_written > 0;
+        // A text of several statements costs, and changes, what all of them do.
+        let billed = (read_now - read, written_now - written);
+        outcome.changes = self.database.total_changes() - changes;
+        let duration = self.duration(billed);
+        let changed_db =
+            outcome.changes > 0 || billed.1 > 0 || self.database.schema_changes() != schema_changes;
         Ok(QueryResult {
             changed_db,
+            billed,
             size_after: 0,
             duration,
             outcome,
@@ -347,17 +350,15 @@ impl D1 {
         (self.worked(&results), Ok(results))
     }
 
-    fn duration(&self, outcome: &Outcome) -> Duration {
+    fn duration(&self, (rows_read, rows_written): (u64, u64)) -> Duration {
         let times = &self.service_time;
         let rows =
             |count: u64, each: Duration| Duration::from_nanos(nanos(each).saturating_mul(count));
-        times.statement
-            + rows(outcome.rows_read, times.row_read)
-            + rows(outcome.rows_written, times.row_written)
+        times.statement + rows(rows_read, times.row_read) + rows(rows_written, times.row_written)
     }
 
     fn worked(&self, results: &[QueryResult]) -> Duration {
-        let wrote = results.iter().any(|result| result.outcome.rows_written > 0);
+        let wrote = results.iter().any(|result| result.billed.1 > 0);
         let commit = if wrote {
             self.service_time.commit
         } else {
@@ -369,6 +370,13 @@ impl D1 {
             .sum::<Duration>()
             + commit
     }
+}
+
+/// Whether a text is nothing but blanks and lines of comment: the service passes over it (miniflare's database.worker). Other
+/// comments it hands to SQLite.
+fn is_only_comments(sql: &str) -> bool {
+    let mut lines = sql.lines().map(str::trim_start);
+    lines.all(|line| line.is_empty() || line.starts_with("--"))
 }
 
 /// An error of the binding: the prefix is only in the message, the cause has the bare text (D1DBG; observed).

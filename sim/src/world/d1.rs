@@ -129,10 +129,7 @@ impl World {
 }
 
 fn rows(results: &[QueryResult]) -> (u64, u64) {
-    let read = results.iter().map(|result| result.outcome.rows_read).sum();
-    let written = results
-        .iter()
-        .map(|result| result.outcome.rows_written)
-        .sum();
+    let read = results.iter().map(|result| result.billed.0).sum();
+    let written = results.iter().map(|result| result.billed.1).sum();
     (read, written)
 }
