@@ -64,6 +64,9 @@ impl KvStore {
         let value = value.raw_kv_value()?;
         let bytes = if let Some(text) = value.as_string() {
             Bytes::from(text)
+        } else if value.is_undefined() {
+            // `JSON.stringify` of nothing (a `None`, a JSON null) is nothing, which the platform writes as this text.
+            Bytes::from_static(b"undefined")
         } else if let Some(array) = value.dyn_ref::<Uint8Array>() {
             array.to_vec().into()
         } else if let Some(buffer) = value.dyn_ref::<ArrayBuffer>() {

@@ -32,6 +32,11 @@ pub const KEY_EMPTY: &str = "Key name cannot be empty.";
 pub const KEY_DOT: &str = "\".\" is not allowed as a key name.";
 /// TypeError of the key `..`. WD 2026-08-22.
 pub const KEY_DOT_DOT: &str = "\"..\" is not allowed as a key name.";
+/// Refusal of an empty key by the service, which the runtime does not ask first in a bulk read. SDK 2026-08-22.
+pub const SERVICE_KEY_EMPTY: &str = "Key names must not be empty";
+/// TypeError of a list limit that is no number of 32 bits. Observed on workerd 1.20261117.1.
+pub const LIST_LIMIT_OUT_OF_RANGE: &str =
+    "Value out of range. Must be between -2147483648 and 2147483647 (inclusive).";
 /// Error of a write beyond the free daily allowance. OBS 2025-2026. Forms for reads and deletes were not seen.
 pub const PUT_DAY_LIMIT: &str = "KV put() limit exceeded for the day.";
 /// Error of a list beyond the free daily allowance. OBS 2025-2026.
@@ -47,6 +52,11 @@ pub fn key_too_long(operation: &str, bytes: usize) -> String {
     format!(
         "KV {operation} failed: 414 UTF-8 encoded length of {bytes} exceeds key length limit of {KEY_BYTES}."
     )
+}
+
+/// The keys `.` and `..`, refused by the service. SDK 2026-08-22.
+pub fn service_key_illegal(key: &str) -> String {
+    format!("Illegal key name \"{key}\". Please use a different name.")
 }
 
 /// A `cacheTtl` below [`CACHE_TTL_MIN_SECONDS`]. SDK 2026-08-22.

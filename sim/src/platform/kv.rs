@@ -399,19 +399,30 @@ pub fn check_key(verb: &str, key: &str) -> Result<(), Exception> {
     }
 }
 
+/// Checks a key of a bulk read: the runtime leaves that to the service, whose words are others (miniflare's validator).
+///
+/// # Errors
+/// An empty key, `.` or `..`: 400. More than 512 bytes: 414.
+pub fn check_bulk_key(key: &str) -> Result<(), Exception> {
+    let reason = match key {
+        "" => limits::kv::SERVICE_KEY_EMPTY.to_owned(),
+        "." | ".." => limits::kv::service_key_illegal(key),
+        _ => return check_key("GET_BULK", key),
+    };
+    Err(failed("GET_BULK", 400, &reason))
+}
+
 /// Checks a `cacheTtl` as the service does.
 ///
 /// # Errors
 /// Below 30 seconds: 400 (KVLIM 2026-10-08; it was 60).
-pub fn check_cache_ttl(cache_ttl_seconds: Option<u64>) -> Result<Duration, Exception> {
+pub fn check_cache_ttl(verb: &str, cache_ttl_seconds: Option<u64>) -> Result<Duration, Exception> {
     let minimum = limits::kv::CACHE_TTL_MIN_SECONDS;
     match cache_ttl_seconds {
         None => Ok(limits::kv::CACHE_TTL_DEFAULT),
-        Some(seconds) if seconds < minimum => Err(failed(
-            "GET",
-            400,
-            &limits::kv::cache_ttl_too_short(seconds),
-        )),
+        Some(seconds) if seconds < minimum => {
+            Err(failed(verb, 400, &limits::kv::cache_ttl_too_short(seconds)))
+        }
         Some(seconds) => Ok(Duration::from_secs(seconds)),
     }
 }
@@ -481,13 +492,17 @@ pub fn check_put(
 /// Checks the options of a list and gives the page size.
 ///
 /// # Errors
-/// A limit outside 1…1000, or a prefix longer than a key may be.
+/// A limit outside 1…1000, or no number of 32 bits at all, or a prefix longer than a key may be.
 pub fn check_list(prefix: &str, limit: Option<u64>) -> Result<usize, Exception> {
     if prefix.len() > limits::kv::KEY_BYTES {
         check_key("GET", prefix)?;
     }
     let most = limits::kv::LIST_KEYS;
     match limit {
+        // Before anything is sent: JavaScript hands the runtime a number of 32 bits.
+        Some(limit) if i32::try_from(limit).is_err() => {
+            Err(Exception::type_error(limits::kv::LIST_LIMIT_OUT_OF_RANGE))
+        }
         // The runtime leaves a limit of 0 out of the request (workerd kv.c++), so the page has its default size.
         None | Some(0) => Ok(most),
         Some(limit) if limit > most as u64 => Err(failed(

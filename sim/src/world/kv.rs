@@ -111,8 +111,9 @@ impl World {
                 ));
             }
             for key in &keys {
-                kv::check_key("GET_BULK", key)?;
+                kv::check_bulk_key(key)?;
             }
+            kv::check_cache_ttl("GET_BULK", cache_ttl_seconds)?;
             let reads = keys.iter().map(|key| {
                 world.kv_read(&invocation, namespace, Rc::clone(key), cache_ttl_seconds)
             });
@@ -132,7 +133,7 @@ impl World {
         key: Rc<str>,
         cache_ttl_seconds: Option<u64>,
     ) -> Result<KvAnswer, Exception> {
-        let cache_ttl = kv::check_cache_ttl(cache_ttl_seconds)?;
+        let cache_ttl = kv::check_cache_ttl("GET", cache_ttl_seconds)?;
         let start = self.now();
         self.count(Meter::KvReads, 1);
         let pop = invocation.pop;

@@ -287,6 +287,21 @@ impl GetBulkOptionsBuilder {
             .collect())
     }
 
+    /// Reads values of which the service answers none if one is not JSON (miniflare's namespace.worker).
+    async fn read_json(self) -> Result<Vec<(Rc<str>, Option<KvRead>)>, KvError> {
+        let pairs = self.read().await?;
+        let broken = |(_, read): &(_, Option<KvRead>)| {
+            read.as_ref()
+                .is_some_and(|read| JSON::parse(&text_of(read)).is_err())
+        };
+        if pairs.iter().any(broken) {
+            let reason = "At least one of the requested keys corresponds to a non-json value";
+            let refusal = edgeproof_sim::platform::kv::failed("GET_BULK", 400, reason);
+            return Err(thrown(refusal).into());
+        }
+        Ok(pairs)
+    }
+
     /// The values as JSON.
     ///
     /// # Errors
@@ -295,7 +310,7 @@ impl GetBulkOptionsBuilder {
     where
         T: DeserializeOwned,
     {
-        let pairs = self.read().await?.into_iter();
+        let pairs = self.read_json().await?.into_iter();
         pairs
             .map(|(key, read)| Ok((key.to_string(), read.as_ref().map_or(Ok(None), json_of)?)))
             .collect()
@@ -304,14 +319,14 @@ impl GetBulkOptionsBuilder {
     /// The values as text, and their metadata.
     ///
     /// # Errors
-    /// As [`text`](Self::text); metadata of another shape.
+    /// As [`text`](Self::text); metadata of another shape; a key that is not there, as in workers-rs 0.8.7.
     pub async fn text_with_metadata<M>(
         self,
     ) -> Result<HashMap<String, (Option<String>, Option<M>)>, KvError>
     where
         M: DeserializeOwned,
     {
-        let pairs = self.read().await?.into_iter();
+        let pairs = all_there(self.read().await?)?.into_iter();
         pairs
             .map(|(key, read)| {
                 Ok((
@@ -325,7 +340,7 @@ impl GetBulkOptionsBuilder {
     /// The values as JSON, and their metadata.
     ///
     /// # Errors
-    /// As [`json`](Self::json); metadata of another shape.
+    /// As [`json`](Self::json); metadata of another shape; a key that is not there, as in workers-rs 0.8.7.
     pub async fn json_with_metadata<T, M>(
         self,
     ) -> Result<HashMap<String, (Option<T>, Option<M>)>, KvError>
@@ -333,9 +348,21 @@ impl GetBulkOptionsBuilder {
         T: DeserializeOwned,
         M: DeserializeOwned,
     {
-        let pairs = self.read().await?.into_iter();
+        let pairs = all_there(self.read_json().await?)?.into_iter();
         pairs
             .map(|(key, read)| Ok((key.to_string(), with_metadata(read, json_of)?)))
             .collect()
     }
+}
+
+/// workers-rs 0.8.7 looks for the value inside the entry of every key, and the entry of a key that is not there is null; so one
+/// such key fails the whole call (observed).
+fn all_there(
+    pairs: Vec<(Rc<str>, Option<KvRead>)>,
+) -> Result<Vec<(Rc<str>, Option<KvRead>)>, KvError> {
+    if pairs.iter().any(|(_, read)| read.is_none()) {
+        let error = crate::js_sys::TypeError::new("Reflect.get called on non-object");
+        return Err(KvError::JavaScript(error.into()));
+    }
+    Ok(pairs)
 }
