@@ -154,6 +154,8 @@ struct Inner {
     /// The central KV store that each PoP asks.
     kv_sites: Vec<Pop>,
     options: Options,
+    /// Whether `deleteAll()` deletes the alarm too, by the Worker's compatibility date.
+    delete_all_deletes_alarm: bool,
     plan: Plan,
     script: Rc<dyn Script>,
     bindings: Vec<(Rc<str>, Binding)>,

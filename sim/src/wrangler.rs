@@ -35,7 +35,8 @@ pub struct WorkerConfig {
     pub environment: Option<String>,
     /// The Worker's name; an environment without a name of its own is called `<name>-<environment>`, as by wrangler.
     pub name: String,
-    /// `YYYY-MM-DD`. The simulator does not change with it; a real workerd is started with it.
+    /// `YYYY-MM-DD`. Of what changes with it the simulator knows [`delete_all_deletes_alarm`](Self::delete_all_deletes_alarm); a
+    /// real workerd is started with it.
     pub compatibility_date: String,
     /// JavaScript features of workerd, switched on or off. Without effect in the simulator; a real workerd is started with them.
     pub compatibility_flags: Vec<String>,
@@ -187,6 +188,14 @@ pub struct Note {
 }
 
 impl WorkerConfig {
+    /// Whether `deleteAll()` of an object deletes its alarm too: so from the compatibility date 2026-02-24 on (workerd
+    /// compatibility-date.capnp; observed).
+    pub fn delete_all_deletes_alarm(&self) -> bool {
+        let flag = |name: &str| self.compatibility_flags.iter().any(|flag| flag == name);
+        flag("delete_all_deletes_alarm")
+            || (&*self.compatibility_date >= "2026-02-24" && !flag("delete_all_preserves_alarm"))
+    }
+
     /// Reads a file for one environment; `None` is the top level.
     ///
     /// # Errors

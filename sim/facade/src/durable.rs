@@ -14,7 +14,7 @@ use edgeproof_sim::topology::LocationHint;
 use edgeproof_sim::world::{CriticalSection, StubState};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -313,9 +313,17 @@ mod calls {
 
     pub(super) fn put_multiple(object: ObjectRef, values: &Object) -> Result<()> {
         // All or nothing: whatever may be refused is refused before the first is written.
+        if values.is_instance_of::<js_sys::Array>() {
+            // The platform takes a list for the key of a single value that was not given (observed on workerd).
+            return Err(crate::js::type_error(UNDEFINED_VALUE));
+        }
         let mut pairs = Vec::new();
         for pair in Object::entries(values).iter() {
             let pair: js_sys::Array = pair.dyn_into().map_err(Error::from)?;
+            // Only a single value has to be there; of many, those that are undefined are passed over (observed on workerd).
+            if pair.get(1).is_undefined() {
+                continue;
+            }
             let key = pair.get(0).as_string().unwrap_or_default();
             let bytes = encoded(&pair.get(1))?;
             World::current()
@@ -564,10 +572,15 @@ impl Storage {
             rolled_back: Rc::clone(&rolled_back),
         };
         let asked = Rc::clone(&rolled_back);
+        // What the closure failed with comes back as JavaScript throws it; the storage only has to see that it failed.
+        let own = Rc::new(RefCell::new(None));
+        let failed = Rc::clone(&own);
         let section = Box::pin(async move {
-            closure(transaction)
-                .await
-                .map_err(|error| exception(&error))?;
+            if let Err(error) = closure(transaction).await {
+                let failure = exception(&error);
+                failed.replace(Some(error));
+                return Err(failure);
+            }
             // A rollback that was asked for is no failure; it only has to look like one to the storage.
             if asked.get() {
                 Err(Exception::error("rolled back"))
@@ -579,8 +592,12 @@ impl Storage {
             .critical_section(self.object, CriticalSection::Transaction, section)
             .await;
         match done {
-            Err(_) if rolled_back.get() => Ok(()),
-            done => done.map_err(|failure| thrown(failure).into()),
+            Err(failure) => match own.take() {
+                Some(error) => Err(JsValue::from(error).into()),
+                None if rolled_back.get() => Ok(()),
+                None => Err(thrown(failure).into()),
+            },
+            Ok(()) => Ok(()),
         }
     }
 
@@ -618,11 +635,21 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// A transaction that was rolled back does nothing more (workerd actor-state.c++).
+    fn open(&self, call: &str) -> Result<()> {
+        if self.rolled_back.get() {
+            let text = format!("Cannot {call}() on rolled back transaction");
+            return Err(thrown(Exception::error(text)).into());
+        }
+        Ok(())
+    }
+
     /// The value of a key.
     ///
     /// # Errors
     /// No such key; a value of another shape.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
+        self.open("get")?;
         let value = calls::get(self.object, key)?;
         if value.is_undefined() {
             return Err(JsValue::from_str("No such value in storage.").into());
@@ -635,6 +662,7 @@ impl Transaction {
     /// # Errors
     /// An instance that was reset.
     pub async fn get_multiple(&self, keys: Vec<impl Deref<Target = str>>) -> Result<Map> {
+        self.open("get")?;
         calls::get_multiple(self.object, keys)
     }
 
@@ -643,6 +671,7 @@ impl Transaction {
     /// # Errors
     /// As [`Storage::put`].
     pub async fn put<T: Serialize>(&self, key: &str, value: T) -> Result<()> {
+        self.open("put")?;
         calls::put(self.object, key, &serde_wasm_bindgen::to_value(&value)?)
     }
 
@@ -651,6 +680,7 @@ impl Transaction {
     /// # Errors
     /// As [`Storage::put_multiple`].
     pub async fn put_multiple<T: Serialize>(&self, values: T) -> Result<()> {
+        self.open("put")?;
         calls::put_fields(self.object, &values)
     }
 
@@ -659,6 +689,7 @@ impl Transaction {
     /// # Errors
     /// An instance that was reset.
     pub async fn delete(&self, key: &str) -> Result<bool> {
+        self.open("delete")?;
         calls::delete(self.object, key)
     }
 
@@ -667,6 +698,7 @@ impl Transaction {
     /// # Errors
     /// An instance that was reset.
     pub async fn delete_multiple(&self, keys: Vec<impl Deref<Target = str>>) -> Result<usize> {
+        self.open("delete")?;
         calls::delete_multiple(self.object, &keys)
     }
 
@@ -683,6 +715,7 @@ impl Transaction {
     /// # Errors
     /// An instance that was reset.
     pub async fn list(&self) -> Result<Map> {
+        self.open("list")?;
         calls::list(self.object, &ListOptions::new())
     }
 
@@ -691,6 +724,7 @@ impl Transaction {
     /// # Errors
     /// A limit of 0; an instance that was reset.
     pub async fn list_with_options(&self, opts: ListOptions<'_>) -> Result<Map> {
+        self.open("list")?;
         calls::list(self.object, &opts)
     }
 

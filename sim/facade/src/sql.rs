@@ -18,7 +18,7 @@ use worker_native_js::serde_wasm_bindgen;
 pub enum SqlStorageValue {
     /// `NULL`.
     Null,
-    /// Stored as 1 or 0.
+    /// Stored as the text `true` or `false`: see [`SqlStorage::exec`].
     Boolean(bool),
     /// A number; JavaScript keeps 53 bits of it.
     Integer(i64),
@@ -138,16 +138,20 @@ impl TryFrom<JsValue> for SqlStorageValue {
     }
 }
 
-/// A parameter as SQLite takes it: JavaScript has no integers, so every number is bound as a double.
+/// A parameter as SQLite takes it: JavaScript has no integers, so every number is bound as a double. The platform knows null,
+/// numbers, bytes and text, and makes text of everything else, booleans too (observed on workerd 1.20261117.1).
 fn parameter(value: &JsValue) -> Result<Value> {
     if value.is_bigint() {
         return Err(crate::js::type_error(
             "Cannot convert a BigInt value to a number",
         ));
     }
-    match SqlStorageValue::try_from(value.clone())? {
+    let Ok(known) = SqlStorageValue::try_from(value.clone()) else {
+        return Ok(Value::Text(crate::js::shown(value)));
+    };
+    match known {
         SqlStorageValue::Null => Ok(Value::Null),
-        SqlStorageValue::Boolean(truth) => Ok(Value::Real(if truth { 1.0 } else { 0.0 })),
+        SqlStorageValue::Boolean(truth) => Ok(Value::Text(truth.to_string())),
         #[expect(clippy::cast_precision_loss, reason = "a safe integer is exact")]
         SqlStorageValue::Integer(number) => Ok(Value::Real(number as f64)),
         SqlStorageValue::Float(number) => Ok(Value::Real(number)),
@@ -191,7 +195,8 @@ impl SqlStorage {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// Runs statements; the parameters belong to the last one, and so does the cursor.
+    /// Runs statements; the parameters belong to the last one, and so does the cursor. A boolean arrives as text (observed on
+    /// workerd), so what is to be counted with is bound as an integer.
     ///
     /// # Errors
     /// SQLite's, with the platform's text; an instance that was reset.

@@ -191,6 +191,8 @@ pub struct Object {
     pub generation: u32,
     /// Why the last instance was reset, and when.
     pub last_reset: Option<(Instant, Rc<str>)>,
+    /// It was its own code that failed then, so that callers are told of a remote error (observed on workerd).
+    pub reset_by_itself: bool,
     /// What it stored.
     pub storage: Storage,
     /// When the world will look at its alarm next, in milliseconds since the Unix epoch.
@@ -286,6 +288,7 @@ impl Class {
             home,
             generation: 0,
             last_reset: None,
+            reset_by_itself: false,
             storage,
             alarm_timer_ms: None,
             alarm_running: false,

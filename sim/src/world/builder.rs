@@ -419,6 +419,10 @@ impl Builder {
             first_isolate(),
             stream("isolates"),
         );
+        let delete_all_deletes_alarm = self
+            .config
+            .as_ref()
+            .is_some_and(WorkerConfig::delete_all_deletes_alarm);
         let inner = Rc::new(Inner {
             seed: self.seed,
             start: self.start,
@@ -432,6 +436,7 @@ impl Builder {
             pops,
             kv_sites,
             options: self.options,
+            delete_all_deletes_alarm,
             plan: self.plan,
             script,
             bindings: bindings

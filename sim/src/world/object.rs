@@ -152,8 +152,10 @@ impl World {
             if let Err(exception) = &result
                 && (exception.flags.durable_object_reset || exception.flags.retryable)
             {
-                // Set once: the first failure is the one that the stub repeats.
-                let _ = stub.broken.set(exception.clone());
+                // Set once: the first failure is the one that the stub repeats, though not as the object's own.
+                let mut repeated = exception.clone();
+                repeated.flags.remote = false;
+                let _ = stub.broken.set(repeated);
             }
             world.deliver().await;
             result
@@ -453,6 +455,7 @@ impl World {
             if live.is_some() {
                 object.generation += 1;
                 object.last_reset = Some((now, reason.into()));
+                object.reset_by_itself = false;
             }
             (live, object.storage.pending_alarm_ms().is_some())
         });
@@ -727,6 +730,7 @@ impl World {
             Err(failure) => {
                 let exception = failure.into_exception();
                 self.reset_instance(object, &exception.message);
+                self.with_object(object, |object| object.reset_by_itself = true);
                 Err(exception.reset())
             }
         }
@@ -793,7 +797,11 @@ impl World {
     /// Inside a transaction, or the instance that asks is gone.
     pub fn storage_delete_all(&self, object: ObjectRef) -> Result<(), Exception> {
         self.write(object, |storage| {
-            storage.delete_all().map(|rows| ((), rows))
+            let rows = storage.delete_all()?;
+            if self.0.delete_all_deletes_alarm {
+                storage.set_alarm(None);
+            }
+            Ok(((), rows))
         })
     }
 
@@ -1170,7 +1178,15 @@ impl Future for UntilReset {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if this.begun && !this.world.is_live(this.object) {
-            return Poll::Ready(Err(this.world.reset_exception(this.object)));
+            let exception = this.world.reset_exception(this.object);
+            let by_itself = this
+                .world
+                .with_object(this.object, |object| object.reset_by_itself);
+            return Poll::Ready(Err(if by_itself {
+                exception.remote()
+            } else {
+                exception
+            }));
         }
         this.begun = true;
         match Pin::new(&mut this.handler).poll(context) {
