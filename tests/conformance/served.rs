@@ -136,7 +136,10 @@ fn read_answer(connection: &mut BufReader<TcpStream>) -> std::io::Result<(u16, V
     Ok((status, body))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a real runtime waits in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a real runtime waits in real time"
+)]
 fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }

@@ -15,6 +15,9 @@ pub struct Events {
     /// All are sent before the first is answered; else each is sent when the one before it is answered.
     #[serde(default)]
     at_once: bool,
+    /// The answers are put in order: events through several stubs arrive in any.
+    #[serde(default)]
+    sorted: bool,
     /// All go through one stub; else each has its own.
     #[serde(default)]
     one_stub: bool,
@@ -36,6 +39,7 @@ pub async fn run(
     let Events {
         events,
         at_once,
+        sorted,
         one_stub,
     } = crate::read(body)?;
     let shared = objects
@@ -57,9 +61,12 @@ pub async fn run(
         }
         answers
     };
-    let answers = answers
+    let mut answers = answers
         .into_iter()
         .collect::<std::result::Result<Vec<_>, _>>()?;
+    if sorted {
+        answers.sort_by_key(Value::to_string);
+    }
     Ok(json!({"ok": answers}))
 }
 
