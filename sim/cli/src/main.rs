@@ -41,6 +41,11 @@ enum Command {
 }
 
 fn main() -> miette::Result<()> {
+    // Lines stay whole, so that a command in a message can be copied.
+    let whole = |_: &_| -> Box<dyn miette::ReportHandler> {
+        Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
+    };
+    miette::set_hook(Box::new(whole))?;
     match Cli::parse().command {
         Command::Serve(arguments) => {
             refuse(arguments.usage_error());
