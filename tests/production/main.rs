@@ -14,6 +14,7 @@
 //! cargo test --features real --test production
 //! EDGEPROOF_SEED=17 cargo test --features real --test production     # one sequence
 //! EDGEPROOF_SEED=0..18 …                                            # it, and what came before
+//! EDGEPROOF_SIM=target/debug/sim …                                  # this program instead of `cargo sim`
 //! ```
 //!
 //! Differences that are meant stand in `CONFORMANCE.md`, section "Production Worker"; the list must be exact ([`difference`]).

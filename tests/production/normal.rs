@@ -90,7 +90,7 @@ impl Normaliser {
         let mut faults = Vec::new();
         let id = answer.header("x-request-id").unwrap_or_default();
         let id = String::from_utf8_lossy(id).into_owned();
-        // RFC-free: the Worker's own form. One that the client brought is never taken over.
+        // The Worker makes its own; one that the client brought is never taken over.
         let is_ours = id.len() == PLACE
             && id
                 .bytes()
