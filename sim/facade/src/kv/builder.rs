@@ -5,7 +5,7 @@ use crate::js::thrown;
 use crate::js_sys::JSON;
 use crate::wasm_bindgen::JsValue;
 use edgeproof_sim::World;
-use edgeproof_sim::world::KvRead;
+use edgeproof_sim::world::{KvRead, KvReads};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -268,7 +268,7 @@ impl GetBulkOptionsBuilder {
         self
     }
 
-    async fn read(self) -> Result<Vec<(Rc<str>, Option<KvRead>)>, KvError> {
+    async fn read(self) -> Result<KvReads, KvError> {
         let read = World::current()
             .kv_get_bulk(self.namespace, self.keys, self.cache_ttl)
             .await;
@@ -288,7 +288,7 @@ impl GetBulkOptionsBuilder {
     }
 
     /// Reads values of which the service answers none if one is not JSON (miniflare's namespace.worker).
-    async fn read_json(self) -> Result<Vec<(Rc<str>, Option<KvRead>)>, KvError> {
+    async fn read_json(self) -> Result<KvReads, KvError> {
         let pairs = self.read().await?;
         let broken = |(_, read): &(_, Option<KvRead>)| {
             read.as_ref()
@@ -357,9 +357,7 @@ impl GetBulkOptionsBuilder {
 
 /// workers-rs 0.8.7 looks for the value inside the entry of every key, and the entry of a key that is not there is null; so one
 /// such key fails the whole call (observed).
-fn all_there(
-    pairs: Vec<(Rc<str>, Option<KvRead>)>,
-) -> Result<Vec<(Rc<str>, Option<KvRead>)>, KvError> {
+fn all_there(pairs: KvReads) -> Result<KvReads, KvError> {
     if pairs.iter().any(|(_, read)| read.is_none()) {
         let error = crate::js_sys::TypeError::new("Reflect.get called on non-object");
         return Err(KvError::JavaScript(error.into()));
