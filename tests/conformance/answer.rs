@@ -19,7 +19,10 @@ pub(crate) fn normalised(answer: Value) -> Value {
                 // Seconds pass between a write and the list that tells when it expires; scripts use whole minutes.
                 "expires_in" => Some((key, value.as_u64().map(|s| s.next_multiple_of(60)).into())),
                 // The real clock goes on between setting an alarm and asking for it.
-                "in_ms" => Some((key, value.as_u64().map(|ms| (ms + 500) / 1000 * 1000).into())),
+                "in_ms" => Some((
+                    key,
+                    value.as_u64().map(|ms| (ms + 500) / 1000 * 1000).into(),
+                )),
                 // A cursor is opaque. What follows it is compared by reading the next page.
                 "cursor" if value.is_string() => Some((key, "…".into())),
                 _ => Some((key, normalised(value))),

@@ -117,6 +117,11 @@ impl Case {
         }
     }
 
+    /// Whether it is about calls that follow each other faster than ordinary cases let them.
+    pub(crate) fn hurries(&self) -> bool {
+        self.name.contains("within a second")
+    }
+
     /// A number that changes with the steps: FNV-1a over their text.
     pub(crate) fn fingerprint(&self) -> String {
         let text = format!("{:?}", self.steps);
@@ -131,6 +136,24 @@ pub(crate) fn fnv(bytes: &[u8]) -> u64 {
 }
 
 impl Step {
+    /// The key of KV that it writes or deletes.
+    #[cfg_attr(
+        not(feature = "real"),
+        expect(dead_code, reason = "the simulator's time passes after every call")
+    )]
+    pub(crate) fn written_key(&self) -> Option<&str> {
+        let Self::Call {
+            product: Product::Kv,
+            body,
+        } = self
+        else {
+            return None;
+        };
+        let call = body.get("kv").and_then(Value::as_str);
+        let writes = matches!(call, Some("put" | "delete"));
+        body.get("key").filter(|_| writes).and_then(Value::as_str)
+    }
+
     fn new(step: &Value) -> Option<Self> {
         if let Some(ms) = step.get("wait_ms") {
             return Some(Self::Wait { ms: ms.as_u64()? });

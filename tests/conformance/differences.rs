@@ -64,6 +64,16 @@ impl Listed {
         Self::parse(include_str!("../../CONFORMANCE.md"))
     }
 
+    /// Those of some cases only.
+    #[cfg_attr(
+        not(feature = "real"),
+        expect(dead_code, reason = "the simulator may differ in all of them")
+    )]
+    pub(crate) fn of(mut self, wanted: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|case, _| wanted(case));
+        self
+    }
+
     /// No case at all.
     #[cfg_attr(
         not(feature = "real"),

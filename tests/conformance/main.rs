@@ -6,7 +6,9 @@
 //!
 //! - the simulator, natively, in virtual time ([`simulator`]);
 //! - the oracle: Miniflare with its own KV, D1 and objects, which shares no code with the simulator ([`miniflare`]);
-//! - whatever serves the Worker at a base URL ([`served`]), which is how the oracle is reached, and `sim workerd` too.
+//! - workerd with the simulator's KV and D1 behind it ([`workerd`]).
+//!
+//! The last two are reached as whatever serves the Worker at a base URL ([`served`]).
 //!
 //! What the oracle answered is kept in `golden/*.json` ([`golden`]), with date and versions. `cargo test --test conformance` holds the
 //! simulator against it and needs neither npm nor wasm. With `--features real` the oracle runs as well and must answer as it
@@ -31,6 +33,8 @@ mod miniflare;
 mod served;
 #[cfg(feature = "real")]
 mod tools;
+#[cfg(feature = "real")]
+mod workerd;
 
 use case::{Case, Topic};
 use differences::{Difference, Differing, Listed};
@@ -246,4 +250,16 @@ fn the_oracle_answers_as_recorded() {
         let found = compare(&topics, recorded(&topics), &mut arm);
         differences::must_be(&found, &Listed::none());
     }
+}
+
+/// Behind the wire the simulator's KV and D1 answer as they do natively, so they differ from the oracle in the same steps of the
+/// same cases; the objects are workerd's, which is what Miniflare runs too.
+#[cfg(feature = "real")]
+#[test]
+fn workerd_with_the_simulator_behind_it_differs_only_as_the_simulator_does() {
+    let topics = case::all();
+    let mut workerd = workerd::Workerd::start(&topics);
+    let found = compare(&topics, recorded(&topics), workerd.arm());
+    let listed = Listed::read().of(|case| !case.starts_with("object:"));
+    differences::must_be(&found, &listed);
 }

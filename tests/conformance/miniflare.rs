@@ -1,17 +1,15 @@
 //! The oracle: Miniflare, from npm, with its own KV, D1 and Durable Objects, on a free port of the loopback interface.
 
 use crate::case::{Topic, folder};
-use crate::served::Served;
-use crate::tools::Tools;
+use crate::served::{Pace, Served};
+use crate::tools::{Server, bundle, tools};
 use serde_json::{Map, Value};
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-/// A running Miniflare. It ends when this is dropped, and also when this process ends without dropping anything: it reads its
-/// standard input to the end.
+/// A running Miniflare.
 pub(crate) struct Miniflare {
-    process: Child,
+    _server: Server,
     address: SocketAddr,
     versions: Map<String, Value>,
 }
@@ -19,32 +17,25 @@ pub(crate) struct Miniflare {
 impl Miniflare {
     /// Starts it with the Worker and so many namespaces and databases.
     pub(crate) fn start(cases: usize) -> Self {
-        let tools = Tools::provide();
-        let mut process = Command::new(tools.path("node"))
+        let (tools, bundle) = (tools(), bundle());
+        let tool = |name: &str| tools[name].as_str().expect("`sim tools` names it");
+        let mut command = Command::new(tool("node"));
+        command
             .arg(folder().join("miniflare.mjs"))
-            .arg(tools.path("npm_folder"))
-            .arg(&tools.bundle)
-            .arg(cases.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node runs");
-        let output = process.stdout.take().expect("it was asked for");
-        let mut line = String::new();
-        BufReader::new(output)
-            .read_line(&mut line)
-            .expect("node prints text");
+            .arg(tool("npm_folder"))
+            .arg(bundle)
+            .arg(cases.to_string());
+        let (server, line) = Server::start(&command);
         let ready: Map<String, Value> = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("Miniflare did not start ({error}): {line}"));
-        let port = ready["port"]
-            .as_u64()
-            .and_then(|port| u16::try_from(port).ok());
+        let port = ready["port"].as_u64();
+        let port = port.and_then(|port| u16::try_from(port).ok());
         let Some(Value::Object(mut versions)) = ready.get("versions").cloned() else {
             panic!("Miniflare tells its versions: {line}")
         };
         versions.insert("workers-rs".to_owned(), workers_rs().into());
         Self {
-            process,
+            _server: server,
             address: ([127, 0, 0, 1], port.expect("it tells its port")).into(),
             versions,
         }
@@ -57,15 +48,7 @@ impl Miniflare {
 
     /// A way to it.
     pub(crate) fn arm(&self, topics: &[Topic]) -> Served {
-        Served::at(self.address, topics)
-    }
-}
-
-impl Drop for Miniflare {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        // It ends by itself once its input has ended; that it has is all there is to know.
-        let _ = self.process.wait();
+        Served::at(self.address, topics, Pace::AtOnce)
     }
 }
 

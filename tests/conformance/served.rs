@@ -6,28 +6,42 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A call that is not answered within this never will be: the slowest step of all takes half a second, and a machine that is
 /// busy with other things a few.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A good second.
+const WRITE_INTERVAL: Duration = Duration::from_millis(1100);
+
+/// How fast calls follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As fast as they are answered.
+    AtOnce,
+    /// A key is written again a good second after the last time: this KV takes no more, as production's.
+    OneWriteASecond,
+}
 
 /// The arm. Every case has an object, a namespace (`KV_<n>`) and a database (`DB_<n>`) of its own.
 pub(crate) struct Served {
     address: SocketAddr,
     connection: Option<BufReader<TcpStream>>,
     numbers: BTreeMap<String, usize>,
+    pace: Pace,
 }
 
 impl Served {
     /// Talks to the Worker at this address.
-    pub(crate) fn at(address: SocketAddr, topics: &[Topic]) -> Self {
+    pub(crate) fn at(address: SocketAddr, topics: &[Topic], pace: Pace) -> Self {
         let cases = topics.iter().flat_map(|topic| &topic.cases);
         let names = cases.map(|case| case.name.clone());
         Self {
             address,
             connection: None,
             numbers: names.zip(0..).collect(),
+            pace,
         }
     }
 
@@ -53,7 +67,18 @@ impl Arm for Served {
     fn run(&mut self, case: &Case) -> Vec<Value> {
         let number = self.numbers[&case.name];
         let mut answers = Vec::new();
+        let mut written = BTreeMap::new();
+        let paced = self.pace == Pace::OneWriteASecond && !case.hurries();
         for step in &case.steps {
+            if paced && let Some(key) = step.written_key() {
+                let now = now();
+                let last = written.insert(key.to_owned(), now);
+                let since = last.map(|last| now.duration_since(last));
+                if let Some(early) = since.and_then(|since| WRITE_INTERVAL.checked_sub(since)) {
+                    pause(early);
+                    written.insert(key.to_owned(), now + early);
+                }
+            }
             let (product, body) = match step {
                 Step::Wait { ms } => {
                     pause(Duration::from_millis(*ms));
@@ -142,4 +167,9 @@ fn read_answer(connection: &mut BufReader<TcpStream>) -> std::io::Result<(u16, V
 )]
 fn pause(duration: Duration) {
     std::thread::sleep(duration);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real KV counts real seconds")]
+fn now() -> Instant {
+    Instant::now()
 }

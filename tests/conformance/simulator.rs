@@ -15,7 +15,7 @@ const CONFIG: &str = concat!(
 );
 
 /// What passes after a call of KV. Production takes one write per second and key, Miniflare any number, so ordinary cases keep
-/// away from the limit; that the two differ there has a case of its own (`waits: false`).
+/// away from the limit; that the two differ there has a case of its own ([`Case::hurries`]).
 const BETWEEN_KV_CALLS: Duration = Duration::from_millis(1100);
 
 /// The arm.
@@ -55,7 +55,7 @@ impl Arm for Simulator {
                     // The Worker catches every error: this is a panic, or a limit of the platform.
                     status => json!({"status": status, "text": text}),
                 });
-                if product == Product::Kv && !case.name.contains("within a second") {
+                if product == Product::Kv && !case.hurries() {
                     world.sleep(BETWEEN_KV_CALLS).await;
                 }
             }

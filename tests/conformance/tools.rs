@@ -2,47 +2,39 @@
 
 use crate::case::folder;
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// What a run against the real runtime needs.
-pub(crate) struct Tools {
-    /// Where the pinned tools are: `node`, `npm_folder` and so on.
-    paths: Value,
-    /// The folder of the Worker's `index.js` and `index_bg.wasm`.
-    pub(crate) bundle: PathBuf,
+/// Where the pinned tools are: `node`, `npm_folder` and so on. They are installed if need be.
+pub(crate) fn tools() -> Value {
+    serde_json::from_slice(&sim(&["tools", "--yes"])).expect("`sim tools` prints JSON")
 }
 
-impl Tools {
-    /// Installs what is missing and builds the Worker; or takes what `EDGEPROOF_CONFORMANCE_TOOLS` names, a file with the output
-    /// of `sim tools` and a field `bundle`, which spares both while one works on the cases.
-    pub(crate) fn provide() -> Self {
-        if let Some(file) = std::env::var_os("EDGEPROOF_CONFORMANCE_TOOLS") {
-            let text = std::fs::read_to_string(file).expect("the file that the variable names");
-            let paths: Value = serde_json::from_str(&text).expect("the output of `sim tools`");
-            let bundle = paths["bundle"].as_str().expect("a field `bundle`").into();
-            return Self { paths, bundle };
-        }
-        let crate_folder = folder().join("worker");
-        let shown = crate_folder.to_str().expect("the checkout's path is UTF-8");
-        let output = sim(&["tools", "--yes"]);
-        let paths = serde_json::from_slice(&output).expect("`sim tools` prints JSON");
-        sim(&["build", "--yes", "--crate", shown]);
-        let bundle = crate_folder.join("build");
-        Self { paths, bundle }
-    }
+/// Builds the Worker for wasm: the folder of `index.js` and `index_bg.wasm`.
+pub(crate) fn bundle() -> PathBuf {
+    let crate_folder = folder().join("worker");
+    let shown = crate_folder.to_str().expect("the checkout's path is UTF-8");
+    sim(&["build", "--yes", "--crate", shown]);
+    crate_folder.join("build")
+}
 
-    /// Where a tool is.
-    pub(crate) fn path(&self, tool: &str) -> &str {
-        let path = self.paths[tool].as_str();
-        path.unwrap_or_else(|| panic!("`sim tools` names no {tool}"))
-    }
+/// `cargo sim`, which becomes the program itself; or the built program that `EDGEPROOF_SIM` names.
+pub(crate) fn sim_command() -> Command {
+    let mut command = match std::env::var_os("EDGEPROOF_SIM") {
+        Some(program) => Command::new(program),
+        None => {
+            let mut command = Command::new(env!("CARGO"));
+            command.arg("sim");
+            command
+        }
+    };
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
 }
 
 fn sim(arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new(env!("CARGO"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg("sim")
+    let output = sim_command()
         .args(arguments)
         .stderr(Stdio::inherit())
         .output()
@@ -53,4 +45,47 @@ fn sim(arguments: &[&str]) -> Vec<u8> {
         arguments.join(" ")
     );
     output.stdout
+}
+
+/// Runs a program until its input ends, whoever ends it: so nothing is left running when a test is cut off in the middle.
+const GUARD: &str = r#""$@" & cat > /dev/null; kill $! 2> /dev/null; wait"#;
+
+/// A running server. It ends when this is dropped, or with this process.
+pub(crate) struct Server {
+    guard: Child,
+    // Kept open: who prints into a closed pipe is ended by it.
+    output: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts it and reads the first line that it prints.
+    ///
+    /// # Panics
+    /// If it ends instead.
+    pub(crate) fn start(command: &Command) -> (Self, String) {
+        let mut guard = Command::new("sh")
+            .args(["-c", GUARD, "sh"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("there is a shell");
+        let output = guard.stdout.take().expect("it was asked for");
+        let mut output = BufReader::new(output);
+        let mut line = String::new();
+        output.read_line(&mut line).expect("servers print text");
+        assert!(!line.is_empty(), "it ended at once, see above");
+        (Self { guard, output }, line.trim().to_owned())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        // It has ended when its output has; what it still said and how it ended are nobody's concern.
+        let _ = self.output.read_to_end(&mut Vec::new());
+        let _ = self.guard.wait();
+    }
 }

@@ -1,5 +1,10 @@
 //! The object: it does the steps that it is sent, one event each.
 
+#![cfg_attr(
+    target_family = "wasm",
+    allow(missing_docs, reason = "the attribute makes methods without")
+)]
+
 mod sql;
 mod storage;
 mod transaction;
