@@ -383,3 +383,80 @@ fn prometheus(text: &str) -> String {
     }
     normal
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Normaliser, measured, next_string, prometheus, unix_ms};
+
+    #[test]
+    fn a_time_stamp_is_read_as_the_worker_writes_it() {
+        for ms in [
+            0,
+            951_782_399_999,
+            951_868_800_000,
+            1_767_225_600_001,
+            4_102_444_799_999,
+        ] {
+            assert_eq!(
+                unix_ms(&edgeproof_worker::core::time::rfc3339(ms)),
+                Some(ms)
+            );
+        }
+        for wrong in [
+            "2026-01-15",
+            "2026-01-15T00:00:00Z",
+            "2026-01-15 00:00:00.000Z",
+            "2026-01-15T00:00:00.000+",
+        ] {
+            assert_eq!(unix_ms(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_belongs_to_the_request_during_which_it_was() {
+        let normaliser = Normaliser {
+            times: vec![(10, 20), (21, 21), (30, 40)],
+            ..Normaliser::default()
+        };
+        for (ms, number) in [
+            (9, None),
+            (10, Some(0)),
+            (20, Some(0)),
+            (21, Some(1)),
+            (25, None),
+            (40, Some(2)),
+            (41, None),
+        ] {
+            assert_eq!(normaliser.during(ms), number, "{ms}");
+        }
+    }
+
+    #[test]
+    fn strings_end_where_json_says() {
+        assert_eq!(
+            next_string(r#"{"a\"b\\":1}"#),
+            Some((r#"{""#, r#"a\"b\\"#, r#"":1}"#))
+        );
+        assert_eq!(next_string("{}"), None);
+        // What is no id, time or token stays, byte for byte.
+        let body = r#"{"a\"b\\":"\u00e9","":"2026-01-15T00:00:00.000Z"} x"#;
+        assert_eq!(Normaliser::default().body(body.as_bytes()), body.as_bytes());
+    }
+
+    #[test]
+    fn of_the_metrics_only_the_times_are_left_out() {
+        let json = r#"{"data":{"scope":"isolate","requests":3,"responseTimeMs":{"count":3,"sum":9,"mean":3.0,"buckets":[[5,2],[null,1]]}}}"#;
+        let normal = measured(json.to_owned());
+        assert!(
+            normal.contains("\"requests\":3")
+                && normal.contains("count 3")
+                && normal.contains("5, null ms with 3"),
+            "{normal}"
+        );
+        let text = "# HELP edgeproof_x y\nedgeproof_x 7\nedgeproof_response_time_seconds_bucket{le=\"0.005\"} 2\nedgeproof_response_time_seconds_bucket{le=\"+Inf\"} 3\nedgeproof_response_time_seconds_sum 0.009\nedgeproof_response_time_seconds_count 3\n";
+        let left_out = text
+            .replace("{le=\"0.005\"} 2", "{le=\"0.005\"} *")
+            .replace("0.009", "*");
+        assert_eq!(prometheus(text), left_out);
+    }
+}
