@@ -97,6 +97,19 @@ fn there_are_as_many_cases_as_the_page_says() {
     let sum: usize = topics.iter().map(|topic| topic.cases.len()).sum();
     assert_eq!(counts.iter().sum::<usize>(), sum, "a topic of no product");
     assert!(sum >= 300, "{sum} cases: KV, D1, objects {counts:?}");
+    let generated = topics
+        .iter()
+        .filter(|topic| topic.name.ends_with("-generated"));
+    let generated: usize = generated.map(|topic| topic.cases.len()).sum();
+    let said = format!(
+        "{sum} cases over KV ({}), D1 ({}) and the storage of Durable Objects ({}), {} of them written by hand and {generated} generated",
+        counts[0],
+        counts[1],
+        counts[2],
+        sum - generated,
+    );
+    let page = include_str!("../../CONFORMANCE.md").replace('\n', " ");
+    assert!(page.contains(&said), "CONFORMANCE.md should say: {said}");
     for topic in &topics {
         for case in &topic.cases {
             let same_name = topics.iter().flat_map(|topic| &topic.cases);
