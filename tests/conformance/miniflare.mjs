@@ -1,5 +1,5 @@
 // Serves the Worker of the conformance suite with Miniflare's own KV, D1 and Durable Objects, in memory, on a free port of the
-// loopback interface. Prints one line of JSON when it is ready and ends when its standard input does.
+// loopback interface. Prints one line of JSON when it is ready and ends, with its workerd, when it is told to (SIGTERM).
 //
 //   node miniflare.mjs <folder with node_modules> <folder with index.js and index_bg.wasm> <number of cases>
 import { createRequire } from "node:module";
@@ -39,8 +39,7 @@ const versions = {
   workerd: version("workerd"),
 };
 console.log(JSON.stringify({ port: Number(url.port), versions }));
-process.stdin.resume();
-process.stdin.on("end", async () => {
+process.on("SIGTERM", async () => {
   await miniflare.dispose();
   process.exit(0);
 });
