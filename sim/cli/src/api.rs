@@ -1,6 +1,6 @@
 //! `sim api`: Cloudflare's REST API, as far as wrangler's KV and D1 commands use it.
 
-use crate::serve::{Hidden, WRANGLER, hidden, now_ms, pop, random_secret, say, told_to_stop};
+use crate::server::{Hidden, WRANGLER, hidden, now_ms, pop, random_secret, say, told_to_stop};
 use crate::state::StateFolder;
 use clap::Args;
 use edgeproof_sim::World;

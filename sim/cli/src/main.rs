@@ -5,6 +5,7 @@
 mod api;
 mod build;
 mod serve;
+mod server;
 mod state;
 mod tools;
 mod workerd;

@@ -1,30 +1,26 @@
 //! `sim serve`: the Worker over HTTP.
 
 use crate::api::TokenArgument;
+use crate::server::{
+    Hidden, JWT_SECRET, Pair, WRANGLER, hidden, hidden_usage_error, host, is_development, now_ms,
+    pair, pop, random_secret, say, told_to_stop, with_seeds,
+};
 use crate::state::StateFolder;
 use clap::Args;
 use edgeproof_sim::World;
 use edgeproof_sim::bill;
-use edgeproof_sim::serve::gateway::{self, RealGateway};
+use edgeproof_sim::serve::gateway::RealGateway;
 use edgeproof_sim::serve::{api, http, socket};
 use edgeproof_sim::topology::Pop;
 use edgeproof_sim::wrangler::WorkerConfig;
-use miette::{Context, IntoDiagnostic, Result, miette};
+use miette::{Context, IntoDiagnostic, Result};
 use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::net::TcpListener;
-
-/// The Worker's configuration, as it deploys.
-pub(crate) const WRANGLER: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker/wrangler.toml");
-
-/// The secret without which the Worker serves no user.
-pub(crate) const JWT_SECRET: &str = "AUTH_JWT_SECRET";
 
 /// Options of `sim serve`.
 #[derive(Debug, Args)]
@@ -63,55 +59,11 @@ pub(crate) struct Arguments {
     config: PathBuf,
 }
 
-#[derive(Debug, Clone)]
-pub(crate) struct Pair(pub(crate) String, pub(crate) String);
-
-/// An argument that is never shown. It is split into name and value later: an error of its parser would repeat it.
-#[derive(Clone)]
-pub(crate) struct Hidden(pub(crate) String);
-
-impl std::fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("(hidden)")
-    }
-}
-
-pub(crate) fn hidden(text: &str) -> Result<Hidden, std::convert::Infallible> {
-    Ok(Hidden(text.to_owned()))
-}
-
-pub(crate) fn pair(text: &str) -> Result<Pair, &'static str> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok(Pair(name.to_owned(), value.to_owned())),
-        _ => Err("expected KEY=VALUE"),
-    }
-}
-
-pub(crate) fn pop(code: &str) -> Result<Pop, String> {
-    Pop::from_code(code)
-        .ok_or_else(|| format!("no PoP has this code; the known ones are {}", codes()))
-}
-
-pub(crate) fn host(name: &str) -> Result<String, &'static str> {
-    gateway::spelled(name).ok_or("expected a host, without scheme, port and path")
-}
-
 impl Arguments {
     /// What is wrong with the arguments that the parser took, without repeating what may be a secret.
     pub(crate) fn usage_error(&self) -> Option<String> {
         hidden_usage_error(&self.secret)
     }
-}
-
-/// What is wrong with the secrets of a command line.
-pub(crate) fn hidden_usage_error(secrets: &[Hidden]) -> Option<String> {
-    let wrong = secrets
-        .iter()
-        .position(|Hidden(text)| pair(text).is_err())?;
-    Some(format!(
-        "invalid value (hidden) for the {}. '--secret <KEY=VALUE>': expected KEY=VALUE\n",
-        wrong + 1
-    ))
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
@@ -176,47 +128,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     })
 }
 
-/// Prints a line. A server whose output nobody reads any more serves on.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-/// Waits for Ctrl-C, or, where there is such a thing, for SIGTERM.
-pub(crate) async fn told_to_stop() {
-    let interrupted = async {
-        // Without a signal handler there is no way to end but by force; serving on is the better failure.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let terminated = async {
-            match signal(SignalKind::terminate()) {
-                Ok(mut signals) => drop(signals.recv().await),
-                Err(_) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = interrupted => {}
-            () = terminated => {}
-        }
-    }
-    #[cfg(not(unix))]
-    interrupted.await;
-}
-
 fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Result<World> {
-    let folder = config.file.parent().unwrap_or(Path::new(".")).to_owned();
-    let databases: Vec<String> = config
-        .d1_databases
-        .iter()
-        .map(|database| database.binding.clone())
-        .collect();
     let mut builder = World::builder()
         .script(worker::native::script("edgeproof-worker"))
-        .config(config)
+        .config(config.clone())
         .pops([arguments.pop.code()])
         .seed(arguments.seed)
         .start_unix_ms(now_ms()?)
@@ -238,65 +153,10 @@ fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Resu
             // Good for this process only: tokens come from the login route.
             builder = builder.secret(JWT_SECRET, &random_secret()?);
         }
-        let seeds = folder.join("seeds/development.sql");
-        if seeds.exists() {
-            let sql = std::fs::read_to_string(&seeds).into_diagnostic()?;
-            for database in &databases {
-                builder = builder.seed_sql(database, &seeds.to_string_lossy(), &sql);
-            }
-        }
+        builder = with_seeds(builder, &config)?;
     }
     if let Some(folder) = &arguments.state {
         builder = builder.persist(folder);
     }
     Ok(builder.build()?)
-}
-
-/// Whether the variable ENVIRONMENT says `development`, as given on the command line or configured.
-pub(crate) fn is_development(config: &WorkerConfig, vars: &[Pair]) -> bool {
-    use edgeproof_sim::wrangler::Var;
-    let given = vars
-        .iter()
-        .rev()
-        .find(|pair| pair.0 == "ENVIRONMENT")
-        .map(|pair| pair.1.as_str());
-    let configured = config
-        .vars
-        .get("ENVIRONMENT")
-        .and_then(|value| match value {
-            Var::Text(text) => Some(text.as_str()),
-            Var::Json(_) => None,
-        });
-    given.or(configured) == Some("development")
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a served world begins at the wall clock's time"
-)]
-pub(crate) fn now_ms() -> Result<u64> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .into_diagnostic()?;
-    u64::try_from(now.as_millis()).into_diagnostic()
-}
-
-/// 32 random bytes in hexadecimal, from the operating system.
-pub(crate) fn random_secret() -> Result<String> {
-    use std::fmt::Write;
-    use std::io::Read;
-    let mut bytes = [0_u8; 32];
-    let file = std::fs::File::open("/dev/urandom");
-    let mut file = file.map_err(|problem| {
-        miette!("no entropy for a secret ({problem}): give one with --secret {JWT_SECRET}=…")
-    })?;
-    file.read_exact(&mut bytes).into_diagnostic()?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
-}
-
-fn codes() -> String {
-    Pop::all().map(Pop::code).collect::<Vec<_>>().join(" ")
 }

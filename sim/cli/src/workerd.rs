@@ -9,9 +9,9 @@ mod configuration;
 mod process;
 
 use crate::api::TokenArgument;
-use crate::serve::{
+use crate::server::{
     Hidden, JWT_SECRET, Pair, WRANGLER, hidden, host, is_development, now_ms, pair, pop,
-    random_secret, say, told_to_stop,
+    random_secret, say, told_to_stop, with_seeds,
 };
 use crate::state::StateFolder;
 use crate::tools::{Cache, Npm, WORKER};
@@ -117,7 +117,7 @@ impl Arguments {
         if self.port != 0 && usize::from(self.port) + self.pops.len() > 65_536 {
             return Some("--port leaves no room for the ports of all PoPs\n".to_owned());
         }
-        crate::serve::hidden_usage_error(&self.secret)
+        crate::server::hidden_usage_error(&self.secret)
     }
 
     fn faults(&self) -> Result<Vec<Fault>> {
@@ -323,17 +323,11 @@ fn world(
 ) -> Result<World> {
     let mut config = config.clone();
     config.durable_objects.clear();
-    let folder = config.file.parent().unwrap_or(Path::new(".")).to_owned();
-    let databases: Vec<String> = config
-        .d1_databases
-        .iter()
-        .map(|database| database.binding.clone())
-        .collect();
     let mut options = Options::default();
     options.d1_service.statement += Duration::from_millis(arguments.d1_latency);
     let mut builder = World::builder()
         .script(Rc::new(Elsewhere))
-        .config(config)
+        .config(config.clone())
         .pops(arguments.pops.iter().map(|pop| pop.code()))
         .seed(arguments.seed)
         .options(options)
@@ -345,12 +339,8 @@ fn world(
     if let Some(state) = state {
         builder = builder.persist(state.path());
     }
-    let seeds = folder.join("seeds/development.sql");
-    if development && seeds.exists() {
-        let sql = std::fs::read_to_string(&seeds).into_diagnostic()?;
-        for database in &databases {
-            builder = builder.seed_sql(database, &seeds.to_string_lossy(), &sql);
-        }
+    if development {
+        builder = with_seeds(builder, &config)?;
     }
     Ok(builder.build()?)
 }

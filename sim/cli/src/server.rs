@@ -1,0 +1,153 @@
+//! What the commands that serve have in common: how their arguments are read, when they end, and what they take from the host.
+
+use edgeproof_sim::serve::gateway;
+use edgeproof_sim::topology::Pop;
+use edgeproof_sim::world::builder::Builder;
+use edgeproof_sim::wrangler::{Var, WorkerConfig};
+use miette::{IntoDiagnostic, Result, miette};
+use std::io::Write;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The Worker's configuration, as it deploys.
+pub(crate) const WRANGLER: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker/wrangler.toml");
+
+/// The secret without which the Worker serves no user.
+pub(crate) const JWT_SECRET: &str = "AUTH_JWT_SECRET";
+
+#[derive(Debug, Clone)]
+pub(crate) struct Pair(pub(crate) String, pub(crate) String);
+
+/// An argument that is never shown. It is split into name and value later: an error of its parser would repeat it.
+#[derive(Clone)]
+pub(crate) struct Hidden(pub(crate) String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+pub(crate) fn hidden(text: &str) -> Result<Hidden, std::convert::Infallible> {
+    Ok(Hidden(text.to_owned()))
+}
+
+pub(crate) fn pair(text: &str) -> Result<Pair, &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok(Pair(name.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE"),
+    }
+}
+
+pub(crate) fn pop(code: &str) -> Result<Pop, String> {
+    Pop::from_code(code)
+        .ok_or_else(|| format!("no PoP has this code; the known ones are {}", codes()))
+}
+
+pub(crate) fn host(name: &str) -> Result<String, &'static str> {
+    gateway::spelled(name).ok_or("expected a host, without scheme, port and path")
+}
+
+/// What is wrong with the secrets of a command line.
+pub(crate) fn hidden_usage_error(secrets: &[Hidden]) -> Option<String> {
+    let wrong = secrets
+        .iter()
+        .position(|Hidden(text)| pair(text).is_err())?;
+    Some(format!(
+        "invalid value (hidden) for the {}. '--secret <KEY=VALUE>': expected KEY=VALUE\n",
+        wrong + 1
+    ))
+}
+
+/// Prints a line. A server whose output nobody reads any more serves on.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Waits for Ctrl-C, or, where there is such a thing, for SIGTERM.
+pub(crate) async fn told_to_stop() {
+    let interrupted = async {
+        // Without a signal handler there is no way to end but by force; serving on is the better failure.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let terminated = async {
+            match signal(SignalKind::terminate()) {
+                Ok(mut signals) => drop(signals.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = interrupted => {}
+            () = terminated => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
+}
+
+/// Whether the variable ENVIRONMENT says `development`, as given on the command line or configured.
+pub(crate) fn is_development(config: &WorkerConfig, vars: &[Pair]) -> bool {
+    let given = vars
+        .iter()
+        .rev()
+        .find(|pair| pair.0 == "ENVIRONMENT")
+        .map(|pair| pair.1.as_str());
+    let configured = config
+        .vars
+        .get("ENVIRONMENT")
+        .and_then(|value| match value {
+            Var::Text(text) => Some(text.as_str()),
+            Var::Json(_) => None,
+        });
+    given.or(configured) == Some("development")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a served world begins at the wall clock's time"
+)]
+pub(crate) fn now_ms() -> Result<u64> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .into_diagnostic()?;
+    u64::try_from(now.as_millis()).into_diagnostic()
+}
+
+/// 32 random bytes in hexadecimal, from the operating system.
+pub(crate) fn random_secret() -> Result<String> {
+    use std::fmt::Write;
+    use std::io::Read;
+    let mut bytes = [0_u8; 32];
+    let file = std::fs::File::open("/dev/urandom");
+    let mut file = file.map_err(|problem| {
+        miette!("no entropy for a secret ({problem}): give one with --secret {JWT_SECRET}=…")
+    })?;
+    file.read_exact(&mut bytes).into_diagnostic()?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+fn codes() -> String {
+    Pop::all().map(Pop::code).collect::<Vec<_>>().join(" ")
+}
+
+/// Adds the rows with which every database of a development environment begins, if the Worker has such a file.
+pub(crate) fn with_seeds(mut builder: Builder, config: &WorkerConfig) -> Result<Builder> {
+    let folder = config.file.parent().unwrap_or(Path::new("."));
+    let seeds = folder.join("seeds/development.sql");
+    if seeds.exists() {
+        let sql = std::fs::read_to_string(&seeds).into_diagnostic()?;
+        for database in &config.d1_databases {
+            builder = builder.seed_sql(&database.binding, &seeds.to_string_lossy(), &sql);
+        }
+    }
+    Ok(builder)
+}
