@@ -28,11 +28,14 @@ mod golden;
 mod simulator;
 
 #[cfg(feature = "real")]
+#[path = "../support/command.rs"]
+mod command;
+#[cfg(feature = "real")]
 mod miniflare;
 #[cfg(feature = "real")]
 mod served;
 #[cfg(feature = "real")]
-mod tools;
+mod server;
 #[cfg(feature = "real")]
 mod workerd;
 

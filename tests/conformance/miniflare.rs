@@ -1,8 +1,9 @@
 //! The oracle: Miniflare, from npm, with its own KV, D1 and Durable Objects, on a free port of the loopback interface.
 
 use crate::case::{Topic, folder};
+use crate::command::tools;
 use crate::served::{Pace, Served};
-use crate::tools::{Server, bundle, tools};
+use crate::server::{Server, bundle};
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::process::Command;

@@ -2,8 +2,9 @@
 //! simulator's, over the wire.
 
 use crate::case::Topic;
+use crate::command::sim_command;
 use crate::served::{Pace, Served};
-use crate::tools::{Server, bundle, sim_command};
+use crate::server::{Server, bundle};
 use std::fmt::Write as _;
 
 /// A running `sim workerd`.

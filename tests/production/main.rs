@@ -22,6 +22,8 @@
 mod arm;
 mod bodies;
 mod broken;
+#[path = "../support/command.rs"]
+mod command;
 mod coverage;
 mod dice;
 mod difference;

@@ -2,6 +2,7 @@
 //! under `sim workerd` with the simulator's KV and D1.
 
 use crate::arm::{VARS, secrets, users};
+use crate::command::{sim, sim_command, tools};
 use crate::receiver::Receiver;
 use crate::wire::Wire;
 use serde_json::{Value, json};
@@ -69,8 +70,7 @@ impl Drop for Server {
 
 /// Miniflare from npm.
 pub(crate) fn miniflare() -> (Wire, Server) {
-    let tools: Value =
-        serde_json::from_slice(&sim(&["tools", "--yes"])).expect("`sim tools` prints JSON");
+    let tools = tools();
     let tool = |name: &str| {
         tools[name]
             .as_str()
@@ -207,32 +207,4 @@ fn statements(sql: &str) -> Vec<String> {
         "the last statement has no end: {statement}"
     );
     statements
-}
-
-/// `cargo sim`, which becomes the program itself; or the built program that `EDGEPROOF_SIM` names.
-fn sim_command() -> Command {
-    let mut command = match std::env::var_os("EDGEPROOF_SIM") {
-        Some(program) => Command::new(program),
-        None => {
-            let mut command = Command::new(env!("CARGO"));
-            command.arg("sim");
-            command
-        }
-    };
-    command.current_dir(ROOT);
-    command
-}
-
-fn sim(arguments: &[&str]) -> Vec<u8> {
-    let output = sim_command()
-        .args(arguments)
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(
-        output.status.success(),
-        "`cargo sim {}` failed",
-        arguments.join(" ")
-    );
-    output.stdout
 }

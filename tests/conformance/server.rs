@@ -1,15 +1,10 @@
-//! What the real arms need: the pinned tools and the Worker as wasm, both from `sim`.
+//! What the real arms need: the Worker as wasm, and servers that end with this process.
 
 use crate::case::folder;
-use serde_json::Value;
+use crate::command::sim;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-
-/// Where the pinned tools are: `node`, `npm_folder` and so on. They are installed if need be.
-pub(crate) fn tools() -> Value {
-    serde_json::from_slice(&sim(&["tools", "--yes"])).expect("`sim tools` prints JSON")
-}
 
 /// Builds the Worker for wasm: the folder of `index.js` and `index_bg.wasm`.
 pub(crate) fn bundle() -> PathBuf {
@@ -17,34 +12,6 @@ pub(crate) fn bundle() -> PathBuf {
     let shown = crate_folder.to_str().expect("the checkout's path is UTF-8");
     sim(&["build", "--yes", "--crate", shown]);
     crate_folder.join("build")
-}
-
-/// `cargo sim`, which becomes the program itself; or the built program that `EDGEPROOF_SIM` names.
-pub(crate) fn sim_command() -> Command {
-    let mut command = match std::env::var_os("EDGEPROOF_SIM") {
-        Some(program) => Command::new(program),
-        None => {
-            let mut command = Command::new(env!("CARGO"));
-            command.arg("sim");
-            command
-        }
-    };
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    command
-}
-
-fn sim(arguments: &[&str]) -> Vec<u8> {
-    let output = sim_command()
-        .args(arguments)
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(
-        output.status.success(),
-        "`cargo sim {}` failed",
-        arguments.join(" ")
-    );
-    output.stdout
 }
 
 /// Runs a program until its input ends, whoever ends it: so nothing is left running when a test is cut off in the middle.
