@@ -113,6 +113,17 @@ impl FaultKind {
         }
     }
 
+    /// Whether its figures mean something.
+    pub fn is_valid(&self) -> bool {
+        match self {
+            Self::KvErrors { status, ratio, .. } => {
+                (400..600).contains(status) && (0.0..=1.0).contains(ratio)
+            }
+            Self::D1Slow { factor, .. } => factor.is_finite() && *factor >= 0.0,
+            _ => true,
+        }
+    }
+
     /// The PoPs it names, so that a misspelt one is refused before the run.
     pub fn pops(&self) -> Vec<&str> {
         match self {

@@ -209,7 +209,8 @@ fn a_value_over_the_limit_is_refused_with_its_length_whether_it_was_announced_or
     let mut connection = Connection::open(server.address);
     let head = "PUT /big?urlencoded=true HTTP/1.1\r\nHost: fake-host\r\nx-sim-pop: MEX\r\nx-sim-namespace: KV\r\n";
     connection.send(format!("{head}Content-Length: 26214401\r\n\r\n"));
-    connection.send_if_open("v");
+    // workerd takes an answer only when it has sent everything.
+    connection.send("v".repeat(26_214_401));
     assert_eq!(
         line(&connection.answer()),
         "413 Value length of 26214401 exceeds limit of 26214400."
@@ -477,6 +478,68 @@ fn fetches_reach_loopback_and_nothing_else() {
 }
 
 #[test]
+fn what_a_worker_passes_on_makes_no_other_call_of_its_fetch() {
+    let origin = Receiver::answering(ResponseTemplate::new(200));
+    let server = served();
+    let headers = [
+        ("x-sim-database", "DB"),
+        ("x-sim-namespace", "KV"),
+        ("x-sim-pop", "MEX"),
+        ("x-sim-outbound", "1"),
+    ];
+    let target = format!("http://127.0.0.1:{}/query", origin.port());
+    let body = json!({ "sql": "DROP TABLE t" }).to_string();
+    assert_eq!(
+        ask(server.address, "POST", &target, &headers, &body).status,
+        200
+    );
+    let request = origin.received().remove(0);
+    assert_eq!(
+        request.body,
+        body.as_bytes(),
+        "it went out, and to no binding"
+    );
+    let ours = |name: &str| name.starts_with("x-sim-");
+    assert!(
+        !request.headers.keys().any(|name| ours(name.as_str())),
+        "{:?}",
+        request.headers
+    );
+    assert_eq!(
+        query(&server, "SELECT count(*) FROM t", json!([]))["success"],
+        true
+    );
+}
+
+#[test]
+fn faults_that_mean_nothing_are_refused() {
+    let world = |status, ratio| {
+        let kind = FaultKind::KvErrors {
+            operation: KvOperation::Get,
+            status,
+            ratio,
+            for_ms: 1,
+        };
+        builder()
+            .faults([Fault { at_ms: 0, kind }])
+            .build()
+            .map(drop)
+    };
+    assert!(world(503, 0.5).is_ok());
+    for (status, ratio) in [
+        (42, 1.0),
+        (200, 1.0),
+        (600, 1.0),
+        (503, 7.0),
+        (503, f64::NAN),
+        (503, -0.1),
+    ] {
+        let refused = world(status, ratio).expect_err("it means nothing");
+        assert!(refused.to_string().contains("KV answers"), "{refused}");
+    }
+}
+
+#[test]
 fn every_call_is_on_the_bill() {
     let server = served();
     kv(&server, "PUT", "/k?urlencoded=true", "v");
@@ -518,7 +581,7 @@ fn the_front_adds_what_the_platform_adds_and_answers_for_a_runtime_that_is_gone(
         server.address,
         "POST",
         "/a?b=c",
-        &[("x-sim-cf", "{\"colo\":\"LIE\"}")],
+        &[("x-sim-cf", "{\"colo\":\"LIE\"}"), ("x-sim-database", "DB")],
         "ping",
     );
     assert_eq!(answer.status, 200);
@@ -538,6 +601,11 @@ fn the_front_adds_what_the_platform_adds_and_answers_for_a_runtime_that_is_gone(
         header("host").as_deref(),
         Some("worker.example"),
         "a Worker sees the host its client asked for"
+    );
+    assert_eq!(
+        header("x-sim-database"),
+        None,
+        "a client is not the configuration"
     );
     let cf: Value = serde_json::from_str(&header("x-sim-cf").expect("cf")).expect("JSON");
     assert_eq!(cf["colo"], "FRA", "a client cannot say where it is");

@@ -75,7 +75,7 @@ impl TokenArgument {
         let token = given.map_or_else(random_secret, Ok)?;
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(miette!(
-                help = "give one with --token or {TOKEN}, or neither to have one made",
+                help = format!("give one with --token or {TOKEN}, or neither to have one made"),
                 "the token of the API must be printable ASCII without spaces"
             ));
         }

@@ -65,7 +65,7 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Waits for Ctrl-C, or, where there is such a thing, for SIGTERM.
+/// Waits for Ctrl-C, or, where there are such things, for SIGTERM, SIGQUIT or the end of the terminal (SIGHUP).
 pub(crate) async fn told_to_stop() {
     let interrupted = async {
         // Without a signal handler there is no way to end but by force; serving on is the better failure.
@@ -76,15 +76,15 @@ pub(crate) async fn told_to_stop() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let terminated = async {
-            match signal(SignalKind::terminate()) {
-                Ok(mut signals) => drop(signals.recv().await),
-                Err(_) => std::future::pending().await,
-            }
+        let arrives = async |kind| match signal(kind) {
+            Ok(mut signals) => drop(signals.recv().await),
+            Err(_) => std::future::pending().await,
         };
         tokio::select! {
             () = interrupted => {}
-            () = terminated => {}
+            () = arrives(SignalKind::terminate()) => {}
+            () = arrives(SignalKind::quit()) => {}
+            () = arrives(SignalKind::hangup()) => {}
         }
     }
     #[cfg(not(unix))]

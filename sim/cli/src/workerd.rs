@@ -31,11 +31,12 @@ use edgeproof_sim::world::options::Options;
 use edgeproof_sim::wrangler::{Var, WorkerConfig};
 use miette::{Context, IntoDiagnostic, Result, miette};
 use process::Process;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 /// How long `waitUntil` tasks may go on after the last request when the command is told to stop: workerd drops them otherwise.
@@ -190,7 +191,53 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         .enable_all()
         .build()
         .into_diagnostic()?;
+    check_names(&config, &arguments)?;
     tokio::task::LocalSet::new().block_on(&runtime, serve(arguments, bundle, config))
+}
+
+/// Names travel in headers, and every one stands for one thing.
+fn check_names(config: &WorkerConfig, arguments: &Arguments) -> Result<()> {
+    let kv = config.kv_namespaces.iter().map(|kv| &kv.binding);
+    let d1 = config.d1_databases.iter().map(|d1| &d1.binding);
+    let objects = config.durable_objects.iter().map(|object| &object.binding);
+    let limiters = config.rate_limits.iter().map(|limiter| &limiter.name);
+    let bindings: BTreeSet<&str> = kv
+        .chain(d1)
+        .chain(objects)
+        .chain(limiters)
+        .map(String::as_str)
+        .collect();
+    let ids = config
+        .rate_limits
+        .iter()
+        .map(|limiter| limiter.namespace_id.as_str());
+    for name in bindings.iter().copied().chain(ids) {
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(miette!(
+                help = "give it a name of printable ASCII without spaces",
+                "{}: the name {name:?} cannot be told to workerd",
+                config.file.display()
+            ));
+        }
+    }
+    let mut given = BTreeSet::new();
+    let vars = arguments
+        .var
+        .iter()
+        .map(|Pair(name, _)| ("--var", name.clone()));
+    let secrets = arguments.secret.iter().filter_map(|Hidden(text)| {
+        let Pair(name, _) = pair(text).ok()?;
+        Some(("--secret", name))
+    });
+    for (option, name) in vars.chain(secrets) {
+        if bindings.contains(name.as_str()) {
+            return Err(miette!("{option} {name}: that is the name of a binding"));
+        }
+        if !given.insert(name.clone()) {
+            return Err(miette!("{option} {name}: that name is given twice"));
+        }
+    }
+    Ok(())
 }
 
 async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Result<()> {
@@ -205,12 +252,7 @@ async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Re
     let development = is_development(&config, &arguments.var);
     let world = world(&arguments, &config, state.as_ref(), development)?;
 
-    let scratch = tempfile::Builder::new()
-        .prefix("edgeproof-")
-        .tempdir_in(memory_folder());
-    let scratch = scratch
-        .into_diagnostic()
-        .wrap_err("no temporary folder can be made")?;
+    let scratch = scratch_folder()?;
     let objects = match &state {
         Some(state) => state.path().join("workerd"),
         None => scratch.path().join("objects"),
@@ -219,6 +261,23 @@ async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Re
     let objects = objects.canonicalize().into_diagnostic()?;
 
     let simulator = listen(0).await?;
+    let mut fronts = Vec::new();
+    let mut lines = Vec::new();
+    for (place, pop) in (0_u16..).zip(&arguments.pops) {
+        let listener = listen(if arguments.port == 0 {
+            0
+        } else {
+            arguments.port + place
+        })
+        .await?;
+        let address = listener.local_addr().into_diagnostic()?;
+        lines.push(format!("{} on http://{address}", pop.code()));
+        fronts.push(listener);
+    }
+    let api_listener = match arguments.api {
+        None => None,
+        Some(port) => Some((crate::api::listen(port).await?, arguments.token.token()?)),
+    };
     let vars = vars(&config, &arguments.var);
     let secrets = secrets(&arguments, development)?;
     let names: Vec<(String, String)> = secrets
@@ -254,28 +313,14 @@ async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Re
     let (mut process, ports) = started;
 
     let mut listeners: Vec<(TcpListener, Handler)> = vec![(simulator, wire::handler(&world))];
-    let mut lines = Vec::new();
-    for (place, pop) in (0_u16..).zip(&arguments.pops) {
-        let port = if arguments.port == 0 {
-            0
-        } else {
-            arguments.port + place
-        };
-        let listener = listen(port).await?;
-        lines.push(format!(
-            "{} on http://{}",
-            pop.code(),
-            listener.local_addr().into_diagnostic()?
-        ));
+    for (pop, listener) in arguments.pops.iter().zip(fronts) {
         let inner = SocketAddr::from(([127, 0, 0, 1], ports[&configuration::socket_name(*pop)]));
         listeners.push((listener, front::handler(&world, *pop, inner)));
     }
     for line in lines {
         say(&line);
     }
-    if let Some(port) = arguments.api {
-        let listener = crate::api::listen(port).await?;
-        let token = arguments.token.token()?;
+    if let Some((listener, token)) = api_listener {
         token.announce(listener.local_addr().into_diagnostic()?);
         listeners.push((listener, api::handler(&world, token.secret())));
     }
@@ -372,6 +417,21 @@ async fn listen(port: u16) -> Result<TcpListener> {
     listener
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot listen on 127.0.0.1:{port}: choose another port"))
+}
+
+/// A folder for this run, which nobody else may look into.
+fn scratch_folder() -> Result<TempDir> {
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("edgeproof-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        folder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+    folder
+        .tempdir_in(memory_folder())
+        .into_diagnostic()
+        .wrap_err("no temporary folder can be made")
 }
 
 /// Where files are quickest: objects commit with an fsync each, which costs milliseconds on a disk and nothing in memory.

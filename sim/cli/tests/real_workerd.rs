@@ -260,6 +260,48 @@ fn what_was_started_ends_with_the_command_and_no_file_holds_a_secret() {
 }
 
 #[test]
+fn nothing_outlives_the_command_however_it_ends() {
+    for (signal, orderly) in [
+        ("TERM", true),
+        ("QUIT", true),
+        ("HUP", true),
+        ("KILL", false),
+    ] {
+        let server = Workerd::start(&["--script", GREETER]);
+        let child = format!("/proc/{}", server.child_of("workerd"));
+        let folder = server
+            .configuration()
+            .parent()
+            .expect("a folder")
+            .to_owned();
+        server.signal(signal);
+        let (code, ..) = server.ended();
+        assert_eq!(code, orderly.then_some(0), "{signal}");
+        eventually("workerd is gone", || {
+            (!Path::new(&child).exists()).then_some(())
+        });
+        if orderly {
+            assert!(!folder.exists(), "{signal}: {}", folder.display());
+        } else {
+            // Nobody was left to do it.
+            std::fs::remove_dir_all(folder).expect("the folder");
+        }
+    }
+}
+
+#[test]
+fn a_value_over_the_limit_is_refused_by_the_service() {
+    let server = Workerd::start(&["--script", PROBE]);
+    let most = "v".repeat(25 * 1024 * 1024);
+    assert_eq!(server.put("IAD", "/kv?key=most", &most).text(), "done");
+    let refused = server.put("IAD", "/kv?key=more", &(most + "v")).text();
+    assert_eq!(
+        refused,
+        "Error: KV PUT failed: 413 Value length of 26214401 exceeds limit of 26214400."
+    );
+}
+
+#[test]
 fn a_runtime_that_dies_ends_the_command_with_an_error() {
     let server = Workerd::start(&["--script", GREETER]);
     assert_eq!(server.get("IAD", "/").text(), "IAD: nothing\n");
@@ -427,6 +469,32 @@ fn what_cannot_run_is_refused() {
         );
         assert!(!text.contains("planted"), "{text}");
     }
+    let probe = |extra: &[&str]| refused(&[&["--script", PROBE, "--port", "0"], extra].concat());
+    for (extra, expected) in [
+        (
+            ["--var", "KV=1"].as_slice(),
+            "--var KV: that is the name of a binding",
+        ),
+        (
+            &["--secret", "A=planted", "--secret", "A=planted"],
+            "--secret A: that name is given twice",
+        ),
+    ] {
+        let (code, text) = probe(extra);
+        assert!(
+            code == Some(1) && text.contains(expected),
+            "{code:?} {text}"
+        );
+        assert!(!text.contains("planted"), "{text}");
+    }
+    let odd = "name = 'w'\ncompatibility_date = '2026-08-20'\nkv_namespaces = [{ binding = 'K\u{dc}' }]\n";
+    std::fs::write(&script, "export default {}").expect("written");
+    std::fs::write(folder.path().join("wrangler.toml"), odd).expect("written");
+    let (code, text) = refused(&["--script", &path, "--port", "0"]);
+    assert!(
+        code == Some(1) && text.contains("cannot be told to workerd"),
+        "{code:?} {text}"
+    );
     let (code, text) = refused(&["--script", "/nowhere/worker.js"]);
     assert!(
         code == Some(1) && text.contains("there is no Worker at"),

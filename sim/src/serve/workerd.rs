@@ -51,14 +51,15 @@ pub fn handler(world: &World) -> Handler {
             let Some(pop) = header(&head.headers, POP_HEADER).and_then(Pop::from_code) else {
                 return refusal(StatusCode::BAD_REQUEST, "x-sim-pop names no known PoP");
             };
-            if let Some(binding) = header(&head.headers, NAMESPACE_HEADER) {
+            // First: what the Worker itself put into the headers of a fetch must not make another call of it.
+            if head.headers.contains_key(OUTBOUND_HEADER) {
+                outbound::answer(&world, pop, head, body).await
+            } else if let Some(binding) = header(&head.headers, NAMESPACE_HEADER) {
                 kv::answer(&world, pop, binding, &head, body).await
             } else if let Some(binding) = header(&head.headers, DATABASE_HEADER) {
                 d1::answer(&world, pop, binding, &head, body).await
             } else if let Some(id) = header(&head.headers, RATE_LIMIT_HEADER) {
                 rate_limit::answer(&world, pop, id, &head, body).await
-            } else if head.headers.contains_key(OUTBOUND_HEADER) {
-                outbound::answer(&world, pop, head, body).await
             } else {
                 refusal(
                     StatusCode::BAD_REQUEST,
@@ -80,16 +81,23 @@ fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response {
     response
 }
 
-/// Reads a body of at most `limit` bytes; of a longer one, how long it is.
+/// Drops what is between the configuration and the simulator, and nobody else's.
+fn strip_own_headers(headers: &mut HeaderMap) {
+    let ours = |name: &&http::HeaderName| name.as_str().starts_with("x-sim-");
+    let names: Vec<http::HeaderName> = headers.keys().filter(ours).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+/// Reads a body of at most `limit` bytes; of a longer one, how long it is. A longer one is read to its end as well: workerd
+/// takes an answer only when it has sent everything.
 ///
 /// # Errors
 /// The length in bytes of a body over the limit, or `None` for a body that did not arrive whole.
 async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Option<u64>> {
-    let announced = body.size_hint().lower();
-    if announced > limit as u64 {
-        return Err(Some(announced));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(if announced <= limit { announced } else { 0 });
     let mut length = 0_u64;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| None)?;

@@ -41,6 +41,11 @@ pub enum BuildError {
     /// A PoP that is not in the table.
     #[error("no PoP has the code {0:?}; the known ones are {known}", known = all_pops())]
     UnknownPop(String),
+    /// A fault with figures that mean nothing.
+    #[error(
+        "no such fault can happen: {0}. A status is from 400 to 599, a ratio from 0 to 1, a factor no less than 0"
+    )]
+    Fault(String),
     /// A class that is bound and not exported.
     #[error("{file} binds the class {class}, which the Worker does not export")]
     NoClass {
@@ -275,6 +280,9 @@ impl Builder {
             .first()
             .ok_or_else(|| BuildError::UnknownPop(String::new()))?;
         for fault in &self.faults {
+            if !fault.kind.is_valid() {
+                return Err(BuildError::Fault(fault.to_string()));
+            }
             for code in fault.kind.pops() {
                 pop(code)?;
             }

@@ -42,7 +42,7 @@ impl Process {
         environment: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
         sockets: &[String],
     ) -> Result<(Self, BTreeMap<String, u16>)> {
-        let mut child = Command::new(workerd)
+        let mut child = dying_with_this(workerd)
             .arg("serve")
             .arg(configuration)
             // Its standard output: the only descriptor that every system passes on.
@@ -115,5 +115,18 @@ impl Process {
             }
         }
         let _ = self.child.kill().await;
+    }
+}
+
+/// The command for a program that the kernel kills when this process is gone, however it went, where util-linux is there to
+/// arrange that; elsewhere it outlives a command that is killed by force.
+fn dying_with_this(program: &Path) -> Command {
+    let arranger = Path::new("/usr/bin/setpriv");
+    if cfg!(target_os = "linux") && arranger.is_file() {
+        let mut command = Command::new(arranger);
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
     }
 }

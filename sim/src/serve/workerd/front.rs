@@ -3,7 +3,7 @@
 //! `CF-Connecting-IP` is the client's own address unless it names one, as in `sim serve`; `request.cf` names the PoP; a request
 //! is counted for the bill. Whole messages pass, not streams.
 
-use super::{read, refusal};
+use super::{read, refusal, strip_own_headers};
 use crate::limits;
 use crate::serve::http::strip_connection_headers;
 use crate::serve::socket::{Handler, Response};
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Body as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -44,14 +45,18 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
             let (mut head, body) = request.into_parts();
             let head_only = head.method == Method::HEAD;
             let limit = usize::try_from(limits::workers::REQUEST_BODY_BYTES).unwrap_or(usize::MAX);
+            let too_large = || {
+                refusal(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "the body is larger than 100 MB\n",
+                )
+            };
+            if body.size_hint().lower() > limits::workers::REQUEST_BODY_BYTES {
+                return too_large();
+            }
             let body = match read(body, limit).await {
                 Ok(body) => body,
-                Err(Some(_)) => {
-                    return refusal(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        "the body is larger than 100 MB\n",
-                    );
-                }
+                Err(Some(_)) => return too_large(),
                 Err(None) => {
                     return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole\n");
                 }
@@ -69,6 +74,8 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
                 let ip = HeaderValue::from_str(&peer.to_string()).expect("an address is ASCII");
                 head.headers.insert(CF_CONNECTING_IP.clone(), ip);
             }
+            // What a client calls so is not what the configuration does.
+            strip_own_headers(&mut head.headers);
             head.headers.insert(CF_HEADER, cf);
             // The length is that of the body, which hyper knows.
             head.headers.remove(CONTENT_LENGTH);
@@ -101,6 +108,12 @@ async fn pass(
     let Ok(answer) = answer else {
         return thrown();
     };
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return refusal(
+            StatusCode::NOT_IMPLEMENTED,
+            "WebSockets are not passed on\n",
+        );
+    }
     let (head, body) = answer.into_parts();
     let Ok(body) = body.collect().await else {
         return thrown();

@@ -3,7 +3,7 @@
 //! workerd sends them here as to an HTTP proxy, with the whole URL in the request line; so the rule that nothing but loopback is
 //! reached unless it was allowed is the same one as for a Worker inside the simulator.
 
-use super::{OUTBOUND_HEADER, POP_HEADER, read, refusal};
+use super::{read, refusal, strip_own_headers};
 use crate::http::Request;
 use crate::limits;
 use crate::serve::http::strip_connection_headers;
@@ -56,9 +56,8 @@ pub(super) async fn answer(world: &World, pop: Pop, head: Parts, body: Incoming)
         Err(None) => return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole"),
     };
     let mut headers = head.headers;
-    for ours in [POP_HEADER, OUTBOUND_HEADER, "host"] {
-        headers.remove(ours);
-    }
+    strip_own_headers(&mut headers);
+    headers.remove(HOST);
     strip_connection_headers(&mut headers);
     let message = Request {
         method: head.method,
