@@ -385,3 +385,34 @@ pub fn error(prefix: &str, message: &str) -> Exception {
     exception.cause = Some(message.to_owned());
     exception
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_of_one_millisecond_have_bookmarks_of_their_own() {
+        let at_once = ServiceTime {
+            statement: Duration::ZERO,
+            row_read: Duration::ZERO,
+            row_written: Duration::ZERO,
+            commit: Duration::ZERO,
+        };
+        let home = Pop::from_code("IAD").expect("a PoP");
+        let mut database = D1::new("DB".into(), home, at_once, 0).expect("a database");
+        let mut bookmark = |sql: &str| {
+            let statement = Statement {
+                sql: sql.into(),
+                parameters: Vec::new(),
+            };
+            let call = Call::Query(statement);
+            let (_, result) = database.serve(Instant::from_unix_ms(5), &call);
+            result.expect("valid SQL");
+            database.bookmark()
+        };
+        let bookmarks =
+            ["CREATE TABLE t (a)", "INSERT INTO t VALUES (1)", "SELECT 1"].map(|sql| bookmark(sql));
+        assert!(bookmarks[0] < bookmarks[1], "{bookmarks:?}");
+        assert_eq!(bookmarks[1], bookmarks[2], "a read changes nothing");
+    }
+}
