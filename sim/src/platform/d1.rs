@@ -411,7 +411,7 @@ mod tests {
             database.bookmark()
         };
         let bookmarks =
-            ["CREATE TABLE t (a)", "INSERT INTO t VALUES (1)", "SELECT 1"].map(|sql| bookmark(sql));
+            ["CREATE TABLE t (a)", "INSERT INTO t VALUES (1)", "SELECT 1"].map(&mut bookmark);
         assert!(bookmarks[0] < bookmarks[1], "{bookmarks:?}");
         assert_eq!(bookmarks[1], bookmarks[2], "a read changes nothing");
     }
