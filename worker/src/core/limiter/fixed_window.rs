@@ -1,6 +1,7 @@
 //! `fixed-window`: a count that starts with the first request and is forgotten when its window is over. The original design.
 //!
-//! Bound: twice the quota in one window, when a quota comes at the end of one window and another at the start of the next.
+//! Bound: 2q - 1 in an interval of one window. A quota comes at the end of one window and another at the start of the next, but
+//! the request that opened the first window lies a whole window before the second and so outside of the interval.
 
 use super::Decision;
 use crate::core::policy::Quota;
@@ -14,19 +15,30 @@ pub(super) struct FixedWindow {
 }
 
 impl FixedWindow {
+    pub(super) fn settle(&mut self, now_ms: u64) -> bool {
+        let ahead = self.count > 0 && self.start_ms > now_ms;
+        if ahead {
+            // The window counts as begun just now.
+            self.start_ms = now_ms;
+        }
+        ahead
+    }
+
+    /// `now_ms` is not before the window's start.
     pub(super) fn charge(&mut self, quota: Quota, now_ms: u64) -> Decision {
         let limit = u64::from(quota.limit);
-        // The clock went back: the window counts as begun just now.
-        self.start_ms = self.start_ms.min(now_ms);
-        if self.count == 0 || self.start_ms + quota.window_ms <= now_ms {
+        let open = self.count > 0 && now_ms - self.start_ms < quota.window_ms;
+        let (start_ms, count) = if open {
+            (self.start_ms, self.count)
+        } else {
+            (now_ms, 0)
+        };
+        let left_ms = start_ms + quota.window_ms - now_ms;
+        if count < limit {
             *self = Self {
-                start_ms: now_ms,
-                count: 0,
+                start_ms,
+                count: count + 1,
             };
-        }
-        let left_ms = self.start_ms + quota.window_ms - now_ms;
-        if self.count < limit {
-            self.count += 1;
             return Decision::admitted((limit - self.count) as u32, left_ms);
         }
         Decision::denied(left_ms)

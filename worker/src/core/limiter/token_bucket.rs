@@ -1,7 +1,9 @@
 //! `token-bucket`: a bucket of one quota that fills evenly by one quota per window, kept as GCRA keeps it: one number, the
 //! theoretical arrival time, the instant at which the bucket is full again.
 //!
-//! Bound: a full bucket at once and what flows in within the window, together twice the quota.
+//! Bound: 2q - 1 in an interval of one window (2q - ceil(q / w) with w in milliseconds): a full bucket at once, and what flows in
+//! during the w - 1 ms that are left. In any interval of t milliseconds it is q + floor(q * t / w), so that in the long run no more
+//! than the quota's rate gets through.
 
 use super::Decision;
 use crate::core::policy::Quota;
@@ -10,35 +12,52 @@ use crate::core::policy::Quota;
 pub(super) struct TokenBucket {
     /// When the bucket is full again, in milliseconds times [`limit`](Self::limit), so that one token is a whole number.
     pub(super) arrival: u64,
-    /// The quota that `arrival` is scaled by.
+    /// The quota that `arrival` is scaled by; 0 before the first admission.
     pub(super) limit: u64,
 }
 
 impl TokenBucket {
+    pub(super) fn settle(&mut self, quota: Quota, now_ms: u64) -> bool {
+        // Further ahead than one window, which is a whole bucket, it can only be when the clock went back.
+        let empty = now_ms
+            .saturating_add(quota.window_ms)
+            .saturating_mul(self.limit);
+        let ahead = self.arrival > empty;
+        if ahead {
+            self.arrival = empty;
+        }
+        ahead
+    }
+
+    /// The bucket is full at the latest one window after `now_ms`.
     pub(super) fn charge(&mut self, quota: Quota, now_ms: u64) -> Decision {
         let limit = u64::from(quota.limit);
-        if self.limit != limit {
-            self.arrival = self
-                .arrival
-                .checked_div(self.limit)
-                .unwrap_or(0)
-                .saturating_mul(limit);
-            self.limit = limit;
-        }
+        let arrival = if self.limit == limit {
+            self.arrival
+        } else {
+            // Rounded up: a change of the quota must not let anybody in early.
+            let arrival_ms = match self.limit {
+                0 => 0,
+                before => self.arrival.div_ceil(before),
+            };
+            arrival_ms.saturating_mul(limit)
+        };
         // In units of 1/limit ms a token is worth one window, and a full bucket `limit` windows.
         let now = now_ms.saturating_mul(limit);
         let token = quota.window_ms;
         let capacity = limit * quota.window_ms;
-        // Further ahead than a whole bucket it can only be when the clock went back.
-        let arrival = self.arrival.clamp(now, now.saturating_add(capacity));
-        let level = now + capacity - arrival;
+        let missing = arrival.saturating_sub(now).min(capacity);
+        let level = capacity - missing;
         if level >= token {
-            self.arrival = arrival + token;
-            let left = level - token;
-            return Decision::admitted((left / token) as u32, (self.arrival - now).div_ceil(limit));
+            *self = Self {
+                arrival: now + missing + token,
+                limit,
+            };
+            return Decision::admitted(
+                ((level - token) / token) as u32,
+                (missing + token).div_ceil(limit),
+            );
         }
-        // Kept, so that a clock that went back is corrected once and not at each request anew.
-        self.arrival = arrival;
         Decision::denied((token - level).div_ceil(limit))
     }
 
