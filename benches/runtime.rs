@@ -11,6 +11,8 @@
 
 #[path = "../tests/served/client.rs"]
 mod client;
+#[path = "measure.rs"]
+mod measure;
 #[path = "../sim/cli/tests/support/workerd.rs"]
 mod workerd;
 
@@ -20,14 +22,14 @@ extern crate edgeproof_worker as _;
 use client::Connection;
 use edgeproof_sim::World;
 use edgeproof_worker::core::jwt;
+use measure::{SECRET, cpu, median, micros, now, sorted, token};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use workerd::Workerd;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const SECRET: &str = "a secret for benches, 32 bytes or more";
 const ROUNDS: usize = 5;
 /// Clients of a round, and posts of each: a user posts no more than the quota admits.
 const CLIENTS: usize = 8;
@@ -50,44 +52,6 @@ impl Round {
     fn cpu(&self) -> f64 {
         self.runtime + self.behind
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a bench measures the wall clock")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tokens for a real runtime are of today"
-)]
-fn token(user: &str) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970");
-    format!(
-        "Bearer {}",
-        jwt::mint(SECRET, user, "user", now.as_secs(), 3600)
-    )
-}
-
-/// CPU time of a process so far: user and system, from /proc/PID/stat.
-fn cpu(process: u32) -> Duration {
-    let stat =
-        std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the process is there");
-    // The name, in parentheses, may hold anything.
-    let fields = stat.rsplit_once(')').expect("a name").1;
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    let ticks: u64 = ticks
-        .map(|ticks| ticks.parse::<u64>().expect("a number"))
-        .sum();
-    // USER_HZ is 100 on every Linux that Rust runs on.
-    Duration::from_millis(ticks * 10)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "thousands")]
-fn micros(time: Duration, posts: usize) -> f64 {
-    time.as_secs_f64() * 1e6 / posts as f64
 }
 
 /// Posts from a few clients at once, each on one connection, one request at a time.
@@ -180,11 +144,7 @@ fn in_the_simulator() -> Round {
 
 #[expect(clippy::cast_precision_loss, reason = "thousands")]
 fn row(name: &str, rounds: &[Round]) {
-    let median = |of: &dyn Fn(&Round) -> f64| {
-        let mut values: Vec<f64> = rounds.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
+    let median = |of: &dyn Fn(&Round) -> f64| median(rounds.iter().map(of));
     println!(
         "{name:<28} {:>12.0} {:>12.1} {:>12.1} {:>12.1}",
         median(&|round| POSTS as f64 / round.wall.as_secs_f64()),
@@ -221,22 +181,13 @@ fn main() {
     );
     row("workerd, wasm", &workerd);
     row("simulator, native", &simulator);
-    let mut ratios: Vec<f64> = workerd
-        .iter()
-        .zip(&simulator)
-        .map(|(a, b)| a.cpu() / b.cpu())
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    let mut runtime: Vec<f64> = workerd
-        .iter()
-        .zip(&simulator)
-        .map(|(a, b)| a.runtime / b.cpu())
-        .collect();
-    runtime.sort_by(f64::total_cmp);
+    let pairs = || workerd.iter().zip(&simulator);
+    let ratios = sorted(pairs().map(|(a, b)| a.cpu() / b.cpu()));
+    let runtime = median(pairs().map(|(a, b)| a.runtime / b.cpu()));
     println!(
         "\nrequests of a CPU second, simulator to workerd: {:.1} (of workerd's own CPU time alone: {:.1}); pair by pair {:.1} to {:.1}",
         ratios[ratios.len() / 2],
-        runtime[runtime.len() / 2],
+        runtime,
         ratios[0],
         ratios[ratios.len() - 1],
     );
