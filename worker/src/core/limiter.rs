@@ -18,8 +18,9 @@
 //!
 //! - However often and however far the clock goes back, the bound holds in every interval of *real* time. What it costs is
 //!   waiting: nobody is blocked for longer than one window after the last jump back.
-//! - A jump forward gives back at most what had been used, once: an interval of real time with n jumps forward in it holds at
-//!   most n quotas more than the bound.
+//! - A jump forward gives back what had been used, once: an interval of real time with n jumps forward in it holds at most n
+//!   quotas more than the bound. With `sliding-counter` it is n times the bound more: the clock may land at the end of a window,
+//!   where a quota fits and soon another.
 //!
 //! The state is kept as a line of text ([`Ledger::encode`]): it is one value under one key, so that an admitted request costs one
 //! row written, and it can be read by eye. A line of another algorithm than the configured one is dropped: a change of algorithm
@@ -107,23 +108,27 @@ pub struct Decision {
     /// admitted one how long until the oldest admission is over (`sliding-log`), the window ends (`sliding-counter`,
     /// `fixed-window`) or the bucket is full (`token-bucket`).
     pub reset_seconds: u64,
+    /// The same in milliseconds, not rounded.
+    pub reset_ms: u64,
 }
 
 impl Decision {
-    fn admitted(remaining: u32, reset_ms: u64) -> Self {
+    pub(crate) fn admitted(remaining: u32, reset_ms: u64) -> Self {
         Self {
             allowed: true,
             remaining,
             reset_seconds: reset_ms.div_ceil(1_000),
+            reset_ms,
         }
     }
 
-    fn denied(wait_ms: u64) -> Self {
+    pub(crate) fn denied(wait_ms: u64) -> Self {
         // A wait of 0 cannot be: it would have been admitted. The lower end guards against a client that takes 0 for "at once".
         Self {
             allowed: false,
             remaining: 0,
             reset_seconds: wait_ms.div_ceil(1_000).max(1),
+            reset_ms: wait_ms,
         }
     }
 }
@@ -303,20 +308,23 @@ mod tests {
         text
     }
 
-    /// Panics if some interval of one window holds more than the bound, plus a quota for each jump forward in it. `admitted`: the
-    /// real time of each admission, and how many jumps forward there were before it.
+    /// Fails if some interval of one window holds more than the bound, plus what each jump forward in it may give back.
+    /// `admitted`: the real time of each admission, and how many jumps forward there were before it.
     fn keeps_its_bound(
         algorithm: Algorithm,
         quota: Quota,
         admitted: &[(u64, u64)],
     ) -> Result<(), TestCaseError> {
+        let gives_back = match algorithm {
+            Algorithm::SlidingCounter => algorithm.bound(quota),
+            _ => u64::from(quota.limit),
+        };
         for (first, (from, jumps_before)) in admitted.iter().enumerate() {
             let within = admitted[first..]
                 .iter()
                 .take_while(|(at, _)| at - from < quota.window_ms);
             for (count, (at, jumps)) in (1u64..).zip(within) {
-                let bound =
-                    algorithm.bound(quota) + (jumps - jumps_before) * u64::from(quota.limit);
+                let bound = algorithm.bound(quota) + (jumps - jumps_before) * gives_back;
                 prop_assert!(
                     count <= bound,
                     "{algorithm:?} admitted {count} from {from} to {at}; the bound is {bound}"
@@ -557,6 +565,51 @@ mod tests {
                     .sum();
                 assert_eq!(admitted, algorithm.bound(quota), "{algorithm:?} {quota:?}");
             }
+        }
+    }
+
+    #[test]
+    fn retry_after_is_the_least_number_of_seconds_at_every_millisecond() {
+        let quota = Quota {
+            limit: 3,
+            window_ms: 3_000,
+        };
+        for algorithm in Algorithm::ALL {
+            let mut ledger = Ledger::new(algorithm);
+            let mut denied = 0;
+            for now in START..START + 10_000 {
+                // One is let through every 700 ms if it can be; the others only ask.
+                let decision = if now % 700 == 0 {
+                    ledger.charge(quota, now)
+                } else {
+                    ledger.clone().charge(quota, now)
+                };
+                if !decision.allowed {
+                    denied += 1;
+                    let helps =
+                        |seconds: &u64| ledger.clone().charge(quota, now + seconds * 1_000).allowed;
+                    assert_eq!(
+                        Some(decision.reset_seconds),
+                        (1..=3).find(helps),
+                        "{algorithm:?} at {}",
+                        now - START
+                    );
+                }
+            }
+            assert!(denied > 1_000, "{algorithm:?}: {denied}");
+        }
+    }
+
+    #[test]
+    fn a_jump_forward_to_the_end_of_a_window_gives_the_sliding_counter_two_quotas() {
+        let quota = Quota {
+            limit: 1,
+            window_ms: 2_000,
+        };
+        let mut ledger = Ledger::new(Algorithm::SlidingCounter);
+        // Real time goes on by one millisecond from each to the next; between the second and the third the clock jumps.
+        for now in [START + 1_999, START + 2_000, START + 9_999, START + 10_000] {
+            assert!(ledger.charge(quota, now).allowed, "{}", now - START);
         }
     }
 
