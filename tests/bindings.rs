@@ -511,7 +511,8 @@ fn a_reset_object_forgets_no_admission() {
             "{admitted} admitted, {cut_off} calls cut off"
         );
         let starts = records(&world, |op| matches!(op, Op::ObjectStart { .. })).len();
-        assert!(starts > 3, "{starts} starts");
+        // Few: once it denies, the isolate does not ask it.
+        assert!(starts > 1, "{starts} starts");
     }
 }
 

@@ -256,8 +256,17 @@ fn traffic(world: &World) {
                 match number {
                     // Steadily, four times as often as allowed.
                     0 => drop(one_by_one(&client, 1, make).await),
-                    // A few seconds before a window's end and again after it: twice the quota for a limiter that starts afresh.
-                    1 | 2 => drop(in_parallel(64, times(60, &client, make)).await),
+                    // More than is allowed, at once.
+                    1 => drop(in_parallel(64, times(60, &client, make)).await),
+                    // One that opens a window, then a burst shortly before its end and another after it: nearly twice the quota
+                    // for a limiter that starts afresh.
+                    2 => {
+                        one_by_one(&client, 1, make).await;
+                        for pause in [50.0, 11.0] {
+                            sleep(world, pause).await;
+                            in_parallel(64, times(60, &client, make)).await;
+                        }
+                    }
                     // Half of what is allowed.
                     _ => drop(one_by_one(&client, 1, make).await),
                 }

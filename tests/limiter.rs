@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_arrivals_retry_after_is_the_first_whole_second_that_passes(quota in 1u32..8, seed: u64, arrivals in arrivals()) {
+    fn whatever_the_arrivals_retry_after_is_the_first_whole_second_that_passes_or_the_one_after(quota in 1u32..8, seed: u64, arrivals in arrivals()) {
         let world = steady(quota, seed);
         let answers = send_at(&world, &arrivals);
         for (at_ms, user, answer) in answers.iter().filter(|(_, _, answer)| answer.status == 429) {
@@ -131,7 +131,9 @@ proptest! {
                 let then = at_ms + seconds * 1_000;
                 admissions.iter().filter(|at| then - **at < 10_000).count() < quota as usize
             });
-            prop_assert_eq!(Some(retry_after(answer)), wait, "user {} at {} ms of {:?}", user, at_ms, arrivals);
+            // An isolate that repeats the object's denial counts from when that arrived: that can round up to one more.
+            let wait = wait.expect("quota comes back");
+            prop_assert!((wait..=wait + 1).contains(&retry_after(answer)), "user {} at {} ms of {:?}: {}, not {}", user, at_ms, arrivals, retry_after(answer), wait);
         }
     }
 }

@@ -51,11 +51,9 @@ fn one_object_counts_for_both_pops() {
     ids.dedup();
     assert_eq!(ids.len(), 1);
     for pop in ["MEX", "FRA"] {
-        assert_eq!(
-            calls.iter().filter(|record| record.pop == pop).count(),
-            75,
-            "{pop}"
-        );
+        // What it has denied, the isolates there deny by themselves.
+        let asked = calls.iter().filter(|record| record.pop == pop).count();
+        assert!((25..75).contains(&asked), "{asked} from {pop}");
     }
 }
 

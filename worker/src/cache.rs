@@ -1,26 +1,25 @@
-//! Reading through the cache: version from D1, value from KV, else computed and put there after the answer.
+//! Reading through the cache: version from D1, value from memory, else from KV, else computed.
 //!
-//! The version is part of the key ([`core::cache`](crate::core::cache)), so a location's stale copy can only be missing, never
-//! wrong. In front of KV the isolate's own memory holds a value for a few seconds: it hands a value that is being computed to
-//! requests that wait for it, and bridges the time until the put has arrived. Where KV is absent, that memory is the cache.
-//! A failing KV is a miss.
+//! The version is part of the key ([`core::cache`](crate::core::cache)), so a copy can only be missing, never wrong, however old it
+//! is and whoever holds it. That is why the first level, the isolate's own memory, may keep a value as long as the configuration
+//! says. It also hands a value that is being computed to requests that wait for it. KV, the second level, hands values to other
+//! isolates and other PoPs; it takes few writes on the free plan, so isolates agree through the database on how often they write
+//! ([`Pace`]). When nothing may be written for a while, each isolate caches by itself. A failing KV is a miss.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use worker::{Delay, console_error};
+use worker::wasm_bindgen::JsValue;
+use worker::{D1Database, Delay, console_error};
 
 use crate::core::alert::Severity;
-use crate::core::cache::{Kind, key, usable};
+use crate::core::cache::{Kind, Pace, key, usable};
 use crate::headers::Reply;
 use crate::isolate::{App, now_ms, within};
 use crate::problem::Failure;
 use crate::routes::Call;
-use crate::{alerts, metrics, transactions};
-
-/// How long memory serves a value that KV has as well, in milliseconds.
-const MEMORY_MS: u64 = 5_000;
+use crate::{alerts, metrics, sql, transactions};
 
 /// How many values an isolate keeps.
 const MEMORY_MAX: usize = 512;
@@ -34,7 +33,11 @@ const KV_TIMEOUT_MS: u64 = 2_000;
 
 /// Values in this isolate's memory.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(BTreeMap<String, Slot>);
+pub(crate) struct Memory {
+    slots: BTreeMap<String, Slot>,
+    /// Until then nothing is put into KV: the allowance was found used up.
+    no_put_before_ms: u64,
+}
 
 #[derive(Debug, Clone)]
 enum Slot {
@@ -48,17 +51,20 @@ enum Slot {
 
 impl Memory {
     fn get(&self, key: &str, now_ms: u64) -> Option<Slot> {
-        self.0.get(key).filter(|slot| slot.lives(now_ms)).cloned()
+        self.slots
+            .get(key)
+            .filter(|slot| slot.lives(now_ms))
+            .cloned()
     }
 
     fn put(&mut self, key: String, slot: Slot, now_ms: u64) {
-        if self.0.len() >= MEMORY_MAX {
-            self.0.retain(|_, slot| slot.lives(now_ms));
-            if self.0.len() >= MEMORY_MAX {
-                self.0.pop_first();
+        if self.slots.len() >= MEMORY_MAX {
+            self.slots.retain(|_, slot| slot.lives(now_ms));
+            if self.slots.len() >= MEMORY_MAX {
+                self.slots.pop_first();
             }
         }
-        self.0.insert(key, slot);
+        self.slots.insert(key, slot);
     }
 }
 
@@ -79,7 +85,7 @@ struct Computing {
 
 impl Drop for Computing {
     fn drop(&mut self) {
-        let memory = &mut self.app.memory.borrow_mut().0;
+        let memory = &mut self.app.memory.borrow_mut().slots;
         if matches!(memory.get(&self.key), Some(Slot::Computing(_))) {
             memory.remove(&self.key);
         }
@@ -114,7 +120,7 @@ pub(crate) async fn read(call: &mut Call<'_>, kind: Kind, user_id: &str) -> Resu
     // Under the version that was computed, which a write in between may have made newer than the one asked for.
     let computed = key(kind, user_id, version);
     remember(&app, kind, computed.clone(), Rc::from(body.as_str()));
-    if app.kv.is_some() {
+    if app.kv.is_some() && app.memory.borrow().no_put_before_ms <= now_ms() {
         call.after(put(app.clone(), kind, computed, body.clone()));
     }
     Ok(Reply::json(200, body).with_header("X-Cache", "MISS"))
@@ -140,21 +146,9 @@ async fn from_memory(app: &App, key: &str) -> Option<Rc<str>> {
 
 fn remember(app: &App, kind: Kind, key: String, body: Rc<str>) {
     let now = now_ms();
-    let lifetime_ms = if app.kv.is_some() {
-        MEMORY_MS
-    } else {
-        kind.ttl_seconds(&app.config)
-            .min(app.config.cache_ttl_seconds)
-            * 1_000
-    };
-    app.memory.borrow_mut().put(
-        key,
-        Slot::Ready {
-            body,
-            until_ms: now + lifetime_ms,
-        },
-        now,
-    );
+    let until_ms = now + kind.memory_seconds(&app.config) * 1_000;
+    let slot = Slot::Ready { body, until_ms };
+    app.memory.borrow_mut().put(key, slot, now);
 }
 
 async fn from_kv(call: &Call<'_>, key: &str) -> Option<String> {
@@ -179,8 +173,19 @@ async fn from_kv(call: &Call<'_>, key: &str) -> Option<String> {
     None
 }
 
+/// Puts a value into KV, if the allowance has a write left.
 async fn put(app: Rc<App>, kind: Kind, key: String, body: String) {
-    let Some(kv) = &app.kv else { return };
+    let (Some(kv), Some(db)) = (&app.kv, &app.db) else {
+        return;
+    };
+    match take(db, app.config.kv_writes).await {
+        Ok(true) => {}
+        Ok(false) => {
+            app.memory.borrow_mut().no_put_before_ms = now_ms() + app.config.kv_writes.every_ms;
+            return;
+        }
+        Err(error) => return console_error!("cache write not paced, so left out: {error}"),
+    }
     let put = async {
         kv.put(&key, body.as_str())?
             .expiration_ttl(kind.ttl_seconds(&app.config))
@@ -192,4 +197,17 @@ async fn put(app: Rc<App>, kind: Kind, key: String, body: String) {
         // Somebody else may have put the same value within the second that KV allows one write per key: no harm done.
         console_error!("cache write: {error}");
     }
+}
+
+/// Takes one write of KV from the allowance that all isolates share; false if none is left at the moment.
+async fn take(db: &D1Database, pace: Pace) -> worker::Result<bool> {
+    let number = |value: u64| JsValue::from_f64(value as f64);
+    let values = [
+        "kv.writes".into(),
+        number(now_ms()),
+        number(pace.every_ms),
+        number(pace.saved_ms),
+    ];
+    let taken = db.prepare(sql::TAKE_ALLOWANCE).bind(&values)?.run().await?;
+    Ok(taken.meta()?.and_then(|meta| meta.changes) != Some(0))
 }

@@ -177,6 +177,7 @@ mod tests {
             allowed: false,
             remaining: 0,
             reset_seconds: 37,
+            reset_ms: 36_001,
         };
         assert_eq!(
             rate_limit(policies.get(PolicyName::Write), denied),

@@ -21,7 +21,7 @@ use crate::core::dedupe::Dedupe;
 use crate::core::{jwt, request_id};
 use crate::headers::Prepared;
 use crate::health::Health;
-use crate::limiter::Ledgers;
+use crate::limiter::{Denials, Ledgers};
 use crate::metrics::Metrics;
 
 static APP: IsolateLocal<RefCell<Option<Rc<App>>>> = IsolateLocal::new(|| RefCell::new(None));
@@ -39,6 +39,7 @@ pub(crate) struct App {
     pub(crate) health: Health,
     pub(crate) memory: RefCell<Memory>,
     pub(crate) ledgers: RefCell<Ledgers>,
+    pub(crate) denials: RefCell<Denials>,
     /// What was alerted and logged lately, by a key of its own for each.
     pub(crate) said: RefCell<Dedupe>,
     /// Whether this isolate has already told of absent bindings.
@@ -79,6 +80,7 @@ impl App {
             health: Health::default(),
             memory: RefCell::default(),
             ledgers: RefCell::default(),
+            denials: RefCell::default(),
             said: RefCell::default(),
             announced: Cell::new(false),
             config,

@@ -6,7 +6,10 @@
 //!
 //! *Cost.* One call. An admitted request writes one row: all that is kept of one policy is one value under one key. A denied one
 //! writes nothing, but for the mark of an alert, once per dedupe window. While the object is awake its state is in memory and
-//! nothing is read. An alarm, armed when the first value is written, removes everything once it no longer matters.
+//! nothing is read. What the object has denied, an isolate denies by itself ([`Denials`]) for as long as the object would: an
+//! attacker costs little. An alarm, armed when the first value is written, removes everything once it no longer matters; it comes
+//! days later, because an alarm and what it deletes and what is then armed again would else cost more than the requests of a user
+//! who comes now and then.
 //!
 //! *Away.* If the binding is absent or the call fails, this isolate counts in its own memory: reads and writes stay open within
 //! the quota per isolate; logins are refused (503), because guessing passwords is what an attacker would cause such a failure
@@ -29,6 +32,7 @@ use crate::core::decimal;
 use crate::core::identity::Identity;
 use crate::core::limiter::{Algorithm, Decision, Ledger};
 use crate::core::policy::{Policy, PolicyName, Quota};
+use crate::core::time::DAY_MS;
 use crate::isolate::{App, app, now_ms, within};
 use crate::routes::Call;
 use crate::{alerts, metrics};
@@ -38,6 +42,12 @@ const CALL_TIMEOUT_MS: u64 = 3_000;
 
 /// How many ledgers an isolate keeps while the object is away.
 const LEDGERS_MAX: usize = 10_000;
+
+/// How many denials an isolate remembers.
+const DENIALS_MAX: usize = 10_000;
+
+/// How long after an object's first write it is looked whether anything still matters: a week.
+const KEEP_MS: u64 = 7 * DAY_MS;
 
 /// What charging a request gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,14 +60,14 @@ pub(crate) struct Charge {
 }
 
 impl Charge {
-    /// Five numbers: allowed, remaining, reset, first denial, alert.
+    /// Five numbers: allowed, remaining, milliseconds until it comes back, first denial, alert.
     fn encode(self) -> String {
         let mut text = String::with_capacity(24);
         let flags = [u64::from(self.first_denial), u64::from(self.alert)];
         for number in [
             u64::from(self.decision.allowed),
             self.decision.remaining.into(),
-            self.decision.reset_seconds,
+            self.decision.reset_ms,
         ]
         .into_iter()
         .chain(flags)
@@ -71,11 +81,12 @@ impl Charge {
     fn decode(text: &str) -> Option<Self> {
         let mut numbers = text.split_ascii_whitespace().map(decimal::parse);
         let mut next = || numbers.next().flatten();
+        let (allowed, remaining, reset_ms) = (next()? == 1, next()?.try_into().ok()?, next()?);
         Some(Self {
-            decision: Decision {
-                allowed: next()? == 1,
-                remaining: next()?.try_into().ok()?,
-                reset_seconds: next()?,
+            decision: if allowed {
+                Decision::admitted(remaining, reset_ms)
+            } else {
+                Decision::denied(reset_ms)
             },
             first_denial: next()? == 1,
             alert: next()? == 1,
@@ -91,9 +102,26 @@ pub(crate) async fn charge(
 ) -> Option<Charge> {
     let app = &call.app;
     let name = identity.object_name();
+    if let Some(decision) = app.denials.borrow().get(policy.name, &name, now_ms()) {
+        return Some(Charge {
+            decision,
+            first_denial: false,
+            alert: false,
+        });
+    }
+    let asked_ms = now_ms();
     match ask(app, &name, policy.name).await {
         Ok(charge) => {
             app.health.limiter.works();
+            if !charge.decision.allowed {
+                let denial = Denial::new(
+                    asked_ms,
+                    now_ms(),
+                    charge.decision.reset_ms,
+                    app.config.alert_dedupe_ms,
+                );
+                app.denials.borrow_mut().put(policy.name, name, denial);
+            }
             Some(charge)
         }
         Err(error) => {
@@ -136,6 +164,55 @@ async fn call(app: &App, name: &str, what: &str) -> Result<String> {
         return Err(Error::RustError("the object refused".into()));
     }
     response.text().await
+}
+
+/// A denial as one isolate may repeat it without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Denial {
+    answered_ms: u64,
+    reset_ms: u64,
+    /// Up to here the object would certainly deny as well, and would not say that somebody should be told.
+    holds_until_ms: u64,
+}
+
+impl Denial {
+    /// The object decided at some instant between question and answer. So its wait is over, at the earliest, counted from the
+    /// question.
+    fn new(asked_ms: u64, answered_ms: u64, reset_ms: u64, dedupe_ms: u64) -> Self {
+        Self {
+            answered_ms,
+            reset_ms,
+            holds_until_ms: asked_ms + reset_ms.min(dedupe_ms),
+        }
+    }
+
+    /// The denial at `now_ms`, while it holds. A clock that went back says nothing about how long that is: then the object is asked.
+    fn at(&self, now_ms: u64) -> Option<Decision> {
+        let since_ms = now_ms.checked_sub(self.answered_ms)?;
+        // Counted from the answer, so never too early.
+        (now_ms < self.holds_until_ms).then(|| Decision::denied(self.reset_ms - since_ms))
+    }
+}
+
+/// What objects have denied lately.
+#[derive(Debug, Default)]
+pub(crate) struct Denials([BTreeMap<String, Denial>; 3]);
+
+impl Denials {
+    fn get(&self, policy: PolicyName, name: &str, now_ms: u64) -> Option<Decision> {
+        self.0[policy.index()].get(name)?.at(now_ms)
+    }
+
+    fn put(&mut self, policy: PolicyName, name: String, denial: Denial) {
+        let denials = &mut self.0[policy.index()];
+        if denials.len() >= DENIALS_MAX {
+            denials.retain(|_, old| old.holds_until_ms > denial.answered_ms);
+            if denials.len() >= DENIALS_MAX {
+                denials.pop_first();
+            }
+        }
+        denials.insert(name, denial);
+    }
 }
 
 /// The ledgers of an isolate, for as long as the object is away.
@@ -217,12 +294,8 @@ impl DurableObject for RateLimiter {
             }
         }
         if matters_until_ms > now_ms {
-            // Not further ahead than a new value would be kept, whatever clock the stored stamps came from.
-            let wait_ms = (matters_until_ms - now_ms).min(keep_ms(&self.app.config));
-            self.storage
-                .set_alarm(Duration::from_millis(wait_ms))
-                .await?;
-            self.armed.set(true);
+            // Much later than that: whoever is here now is likely to be here tomorrow.
+            self.arm().await?;
         } else {
             self.storage.delete_all().await?;
             self.held.take();
@@ -278,23 +351,18 @@ impl RateLimiter {
 
     async fn store(&self, policy: PolicyName, text: &str) -> Result<()> {
         if !self.armed.get() {
-            self.storage
-                .set_alarm(Duration::from_millis(keep_ms(&self.app.config)))
-                .await?;
-            self.armed.set(true);
+            self.arm().await?;
         }
         self.storage.put(policy.as_str(), text).await
     }
-}
 
-/// How long after the first write it is looked whether anything still matters. As long as an alert's mark is kept: a busy object
-/// then wakes once in that time and not once per window.
-fn keep_ms(config: &Config) -> u64 {
-    config
-        .policies
-        .iter()
-        .map(|policy| policy.quota.window_ms)
-        .fold(config.alert_dedupe_ms, u64::max)
+    async fn arm(&self) -> Result<()> {
+        self.storage
+            .set_alarm(Duration::from_millis(KEEP_MS))
+            .await?;
+        self.armed.set(true);
+        Ok(())
+    }
 }
 
 /// What an object keeps for one policy.
@@ -367,9 +435,9 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use super::{Charge, Held};
+    use super::{Charge, DENIALS_MAX, Denial, Denials, Held};
     use crate::core::limiter::{Algorithm, Decision};
-    use crate::core::policy::Quota;
+    use crate::core::policy::{PolicyName, Quota};
 
     const START: u64 = 1_765_000_000_000;
     const QUOTA: Quota = Quota {
@@ -386,12 +454,13 @@ mod tests {
             (false, true, false),
             (false, false, false),
         ] {
+            let decision = if allowed {
+                Decision::admitted(49, 59_001)
+            } else {
+                Decision::denied(59_001)
+            };
             let charge = Charge {
-                decision: Decision {
-                    allowed,
-                    remaining: 49,
-                    reset_seconds: 60,
-                },
+                decision,
                 first_denial,
                 alert,
             };
@@ -445,5 +514,88 @@ mod tests {
     fn a_change_of_algorithm_starts_afresh() {
         let held = Held::new(Algorithm::SlidingLog);
         assert_eq!(Held::decode(Algorithm::TokenBucket, &held.encode()), None);
+    }
+
+    /// An object that decides at `decided_ms`, asked and heard by an isolate around that.
+    fn heard(held: &Held, decided_ms: u64, dedupe_ms: u64) -> Denial {
+        let decision = held.clone().charge(QUOTA, DEDUPE_MS, decided_ms).decision;
+        assert!(!decision.allowed);
+        Denial::new(
+            decided_ms - 40,
+            decided_ms + 60,
+            decision.reset_ms,
+            dedupe_ms,
+        )
+    }
+
+    #[test]
+    fn an_isolate_repeats_a_denial_only_while_the_object_would_deny_and_its_retry_after_is_honest()
+    {
+        let mut held = Held::new(Algorithm::SlidingLog);
+        held.charge(QUOTA, DEDUPE_MS, START);
+        held.charge(QUOTA, DEDUPE_MS, START + 700);
+        let mut repeated = 0;
+        for decided_ms in (START + 701..START + 60_000).step_by(977) {
+            let denial = heard(&held, decided_ms, DEDUPE_MS);
+            for now_ms in (decided_ms + 60..decided_ms + 61_000).step_by(101) {
+                let asked = held.clone().charge(QUOTA, DEDUPE_MS, now_ms).decision;
+                let Some(decision) = denial.at(now_ms) else {
+                    continue;
+                };
+                repeated += 1;
+                assert!(
+                    !asked.allowed,
+                    "denied at {decided_ms}, repeated at {now_ms}"
+                );
+                assert!((1..=60).contains(&decision.reset_seconds));
+                let retried_ms = now_ms + decision.reset_seconds * 1_000;
+                assert!(
+                    held.clone()
+                        .charge(QUOTA, DEDUPE_MS, retried_ms)
+                        .decision
+                        .allowed
+                );
+            }
+        }
+        assert!(repeated > 10_000, "{repeated}");
+    }
+
+    #[test]
+    fn a_repeated_denial_never_swallows_an_alert_that_is_due() {
+        let mut held = Held::new(Algorithm::SlidingLog);
+        held.charge(QUOTA, DEDUPE_MS, START);
+        held.charge(QUOTA, DEDUPE_MS, START);
+        let denial = heard(&held, START + 1_000, 10_000);
+        assert!(denial.at(START + 10_900).is_some());
+        assert_eq!(denial.at(START + 11_000), None);
+    }
+
+    #[test]
+    fn a_clock_that_went_back_makes_the_isolate_ask() {
+        let mut held = Held::new(Algorithm::SlidingLog);
+        held.charge(QUOTA, DEDUPE_MS, START);
+        held.charge(QUOTA, DEDUPE_MS, START);
+        assert_eq!(heard(&held, START + 1_000, DEDUPE_MS).at(START), None);
+    }
+
+    #[test]
+    fn denials_are_kept_apart_by_policy_and_name_and_their_number_is_bounded() {
+        let mut held = Held::new(Algorithm::SlidingLog);
+        held.charge(QUOTA, DEDUPE_MS, START);
+        held.charge(QUOTA, DEDUPE_MS, START);
+        let mut denials = Denials::default();
+        for number in 0..DENIALS_MAX + 5 {
+            let denial = heard(&held, START + 1_000, DEDUPE_MS);
+            denials.put(PolicyName::Write, format!("u{number:06}"), denial);
+        }
+        assert_eq!(denials.0[PolicyName::Write.index()].len(), DENIALS_MAX);
+        let now_ms = START + 2_000;
+        assert!(denials.get(PolicyName::Write, "u010004", now_ms).is_some());
+        assert!(
+            denials
+                .get(PolicyName::General, "u010004", now_ms)
+                .is_none()
+        );
+        assert!(denials.get(PolicyName::Write, "u010005", now_ms).is_none());
     }
 }

@@ -187,29 +187,41 @@ fn query(
 }
 
 /// The text of a filtered query, and the values to bind in their order.
+///
+/// The action of a created transaction is `create` and that of nothing else, so who asks for another one need not look at those.
 fn filtered<'a>(
     select: &str,
     filters: &'a [(&'static str, String)],
     limit: u64,
 ) -> (String, Vec<&'a str>) {
+    let given = |name: &str| {
+        let found = filters.iter().find(|(given, _)| *given == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    let (category, action) = (given("category"), given("action"));
+    let category_indexed = category.is_some_and(|category| category != "transaction");
+    let another_action = category.is_none() && action.is_some_and(|action| action != "create");
     let mut text = String::from(select);
-    let mut values = Vec::new();
+    let mut joint = " WHERE ";
+    if category_indexed || another_action {
+        text.push_str(joint);
+        text.push_str(sql::NOT_A_TRANSACTION);
+        joint = " AND ";
+    }
+    let mut values = Vec::with_capacity(filters.len());
     for (name, value) in filters {
-        text.push_str(if values.is_empty() {
-            " WHERE "
-        } else {
-            " AND "
-        });
-        if *name == "category" && value != "transaction" {
-            text.push_str(sql::NOT_A_TRANSACTION);
-            text.push_str(" AND ");
-        }
         values.push(value.as_str());
+        text.push_str(joint);
         text.push_str(name);
         text.push_str(" = ?");
         decimal::push(&mut text, values.len() as u64);
+        joint = " AND ";
     }
-    text.push_str(sql::NEWEST_FIRST);
+    text.push_str(if category_indexed || given("user_id").is_some() {
+        sql::LATEST_FIRST
+    } else {
+        sql::NEWEST_FIRST
+    });
     decimal::push(&mut text, limit);
     (text, values)
 }
@@ -285,7 +297,7 @@ mod tests {
             ("user_id", "u".to_owned()),
         ];
         let (text, values) = filtered(sql::SELECT_AUDIT, &filters, 7);
-        assert!(text.ends_with("WHERE category <> 'transaction' AND category = ?1 AND user_id = ?2 ORDER BY id DESC LIMIT 7"), "{text}");
+        assert!(text.ends_with("WHERE category <> 'transaction' AND category = ?1 AND user_id = ?2 ORDER BY timestamp DESC, id DESC LIMIT 7"), "{text}");
         assert_eq!(values, [hostile, "u"]);
     }
 

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use url::Url;
 
+use crate::core::cache::Pace;
 use crate::core::decimal;
 use crate::core::limiter::Algorithm;
 use crate::core::policy::Policies;
@@ -25,6 +26,13 @@ pub const WINDOW_MAX_SECONDS: u64 = 86_400;
 
 /// The longest time to live that is taken, in seconds: one year.
 pub const CACHE_TTL_MAX_SECONDS: u64 = 31_536_000;
+
+/// How often KV is written to in a day by default: the free plan allows 1,000 (KVPRICE 2026-04-21), and some are left for the
+/// operator's own `wrangler kv key put`.
+pub const KV_WRITES_PER_DAY: u64 = 900;
+
+/// The most writes a day that are taken: one per millisecond.
+pub const KV_WRITES_PER_DAY_MAX: u64 = 86_400_000;
 
 /// Which deployment this is; goes into alerts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -118,6 +126,8 @@ pub struct Config {
     pub dashboard_ttl_seconds: u64,
     /// `CACHE_REPORTS_TTL`
     pub reports_ttl_seconds: u64,
+    /// `CACHE_KV_WRITES_PER_DAY`: how often all isolates together may write to KV.
+    pub kv_writes: Pace,
     /// `ALLOWED_ORIGINS`, each as a browser writes it.
     pub allowed_origins: Vec<String>,
     /// `ALERT_DEDUPE_SECONDS`, in milliseconds.
@@ -170,6 +180,11 @@ impl Config {
             cache_ttl_seconds: reader.ttl("CACHE_TTL_SECONDS", 300),
             dashboard_ttl_seconds: reader.ttl("CACHE_DASHBOARD_TTL", 300),
             reports_ttl_seconds: reader.ttl("CACHE_REPORTS_TTL", 600),
+            kv_writes: Pace::of(reader.whole(
+                "CACHE_KV_WRITES_PER_DAY",
+                KV_WRITES_PER_DAY,
+                KV_WRITES_PER_DAY_MAX,
+            )),
             allowed_origins: reader.origins("ALLOWED_ORIGINS"),
             alert_dedupe_ms: reader.whole("ALERT_DEDUPE_SECONDS", 300, WINDOW_MAX_SECONDS) * 1_000,
             jwt_secret: reader.jwt_secret("AUTH_JWT_SECRET"),
