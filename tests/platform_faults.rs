@@ -311,6 +311,87 @@ fn failing_storage_undoes_a_write_and_resets_the_object() {
 }
 
 #[test]
+fn full_storage_fails_writes_and_nothing_else() {
+    let world = platform(&["IAD"])
+        .options(instant())
+        .faults([Fault {
+            at_ms: 1_000,
+            kind: FaultKind::ObjectStorageFull {
+                class: "Thing".into(),
+                for_ms: 1_000,
+            },
+        }])
+        .build()
+        .expect("builds");
+    // What each operation of storage says, what is there before the deletes, and what after them; memory counts the visits.
+    let visit = async |client: &Client| {
+        at(client, async |env, _| {
+            let stub = env.durable_object("THING")?.get_by_name("a")?;
+            within(&stub, async |thing: &Thing| {
+                thing.memory.set(thing.memory.get() + 1);
+                let storage = thing.state.storage();
+                let sql = storage.sql();
+                let text = |result: Result<()>| result.map_err(|error| message(&error));
+                let run = |statement: &str| text(sql.exec(statement, None).map(drop));
+                let seen = async || {
+                    let sql_text = "SELECT coalesce(group_concat(n, ' '), '') AS n FROM t";
+                    let numbers: Vec<serde_json::Value> = sql.exec(sql_text, None)?.to_array()?;
+                    Ok::<_, Error>((
+                        storage.get::<i64>("n").await?,
+                        numbers[0]["n"].as_str().unwrap_or_default().to_owned(),
+                        storage.get_alarm().await?.is_some(),
+                    ))
+                };
+                run("CREATE TABLE IF NOT EXISTS t (n INTEGER)").map_err(Error::RustError)?;
+                let several = js_sys::Object::new();
+                js_sys::Reflect::set(&several, &"m".into(), &1.into())?;
+                let writes = [
+                    text(storage.put("n", 1).await),
+                    text(storage.put_multiple_raw(several).await),
+                    text(storage.set_alarm(Duration::from_secs(3_600)).await),
+                    run("INSERT INTO t VALUES (1), (2)"),
+                    run("UPDATE t SET n = n + 1"),
+                    run("DELETE FROM t WHERE n = 2; INSERT INTO t VALUES (9)"),
+                ];
+                let before = seen().await?;
+                let deletes = [
+                    run("DELETE FROM t WHERE n = 3"),
+                    text(storage.delete("n").await.map(drop)),
+                    text(storage.delete_alarm().await),
+                ];
+                Ok((thing.memory.get(), writes, before, deletes, seen().await?))
+            })
+            .await
+        })
+        .await
+    };
+    let full = || Err("database or disk is full: SQLITE_FULL".to_owned());
+    let ok = || Ok(());
+    let healthy = [ok(), ok(), ok(), ok(), ok(), ok()];
+    let none = [full(), full(), full(), full(), full(), full()];
+    world.run(async |world| {
+        let client = world.client("IAD");
+        let first = visit(&client).await;
+        let stored = (Some(1), "3 9".to_owned(), true);
+        let deleted = (None, "9".to_owned(), false);
+        assert_eq!(
+            first,
+            (1, healthy, stored, [ok(), ok(), ok()], deleted.clone())
+        );
+        world.sleep(Duration::from_millis(1_100)).await;
+        // Nothing is reset: memory counts on. And what a refused text of several statements did first is undone.
+        let second = visit(&client).await;
+        assert_eq!(
+            second,
+            (2, none, deleted.clone(), [ok(), ok(), ok()], deleted)
+        );
+        world.sleep(Duration::from_secs(1)).await;
+        let (memory, third, ..) = visit(&client).await;
+        assert_eq!((memory, third.iter().all(Result::is_ok)), (3, true));
+    });
+}
+
+#[test]
 fn a_fault_of_another_class_or_database_changes_nothing() {
     let kind = FaultKind::ObjectUnreachable {
         class: "Other".into(),
@@ -478,7 +559,11 @@ fn a_list_of_faults_survives_json_and_names_each_in_the_history() {
             class: class.clone(),
             for_ms,
         },
-        FaultKind::ObjectStorageFailing { class, for_ms },
+        FaultKind::ObjectStorageFailing {
+            class: class.clone(),
+            for_ms,
+        },
+        FaultKind::ObjectStorageFull { class, for_ms },
         FaultKind::D1Slow {
             binding: binding.clone(),
             factor: 2.5,

@@ -77,6 +77,9 @@ pub enum FaultKind {
     ObjectOverloaded { class: String, for_ms: u64 },
     /// Commits of objects of `class` fail: what a turn wrote is undone, its messages are never sent, the object is reset.
     ObjectStorageFailing { class: String, for_ms: u64 },
+    /// The storage of objects of `class` is full: writes fail with `database or disk is full: SQLITE_FULL`, alarms that are set
+    /// included; reads and deletes work (DOLIM 2026-06-01). Nothing is reset.
+    ObjectStorageFull { class: String, for_ms: u64 },
     /// The database bound as `binding` works `factor` times as long.
     D1Slow {
         binding: String,
@@ -106,6 +109,7 @@ impl FaultKind {
             | Self::ObjectUnreachable { for_ms, .. }
             | Self::ObjectOverloaded { for_ms, .. }
             | Self::ObjectStorageFailing { for_ms, .. }
+            | Self::ObjectStorageFull { for_ms, .. }
             | Self::D1Slow { for_ms, .. }
             | Self::D1Failing { for_ms, .. }
             | Self::OriginHanging { for_ms, .. } => Some(Duration::from_millis(*for_ms)),
@@ -161,6 +165,7 @@ impl fmt::Display for FaultKind {
             Self::ObjectReset { class } => write!(f, "objects of {class} reset"),
             Self::ObjectOverloaded { class, .. } => write!(f, "objects of {class} overloaded"),
             Self::ObjectStorageFailing { class, .. } => write!(f, "storage of {class} failing"),
+            Self::ObjectStorageFull { class, .. } => write!(f, "storage of {class} full"),
             Self::D1Slow {
                 binding, factor, ..
             } => write!(f, "D1 {binding} {factor} times as slow"),
@@ -276,6 +281,12 @@ impl InForce {
         self.now(now).any(
             |kind| matches!(kind, FaultKind::ObjectStorageFailing { class, .. } if class == name),
         )
+    }
+
+    /// Whether objects of a class can store nothing more.
+    pub(crate) fn object_storage_full(&self, now: Instant, name: &str) -> bool {
+        self.now(now)
+            .any(|kind| matches!(kind, FaultKind::ObjectStorageFull { class, .. } if class == name))
     }
 
     /// How many times as long a database works, and whether it fails.

@@ -768,8 +768,9 @@ impl World {
     /// Writes a value.
     ///
     /// # Errors
-    /// Too large, or the instance that asks is gone.
+    /// Too large, the storage is full, or the instance that asks is gone.
     pub fn storage_put(&self, object: ObjectRef, key: &str, value: Bytes) -> Result<(), Exception> {
+        self.room(object)?;
         self.write(object, |storage| {
             storage.put(key, value).map(|rows| ((), rows))
         })
@@ -808,7 +809,7 @@ impl World {
     /// Runs SQL.
     ///
     /// # Errors
-    /// SQLite's, or the instance that asks is gone.
+    /// SQLite's, the storage is full, or the instance that asks is gone.
     pub fn storage_sql(
         &self,
         object: ObjectRef,
@@ -818,10 +819,22 @@ impl World {
         let now = i64::try_from(self.now().unix_ms()).expect("virtual time ends in 2554");
         sql::set_clock_unix_ms(now);
         let seed = self.seed() ^ self.with_object(object, |object| object.id.short());
+        let full = self.room(object).err();
         let outcome = self.write(object, |storage| {
-            Ok(storage.execute(seed, statements, parameters))
+            let broken = |failure: edgeproof_sqlite::SqlError| Exception::error(failure.message);
+            let Some(full) = full.filter(|_| !only_deletes(statements)) else {
+                let (result, rows) = storage.execute(seed, statements, parameters);
+                return Ok((result.map_err(broken), rows));
+            };
+            // Which statements write only SQLite knows; so what was written is undone.
+            let savepoint = storage.savepoint().map_err(broken)?;
+            let (result, mut rows) = storage.execute(seed, statements, parameters);
+            let wrote = std::mem::take(&mut rows.written) > 0;
+            storage.end_savepoint(savepoint, !wrote).map_err(broken)?;
+            let result = result.map_err(broken);
+            Ok((if wrote { Err(full) } else { result }, rows))
         })?;
-        outcome.map_err(|failure| Exception::error(failure.message))
+        outcome
     }
 
     /// Size of the object's database in bytes.
@@ -868,7 +881,7 @@ impl World {
     /// Sets or deletes the alarm.
     ///
     /// # Errors
-    /// A time of 0, or the instance that asks is gone.
+    /// A time of 0, the storage is full, or the instance that asks is gone.
     pub fn storage_set_alarm(
         &self,
         object: ObjectRef,
@@ -879,9 +892,25 @@ impl World {
                 "setAlarm() cannot be called with an alarm time <= 0",
             ));
         }
+        if alarm_ms.is_some() {
+            self.room(object)?;
+        }
         self.write(object, |storage| Ok(((), storage.set_alarm(alarm_ms))))?;
         if alarm_ms.is_some() {
             self.arm_alarm(object.class, object.index);
+        }
+        Ok(())
+    }
+
+    /// Whether an object may store more.
+    fn room(&self, object: ObjectRef) -> Result<(), Exception> {
+        let faults = self.0.faults.borrow();
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let classes = self.0.classes.borrow();
+        if faults.object_storage_full(self.now(), &classes[usize::from(object.class)].name) {
+            return Err(Exception::error(limits::durable::DATABASE_FULL));
         }
         Ok(())
     }
@@ -1117,6 +1146,19 @@ impl World {
         let reason = reason.map_or_else(|| STORAGE_GONE.into(), |(_, reason)| reason);
         Exception::error(&*reason).reset()
     }
+}
+
+/// Whether each statement begins with DELETE. A semicolon inside a text makes it look like more statements than there are, and
+/// then the answer is no.
+fn only_deletes(statements: &str) -> bool {
+    let mut statements = statements
+        .split(';')
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
+    statements.all(|text| {
+        text.get(..6)
+            .is_some_and(|verb| verb.eq_ignore_ascii_case("delete"))
+    })
 }
 
 /// Waits in the line at an object's input gate.
