@@ -569,7 +569,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_the_least_number_of_seconds_at_every_millisecond() {
+    fn the_wait_is_exact_at_every_millisecond() {
         let quota = Quota {
             limit: 3,
             window_ms: 3_000,
@@ -594,6 +594,9 @@ mod tests {
                         "{algorithm:?} at {}",
                         now - START
                     );
+                    let then = now + decision.reset_ms;
+                    assert!(ledger.clone().charge(quota, then).allowed);
+                    assert!(!ledger.clone().charge(quota, then - 1).allowed);
                 }
             }
             assert!(denied > 1_000, "{algorithm:?}: {denied}");
