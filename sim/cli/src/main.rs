@@ -4,6 +4,7 @@
 
 mod api;
 mod build;
+mod forecast;
 mod serve;
 mod server;
 mod state;
@@ -39,6 +40,8 @@ enum Command {
     Workerd(workerd::Arguments),
     /// Answer wrangler's KV and D1 commands in place of Cloudflare's REST API.
     Api(api::Arguments),
+    /// Simulate a day of traffic and tell which allowance of the plan ends first.
+    Forecast(forecast::Arguments),
 }
 
 fn main() -> miette::Result<()> {
@@ -59,6 +62,7 @@ fn main() -> miette::Result<()> {
             workerd::run(arguments)
         }
         Command::Api(arguments) => api::run(arguments),
+        Command::Forecast(arguments) => forecast::run(&arguments),
     }
 }
 
