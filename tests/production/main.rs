@@ -30,6 +30,8 @@ mod difference;
 mod generate;
 mod normal;
 mod people;
+#[path = "../support/process.rs"]
+mod process;
 mod real;
 mod receiver;
 mod simulator;

@@ -3,69 +3,20 @@
 
 use crate::arm::{VARS, secrets, users};
 use crate::command::{sim, sim_command, tools};
+use crate::process::Process;
 use crate::receiver::Receiver;
 use crate::wire::Wire;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Runs a program until the input ends, whoever closes it: so nothing is left running when a test is cut off in the middle.
-const GUARD: &str = r#""$@" & cat > /dev/null; kill $! 2> /dev/null; wait"#;
-
-/// A running server. It ends when this is dropped, or with this process.
+/// A running server, and the folder it needs, which goes after it.
 pub(crate) struct Server {
-    guard: Child,
-    // Kept open: who prints into a closed pipe is ended by it.
-    output: BufReader<ChildStdout>,
-    // Removed after the process has ended.
+    _process: Process,
     _folder: tempfile::TempDir,
-}
-
-impl Server {
-    fn start(command: &Command, folder: tempfile::TempDir) -> Self {
-        let mut guard = Command::new("sh")
-            .args(["-c", GUARD, "sh"])
-            .arg(command.get_program())
-            .args(command.get_args())
-            .current_dir(ROOT)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("there is a shell");
-        let output = guard.stdout.take().expect("it was asked for");
-        Self {
-            guard,
-            output: BufReader::new(output),
-            _folder: folder,
-        }
-    }
-
-    /// What it prints next.
-    ///
-    /// # Panics
-    /// If it ended instead.
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        let read = self.output.read_line(&mut line);
-        read.expect("a server prints text");
-        assert!(
-            !line.is_empty(),
-            "the server ended at once; what it said stands above"
-        );
-        line
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        let _ = self.output.read_to_end(&mut Vec::new());
-        let _ = self.guard.wait();
-    }
 }
 
 /// Miniflare from npm.
@@ -90,7 +41,7 @@ pub(crate) fn miniflare() -> (Wire, Server) {
         "folder": folder.path(),
         "vars": vars,
         "compatibilityDate": compatibility_date(&configuration),
-        "sql": statements(&(read("worker/migrations/0001_initial.sql") + &users())),
+        "sql": statements(&(migrations().into_iter().map(|(_, sql)| sql).collect::<String>() + &users())),
     });
     std::fs::write(&settings, text.to_string()).expect("a folder of our own");
     let mut command = Command::new(tool("node"));
@@ -98,12 +49,16 @@ pub(crate) fn miniflare() -> (Wire, Server) {
         .arg(Path::new(ROOT).join("tests/production/miniflare.mjs"))
         .arg(tool("npm_folder"))
         .arg(settings);
-    let mut server = Server::start(&command, folder);
-    let ready: Value = serde_json::from_str(&server.line()).expect("it prints JSON");
+    let mut process = Process::start(&command);
+    let ready: Value = serde_json::from_str(&process.line()).expect("it prints JSON");
     let port = ready["port"]
         .as_u64()
         .and_then(|port| u16::try_from(port).ok());
     let address = ([127, 0, 0, 1], port.expect("it tells its port")).into();
+    let server = Server {
+        _process: process,
+        _folder: folder,
+    };
     (Wire::to(address, receiver), server)
 }
 
@@ -117,11 +72,9 @@ pub(crate) fn workerd() -> (Wire, Server) {
     for name in ["migrations", "seeds"] {
         std::fs::create_dir(path(name)).expect("a folder of our own");
     }
-    std::fs::write(
-        path("migrations/0001_initial.sql"),
-        read("worker/migrations/0001_initial.sql"),
-    )
-    .expect("a folder of our own");
+    for (name, sql) in migrations() {
+        std::fs::write(path("migrations").join(name), sql).expect("a folder of our own");
+    }
     // In development it runs the seeds beside the configuration: here the users of the sequences.
     std::fs::write(path("seeds/development.sql"), users()).expect("a folder of our own");
     let mut command = sim_command();
@@ -133,13 +86,17 @@ pub(crate) fn workerd() -> (Wire, Server) {
     for (name, value) in secrets(&receiver.url()) {
         command.arg("--secret").arg(format!("{name}={value}"));
     }
-    let mut server = Server::start(&command, folder);
-    let line = server.line();
+    let mut process = Process::start(&command);
+    let line = process.line();
     let address = line
         .trim()
         .strip_prefix("IAD on http://")
         .and_then(|address| address.parse().ok())
         .unwrap_or_else(|| panic!("not the address of a PoP: {line}"));
+    let server = Server {
+        _process: process,
+        _folder: folder,
+    };
     (Wire::to(address, receiver), server)
 }
 
@@ -165,6 +122,21 @@ fn folder() -> tempfile::TempDir {
 fn read(name: &str) -> String {
     let path: PathBuf = Path::new(ROOT).join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()))
+}
+
+/// The migrations in their order: names and texts.
+fn migrations() -> Vec<(String, String)> {
+    let folder = Path::new(ROOT).join("worker/migrations");
+    let files = std::fs::read_dir(folder).expect("the Worker has migrations");
+    let mut files: Vec<(String, String)> = files
+        .map(|file| {
+            let file = file.expect("a folder that can be read");
+            let sql = std::fs::read_to_string(file.path()).expect("a migration is text");
+            (file.file_name().to_string_lossy().into_owned(), sql)
+        })
+        .collect();
+    files.sort();
+    files
 }
 
 /// The variables of the configuration's first table `[vars]`.

@@ -97,11 +97,20 @@ impl Connection {
     }
 
     /// The next answer; `None` if the connection ends or breaks instead.
+    pub(crate) fn try_answer(&mut self) -> Option<Answer> {
+        self.read(true)
+    }
+
+    /// The next answer, which is one to HEAD; `None` if the connection ends or breaks instead.
+    pub(crate) fn try_answer_to_head(&mut self) -> Option<Answer> {
+        self.read(false)
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "how long a real server takes is the claim"
     )]
-    pub(crate) fn try_answer(&mut self) -> Option<Answer> {
+    fn read(&mut self, with_body: bool) -> Option<Answer> {
         let begin = Instant::now();
         let line = self.line()?;
         let status = line
@@ -119,17 +128,23 @@ impl Connection {
             let (name, value) = line
                 .split_once(':')
                 .unwrap_or_else(|| panic!("no header: {line:?}"));
-            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+            // RFC 9110 section 5.3: fields of one name are one list.
+            headers
+                .entry(name.to_ascii_lowercase())
+                .and_modify(|list: &mut String| {
+                    list.push_str(", ");
+                    list.push_str(value.trim());
+                })
+                .or_insert_with(|| value.trim().to_owned());
         }
         let mut body = Vec::new();
-        if let Some(length) = headers.get("content-length") {
+        if !with_body {
+            // An answer to HEAD has the length of a body, and no body.
+        } else if let Some(length) = headers.get("content-length") {
             body.resize(length.parse().expect("a number"), 0);
             self.stream.read_exact(&mut body).ok()?;
-        } else {
-            assert!(
-                !headers.contains_key("transfer-encoding"),
-                "this client reads no chunks"
-            );
+        } else if headers.contains_key("transfer-encoding") {
+            body = self.chunks()?;
         }
         Some(Answer {
             status,
@@ -145,6 +160,24 @@ impl Connection {
         match self.stream.read(&mut [0]) {
             Ok(read) => read == 0,
             Err(problem) => !matches!(problem.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
+    }
+
+    /// A body in chunks (RFC 9112 section 7.1).
+    fn chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.line()?;
+            let size = line.split(';').next().unwrap_or_default().trim();
+            let size = usize::from_str_radix(size, 16).expect("a chunk begins with its size");
+            let begin = body.len();
+            body.resize(begin + size, 0);
+            self.stream.read_exact(&mut body[begin..]).ok()?;
+            // What ends the chunk; after the last one, whatever trails.
+            while !self.line()?.is_empty() {}
+            if size == 0 {
+                return Some(body);
+            }
         }
     }
 

@@ -1,5 +1,8 @@
 //! A real receiver of webhooks: a `wiremock` server that answers as it is told and remembers what it was sent.
 
+#![allow(dead_code, reason = "no suite needs all of it")]
+
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
@@ -26,12 +29,18 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// One that gives this answer to everything.
     pub(crate) fn answering(answer: impl Respond + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::on(listener, answer)
+    }
+
+    /// One that gives this answer to everything, behind a listener that is there already.
+    pub(crate) fn on(listener: TcpListener, answer: impl Respond + 'static) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
         let server = runtime.block_on(async {
-            let server = MockServer::start().await;
+            let server = MockServer::builder().listener(listener).start().await;
             Mock::given(any()).respond_with(answer).mount(&server).await;
             server
         });
