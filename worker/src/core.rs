@@ -4,6 +4,7 @@
 //! decision needs, ask for it here, and store what it says. So every rule of the API can be tested natively in microseconds,
 //! and other programs (a load generator that has to know the quotas, a test that needs a token) can use the same rules.
 
+pub mod accept;
 pub mod address;
 pub mod alert;
 pub mod cache;

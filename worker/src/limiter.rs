@@ -7,9 +7,12 @@
 //! *Cost.* One call. An admitted request writes one row: all that is kept of one policy is one value under one key. A denied one
 //! writes nothing, but for the mark of an alert, once per dedupe window. While the object is awake its state is in memory and
 //! nothing is read. What the object has denied, an isolate denies by itself ([`Denials`]) for as long as the object would: an
-//! attacker costs little. An alarm, armed when the first value is written, removes everything once it no longer matters; it comes
-//! days later, because an alarm and what it deletes and what is then armed again would else cost more than the requests of a user
-//! who comes now and then.
+//! attacker costs little. An alarm, set with the first write, removes everything once it no longer matters.
+//!
+//! *The alarm holds an admission.* Setting it costs a row, as storing a value does. A user who comes now and then has a log of a
+//! single admission each time. It is kept as an alarm exactly a week later ([`ALARM_AFTER_MS`]): so such a request costs one row and
+//! not two, and no alarm comes before its user has been away for a week. There is one alarm and there are several policies; it is
+//! for the one that the identity is charged to most ([`PolicyName::usual`]), which the caller says.
 //!
 //! *Away.* If the binding is absent or the call fails, this isolate counts in its own memory: reads and writes stay open within
 //! the quota per isolate; logins are refused (503), because guessing passwords is what an attacker would cause such a failure
@@ -21,9 +24,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 // All of it: what the attribute of the object's class expands to needs names beyond those written here.
+use worker::wasm_bindgen::JsValue;
 use worker::*;
 
 use crate::core::alert::Severity;
@@ -46,8 +49,12 @@ const LEDGERS_MAX: usize = 10_000;
 /// How many denials an isolate remembers.
 const DENIALS_MAX: usize = 10_000;
 
-/// How long after an object's first write it is looked whether anything still matters: a week.
-const KEEP_MS: u64 = 7 * DAY_MS;
+/// The distance from a lone admission to the alarm that holds it. A release that changes it reads the alarms set before as
+/// admissions that are off by the difference.
+const ALARM_AFTER_MS: u64 = 7 * DAY_MS;
+
+/// An alarm that holds no admission looks like one of so long ago that it matters in no window.
+const LONG_AGO_MS: u64 = 2 * DAY_MS;
 
 /// What charging a request gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +117,8 @@ pub(crate) async fn charge(
         });
     }
     let asked_ms = now_ms();
-    match ask(app, &name, policy.name).await {
+    let usual = policy.name == PolicyName::usual(identity);
+    match ask(app, &name, policy.name, usual).await {
         Ok(charge) => {
             app.health.limiter.works();
             if !charge.decision.allowed {
@@ -140,8 +148,9 @@ pub(crate) async fn charge(
 }
 
 /// Asks the object.
-async fn ask(app: &App, name: &str, policy: PolicyName) -> Result<Charge> {
-    let text = within(CALL_TIMEOUT_MS, call(app, name, policy.as_str())).await;
+async fn ask(app: &App, name: &str, policy: PolicyName, usual: bool) -> Result<Charge> {
+    let what = [if usual { "usual/" } else { "" }, policy.as_str()].concat();
+    let text = within(CALL_TIMEOUT_MS, call(app, name, &what)).await;
     let text = text.ok_or_else(|| Error::RustError("no answer in time".into()))??;
     Charge::decode(&text).ok_or_else(|| Error::RustError("an answer that is no charge".into()))
 }
@@ -255,8 +264,9 @@ pub struct RateLimiter {
     app: Rc<App>,
     /// By [`PolicyName::index`]; `None` is not read from storage yet.
     held: RefCell<[Option<Held>; 3]>,
-    /// Whether an alarm will come. True whenever anything is stored, because it is armed before the first value is written.
-    armed: Cell<bool>,
+    /// When the alarm comes; `None` is not read from storage yet. Whenever anything is stored there is one, because it is set
+    /// before the first value is written.
+    alarm_ms: Cell<Option<Option<u64>>>,
 }
 
 impl DurableObject for RateLimiter {
@@ -265,102 +275,148 @@ impl DurableObject for RateLimiter {
             storage: state.storage(),
             app: app(&env),
             held: RefCell::default(),
-            armed: Cell::new(false),
+            alarm_ms: Cell::default(),
         }
     }
 
-    /// `/general`, `/auth`, `/write`: charges one request. `/ping`: does nothing.
+    /// `/general`, `/auth`, `/write`: charges one request; `/usual/…` if that is the policy whose lone admissions are kept in the
+    /// alarm. `/ping`: does nothing.
     async fn fetch(&self, request: Request) -> Result<Response> {
         let path = request.path();
         if path == "/ping" {
             return Response::empty();
         }
-        let Some(name) = path.strip_prefix('/').and_then(PolicyName::parse) else {
+        let (usual, name) = match path.strip_prefix("/usual") {
+            Some(rest) => (true, rest),
+            None => (false, path.as_str()),
+        };
+        let Some(name) = name.strip_prefix('/').and_then(PolicyName::parse) else {
             return Response::error("no such policy", 404);
         };
-        let charge = self.charge(self.app.config.policies.get(name)).await?;
+        let charge = self
+            .charge(self.app.config.policies.get(name), usual)
+            .await?;
         Response::from_body(ResponseBody::Body(charge.encode().into_bytes()))
     }
 
-    /// Removes everything once nothing of it matters; else comes again when that will be.
+    /// Removes everything once nothing of it matters; else comes again.
     async fn alarm(&self) -> Result<Response> {
+        // What it held is a week old.
+        self.alarm_ms.set(Some(None));
         let now_ms = now_ms();
-        let mut matters_until_ms = 0;
+        let mut matters = false;
         for policy in self.app.config.policies.iter() {
-            self.load(policy.name).await?;
+            self.load(policy.name, false).await?;
             if let Some(held) = &self.held.borrow()[policy.name.index()] {
-                matters_until_ms =
-                    matters_until_ms.max(held.matters_until_ms(policy.quota, &self.app.config));
+                matters |= held.matters_until_ms(policy.quota, &self.app.config) > now_ms;
             }
         }
-        if matters_until_ms > now_ms {
-            // Much later than that: whoever is here now is likely to be here tomorrow.
-            self.arm().await?;
+        if matters {
+            self.set_alarm(now_ms - LONG_AGO_MS).await?;
         } else {
             self.storage.delete_all().await?;
             self.held.take();
-            self.armed.set(false);
         }
         Response::empty()
     }
 }
 
+/// What a charge changed, and where it is kept.
+enum Change {
+    Nothing,
+    /// A lone admission, in the alarm.
+    Lone(u64),
+    /// Everything of the policy, under its key.
+    Text(String),
+}
+
 impl RateLimiter {
-    async fn charge(&self, policy: &Policy) -> Result<Charge> {
-        self.load(policy.name).await?;
+    async fn charge(&self, policy: &Policy, usual: bool) -> Result<Charge> {
+        self.load(policy.name, usual).await?;
         // From here to the write nothing is awaited, so no other request comes between.
-        let (charge, stored) = {
+        let now_ms = now_ms();
+        let (charge, change) = {
             let mut held = self.held.borrow_mut();
             let held = held[policy.name.index()]
                 .get_or_insert_with(|| Held::new(self.app.config.algorithm));
-            let charge = held.charge(policy.quota, self.app.config.alert_dedupe_ms, now_ms());
-            (
-                charge,
-                (charge.decision.allowed || charge.alert).then(|| held.encode()),
-            )
+            let settled = held.settle(policy.quota, now_ms);
+            let charge = held.charge(policy.quota, self.app.config.alert_dedupe_ms, now_ms);
+            let admitted = charge.decision.allowed;
+            let lone_ms = held
+                .ledger
+                .lone_ms()
+                .filter(|_| usual && admitted && !settled);
+            let change = match lone_ms {
+                // What the alarm held until now is over, or it would not be the only one.
+                Some(lone_ms) => Change::Lone(lone_ms),
+                None if admitted || charge.alert || settled => Change::Text(held.encode()),
+                None => Change::Nothing,
+            };
+            (charge, change)
         };
-        if let Some(text) = stored
-            && let Err(error) = self.store(policy.name, &text).await
+        if let Err(error) = self.keep(policy.name, change, now_ms).await
             // A denial stands even if its mark could not be kept: the worst is a second alert.
             && charge.decision.allowed
         {
             // What was not stored must not be in memory either.
             self.held.borrow_mut()[policy.name.index()] = None;
+            self.alarm_ms.set(None);
             return Err(error);
         }
         Ok(charge)
     }
 
-    async fn load(&self, policy: PolicyName) -> Result<()> {
+    async fn load(&self, policy: PolicyName, usual: bool) -> Result<()> {
+        let alarm_ms = match self.alarm_ms.get() {
+            Some(alarm_ms) => alarm_ms,
+            None => {
+                let alarm_ms = self.storage.get_alarm().await?;
+                let alarm_ms = alarm_ms.and_then(|ms| u64::try_from(ms).ok());
+                self.alarm_ms.set(Some(alarm_ms));
+                alarm_ms
+            }
+        };
         if self.held.borrow()[policy.index()].is_some() {
             return Ok(());
         }
         let stored: Option<String> = self.storage.get(policy.as_str()).await?;
-        if stored.is_some() {
-            self.armed.set(true);
-        }
         // Another request may have loaded it meanwhile and charged it since.
         self.held.borrow_mut()[policy.index()].get_or_insert_with(|| {
             let algorithm = self.app.config.algorithm;
-            stored
+            let mut held = stored
                 .and_then(|text| Held::decode(algorithm, &text))
-                .unwrap_or_else(|| Held::new(algorithm))
+                .unwrap_or_else(|| Held::new(algorithm));
+            let lone_ms = alarm_ms.and_then(|at| at.checked_sub(ALARM_AFTER_MS));
+            if let Some(lone_ms) = lone_ms.filter(|_| usual) {
+                held.ledger.recall(lone_ms);
+            }
+            held
         });
         Ok(())
     }
 
-    async fn store(&self, policy: PolicyName, text: &str) -> Result<()> {
-        if !self.armed.get() {
-            self.arm().await?;
+    async fn keep(&self, policy: PolicyName, change: Change, now_ms: u64) -> Result<()> {
+        match change {
+            Change::Nothing => Ok(()),
+            Change::Lone(lone_ms) => self.set_alarm(lone_ms).await,
+            Change::Text(text) => {
+                // An alarm that holds an admission of the future is from before the clock went back; the text has it as it counts.
+                let alarm_ms = self.alarm_ms.get().flatten();
+                if alarm_ms.is_none_or(|at_ms| at_ms > now_ms + ALARM_AFTER_MS) {
+                    self.set_alarm(now_ms - LONG_AGO_MS).await?;
+                }
+                self.storage.put(policy.as_str(), text).await
+            }
         }
-        self.storage.put(policy.as_str(), text).await
     }
 
-    async fn arm(&self) -> Result<()> {
-        self.storage
-            .set_alarm(Duration::from_millis(KEEP_MS))
-            .await?;
-        self.armed.set(true);
+    /// Sets the alarm that holds the admission at `lone_ms`.
+    async fn set_alarm(&self, lone_ms: u64) -> Result<()> {
+        let at_ms = lone_ms + ALARM_AFTER_MS;
+        // Not by a distance from now, which another reading of the clock could make a little longer.
+        let at = js_sys::Date::new(&JsValue::from_f64(at_ms as f64));
+        self.storage.set_alarm(ScheduledTime::new(at)).await?;
+        self.alarm_ms.set(Some(Some(at_ms)));
         Ok(())
     }
 }
@@ -384,12 +440,21 @@ impl Held {
         }
     }
 
+    /// Takes what would lie in the future as just now, if the clock went back; true if there was any. Then it must be stored even
+    /// if the request is denied, or it would be settled anew whenever it is read.
+    fn settle(&mut self, quota: Quota, now_ms: u64) -> bool {
+        let ahead = self.alerted_ms > now_ms || self.denied_ms > now_ms;
+        self.alerted_ms = self.alerted_ms.min(now_ms);
+        self.denied_ms = self.denied_ms.min(now_ms);
+        self.ledger.settle(quota, now_ms) | ahead
+    }
+
+    /// After [`settle`](Self::settle).
     fn charge(&mut self, quota: Quota, dedupe_ms: u64, now_ms: u64) -> Charge {
         let decision = self.ledger.charge(quota, now_ms);
         let claim = |mark_ms: &mut u64, window_ms: u64| {
-            // A mark from the future: the clock went back, and it counts as just set.
-            *mark_ms = (*mark_ms).min(now_ms);
-            let free = !decision.allowed && (*mark_ms == 0 || now_ms - *mark_ms >= window_ms);
+            let free = !decision.allowed
+                && (*mark_ms == 0 || now_ms.saturating_sub(*mark_ms) >= window_ms);
             if free {
                 *mark_ms = now_ms;
             }

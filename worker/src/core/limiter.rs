@@ -191,8 +191,7 @@ impl Ledger {
         }
     }
 
-    /// Remembers an admission that was kept elsewhere, as [`round_up`](crate::core::alarm_mark::round_up) rounds it, unless it is
-    /// remembered already or something later is.
+    /// Remembers an admission that was kept elsewhere, unless it is remembered already or something later is.
     pub fn recall(&mut self, lone_ms: u64) {
         if let State::SlidingLog(state) = &mut self.0 {
             state.recall(lone_ms);

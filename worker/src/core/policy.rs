@@ -1,6 +1,7 @@
 //! The three policies: which quota a request is charged to.
 
 use crate::core::decimal;
+use crate::core::identity::Identity;
 use crate::core::route::{Route, Verb};
 
 /// Name of a quota.
@@ -30,6 +31,14 @@ impl PolicyName {
     /// The policy of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|policy| policy.as_str() == name)
+    }
+
+    /// The policy that an identity of that kind is charged to most: reads for users, logins for addresses.
+    pub fn usual(identity: &Identity) -> Self {
+        match identity {
+            Identity::User(_) => Self::General,
+            Identity::Address(_) => Self::Auth,
+        }
     }
 
     /// 0, 1 or 2: for tables with one entry per policy.

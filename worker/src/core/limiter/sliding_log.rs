@@ -52,6 +52,20 @@ impl SlidingLog {
         Decision::denied(leaves_room + quota.window_ms - now_ms)
     }
 
+    pub(super) fn lone_ms(&self) -> Option<u64> {
+        match self.admitted_ms.len() {
+            1 => self.admitted_ms.back().copied(),
+            _ => None,
+        }
+    }
+
+    /// What is stored as text always holds all that mattered then, so a stamp not after the last one of it is among it.
+    pub(super) fn recall(&mut self, lone_ms: u64) {
+        if self.admitted_ms.back().is_none_or(|last| *last < lone_ms) {
+            self.admitted_ms.push_back(lone_ms);
+        }
+    }
+
     pub(super) fn expires_at_ms(&self, quota: Quota) -> u64 {
         self.admitted_ms
             .back()
