@@ -112,6 +112,44 @@ fn an_alarm_whose_writes_are_undone_runs_again() {
     assert_eq!(ran, Some(true));
 }
 
+/// An answer far from home was delivered although what it told was undone, if the object was reset again while it travelled.
+#[test]
+fn an_answer_is_held_back_whatever_happens_to_the_object_while_it_travels() {
+    let world = platform(&["IAD", "SIN"]).build().expect("builds");
+    let answers = world.run(async |world| {
+        let write = async |client: &edgeproof_sim::world::client::Client| {
+            at(client, async |env, _| {
+                let stub = stub(&env)?;
+                let call = within(&stub, async |thing: &Thing| {
+                    thing.state.storage().put("n", 1).await
+                });
+                Ok(call.await.map_err(|error| error.to_string()))
+            })
+            .await
+        };
+        // It lives in IAD, half a world from SIN.
+        let home = world.client("IAD");
+        assert_eq!(write(&home).await, Ok(()));
+        world.inject(FaultKind::ObjectStorageFailing {
+            class: "Thing".into(),
+            for_ms: 60_000,
+        });
+        let far = world.client("SIN");
+        let one_after_the_other = (0..10).map(async |number| {
+            world.sleep(Duration::from_millis(10 * number)).await;
+            write(&far).await
+        });
+        futures_util::future::join_all(one_after_the_other).await
+    });
+    for answer in answers {
+        let text = answer.expect_err("nothing was stored");
+        assert!(
+            text.contains("storage operation exceeded timeout"),
+            "{text}"
+        );
+    }
+}
+
 /// Every `set_alarm` started a timer of its own, so an alarm put off with each request piled them up.
 #[test]
 fn an_alarm_that_is_put_off_with_every_request_runs_once_at_its_last_time() {

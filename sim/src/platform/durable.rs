@@ -12,6 +12,7 @@ use crate::kernel::time::Instant;
 use crate::script::ObjectInstance;
 use crate::topology::Pop;
 use rustc_hash::FxHashMap;
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -167,6 +168,8 @@ pub struct Live {
     pub sections: InputGate,
     /// Whether the world has a timer that will look whether this instance is idle.
     pub idle_timer: bool,
+    /// When and why this instance was reset, once it was: for answers of its that are still under way.
+    pub reset: Rc<OnceCell<(Instant, Rc<str>)>>,
 }
 
 impl fmt::Debug for Live {

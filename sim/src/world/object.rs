@@ -194,8 +194,9 @@ impl World {
         };
         // The answer leaves when what the object wrote is durable; if it never becomes so, the answer never leaves.
         let finished = self.now();
-        let (durable_at, generation) = self.with(class, index, |object| {
-            (object.storage.durable_at, object.generation)
+        let (durable_at, reset) = self.with(class, index, |object| {
+            let reset = object.live.as_ref().map(|live| Rc::clone(&live.reset));
+            (object.storage.durable_at, reset)
         });
         let leaves = finished.max(durable_at);
         let way_back = self.travel(home, caller.pop)?;
@@ -204,18 +205,13 @@ impl World {
             .map_or(0, |response| u64::from(response.status));
         self.sleep_until(leaves.after(way_back), "object.answer", detail)
             .await;
-        if durable_at >= finished {
-            let reset = self.with(class, index, |object| {
-                // A commit that fails does so at the end of the turn that wrote, even if it would have taken no time.
-                let reset = object
-                    .last_reset
-                    .clone()
-                    .filter(|(at, _)| *at == finished || (*at > finished && *at < leaves));
-                reset.filter(|_| object.generation != generation)
-            });
-            if let Some((_, reason)) = reset {
-                return Err(Exception::error(&*reason).reset());
-            }
+        if durable_at >= finished
+            // Its own instance's reset: there may have been others since, of instances that had nothing to do with this answer.
+            && let Some((at, reason)) = reset.as_ref().and_then(|reset| reset.get())
+            // A commit that fails does so at the end of the turn that wrote, even if it would have taken no time.
+            && (*at == finished || (*at > finished && *at < leaves))
+        {
+            return Err(Exception::error(&**reason).reset());
         }
         result
     }
@@ -311,6 +307,7 @@ impl World {
                     on_reset: Vec::new(),
                     sections: InputGate::default(),
                     idle_timer: false,
+                    reset: Rc::default(),
                 }));
             }
             (object.generation, object.home, starting)
@@ -460,6 +457,7 @@ impl World {
             (live, object.storage.pending_alarm_ms().is_some())
         });
         let Some(mut live) = live else { return };
+        let _ = live.reset.set((now, reason.into()));
         self.record(now, &None, || {
             let generation = 0;
             let (class, id) = self.object_name(ObjectRef {
