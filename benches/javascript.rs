@@ -1,13 +1,13 @@
 //! The production Worker as wasm beside the same Worker in JavaScript (`benches/javascript/worker.js`), both on workerd: CPU time
 //! of each request, and the time to the first answer.
 //!
-//! `cargo bench -p edgeproof-cli --features real --bench javascript [-- [--test] [--rounds N] [--bundle FOLDER]]`
+//! `cargo bench -p edgeproof-cli --features real --bench javascript [-- [--test] [--rounds N] [--only TEXT] [--bundle FOLDER]]`
 //!
 //! First it is checked that both give the same answers on the routes that are measured, so that what is compared does the same
 //! work. Then the same requests go in turn to each side, several rounds of each, so that a machine that grows slower does so for
 //! both; a ratio is that of two rounds that followed one another. What is counted is the CPU time that the operating system has on
 //! its books for workerd, system calls included: not what the client and the simulated KV and D1 behind workerd take.
-//! `--bundle` measures another bundle than what `sim build` made.
+//! `--bundle` measures another bundle than what `sim build` made, `--only` the rows that begin with a text, and no starts.
 
 #![cfg(target_os = "linux")]
 
@@ -386,8 +386,12 @@ fn main() {
     let mut javascript = Side::start(Some(javascript));
     check_that_answers_are_the_same([wasm.address(), javascript.address()]);
 
+    let only = value_of("--only");
+    let chosen = Load::ALL
+        .into_iter()
+        .filter(|load| only.is_none_or(|only| load.name().starts_with(only)));
     let mut measured: Vec<(Load, Vec<[Round; 2]>)> =
-        Load::ALL.map(|load| (load, Vec::new())).into();
+        chosen.map(|load| (load, Vec::new())).collect();
     // The round 0 warms: V8 compiles.
     for round in 0..=rounds {
         for (load, pairs) in &mut measured {
@@ -421,6 +425,9 @@ fn main() {
             of(0, |round| round.behind),
             of(1, |round| round.behind),
         );
+    }
+    if only.is_some() {
+        return;
     }
     println!(
         "\nms from the start of workerd to its first answer, median of {starts} (smallest to largest)\n"
