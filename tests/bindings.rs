@@ -309,36 +309,38 @@ fn without_the_secret_of_tokens_every_authenticated_route_is_503() {
 
 #[test]
 fn what_is_absent_is_alerted_once_however_many_isolates_notice() {
-    let world = production(&["MEX", "FRA"])
-        .secret("ERROR_ALERT_WEBHOOK", "https://errors.example/in")
-        .origin(ERRORS, Origin::new())
-        .without("CACHE_KV")
-        .build()
-        .expect("builds");
-    world.run(async |world| {
-        let clients = [world.client("MEX"), world.client("FRA")];
-        let requests = (0..200).map(|number| {
-            (
-                clients[number % 2].clone(),
-                get(
-                    &clients[number % 2],
-                    &format!("user-{number}"),
-                    TRANSACTIONS,
-                ),
-            )
+    for absent in ["CACHE_KV", "RATE_LIMITER", "AUTH_JWT_SECRET"] {
+        let world = production(&["MEX", "FRA"])
+            .secret("ERROR_ALERT_WEBHOOK", "https://errors.example/in")
+            .origin(ERRORS, Origin::new())
+            .without(absent)
+            .build()
+            .expect("builds");
+        world.run(async |world| {
+            let clients = [world.client("MEX"), world.client("FRA")];
+            let requests = (0..200).map(|number| {
+                (
+                    clients[number % 2].clone(),
+                    get(
+                        &clients[number % 2],
+                        &format!("user-{number}"),
+                        TRANSACTIONS,
+                    ),
+                )
+            });
+            in_parallel(200, requests).await;
+            sleep(world, 10.0).await;
         });
-        in_parallel(200, requests).await;
-        sleep(world, 10.0).await;
-    });
-    let starts = records(&world, |op| matches!(op, Op::IsolateStart));
-    assert!(starts.len() > 4, "{} isolates", starts.len());
-    let received = world.received(ERRORS);
-    assert_eq!(received.len(), 1);
-    let alert = String::from_utf8_lossy(&received[0].request.body).into_owned();
-    assert!(
-        alert.contains("CACHE_KV") && alert.contains("critical"),
-        "{alert}"
-    );
+        let starts = records(&world, |op| matches!(op, Op::IsolateStart));
+        assert!(starts.len() > 4, "{} isolates", starts.len());
+        let received = world.received(ERRORS);
+        assert_eq!(received.len(), 1, "{absent}");
+        let alert = String::from_utf8_lossy(&received[0].request.body).into_owned();
+        assert!(
+            alert.contains(absent) && alert.contains("critical"),
+            "{alert}"
+        );
+    }
 }
 
 #[test]
@@ -393,6 +395,10 @@ fn an_object_that_goes_away_during_a_burst_costs_one_more_quota_per_isolate_at_m
             for_ms: 60_000,
         },
         FaultKind::ObjectStorageFailing {
+            class: class(),
+            for_ms: 60_000,
+        },
+        FaultKind::ObjectStorageFull {
             class: class(),
             for_ms: 60_000,
         },
@@ -554,6 +560,10 @@ fn whatever_fails_for_a_while_no_request_is_answered_with_500() {
             for_ms,
         },
         FaultKind::ObjectStorageFailing {
+            class: class(),
+            for_ms,
+        },
+        FaultKind::ObjectStorageFull {
             class: class(),
             for_ms,
         },
