@@ -13,6 +13,7 @@ use worker::{
 };
 
 use crate::auth::{self, Caller};
+use crate::core::accept;
 use crate::core::address;
 use crate::core::alert::{self, Alert, Channel, Details, Severity};
 use crate::core::cache::Kind;
@@ -323,7 +324,7 @@ impl Call<'_> {
             .ok()
             .flatten()
             .unwrap_or_default();
-        if accept.contains("text/plain") {
+        if accept::prefers_text(&accept) {
             return Reply {
                 status: 200,
                 form: Form::Text,
