@@ -11,6 +11,7 @@ use sha2::Sha256;
 
 use crate::core::config::WebhookKey;
 use crate::core::decimal;
+use crate::core::route::Route;
 use crate::core::time::rfc3339;
 
 /// How often one alert is sent at most: the first time and two retries.
@@ -67,7 +68,7 @@ pub enum Severity {
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Details {
-    /// The path without `/api/`, as in the original design: `transactions`.
+    /// The route's path without `/api/`, as in the original design: `transactions`; see [`endpoint`].
     pub endpoint: String,
     /// The method.
     pub method: String,
@@ -122,13 +123,14 @@ impl Alert {
     }
 }
 
-/// The path without `/api/`, shortened to 200 characters: a path is whatever a client sends.
+/// The path without `/api/` if it is a route's, else `unknown`: any other path is whatever a client sent, a token by mistake perhaps,
+/// and what is said here is stored and sent.
 pub fn endpoint(path: &str) -> String {
-    path.strip_prefix("/api/")
-        .unwrap_or(path)
-        .chars()
-        .take(200)
-        .collect()
+    match Route::of(path) {
+        Some(_) => path.strip_prefix("/api/").unwrap_or(path),
+        None => "unknown",
+    }
+    .to_owned()
 }
 
 /// The value of `webhook-signature`: `v1,` and the base64 of HMAC-SHA-256 over `id.timestamp.body`.
@@ -237,11 +239,19 @@ mod tests {
     }
 
     #[test]
-    fn a_long_path_is_shortened_between_characters() {
-        assert_eq!(
-            endpoint(&format!("/{}", "é".repeat(5_000))).chars().count(),
-            200
-        );
-        assert_eq!(endpoint("/api/"), "");
+    fn only_the_paths_of_routes_are_told() {
+        assert_eq!(endpoint("/api/transactions"), "transactions");
+        assert_eq!(endpoint("/api/transactions/17"), "transactions/17");
+        assert_eq!(endpoint("/api/admin/alerts/test"), "admin/alerts/test");
+        for other in [
+            "",
+            "/",
+            "/api/",
+            "/api/reset/a-token",
+            "/api/transactions/a-token",
+            "/transactions",
+        ] {
+            assert_eq!(endpoint(other), "unknown", "{other}");
+        }
     }
 }
