@@ -504,3 +504,32 @@ fn a_lifetime_below_what_kv_takes_is_raised_and_breaks_nothing() {
         );
     }
 }
+
+#[test]
+fn kv_is_written_to_no_more_often_than_it_may_be_and_then_every_isolate_caches_by_itself() {
+    let world = production(&["MEX", "FRA"])
+        .var("CACHE_KV_WRITES_PER_DAY", "8")
+        .build()
+        .expect("builds");
+    world.run(async |world| {
+        let clients = [world.client("MEX"), world.client("FRA")];
+        for hour in 0..23 {
+            for (number, client) in clients.iter().enumerate() {
+                let user = format!("user-{hour}-{number}");
+                assert_eq!(hit(client, &user).await, seen(0, "MISS"));
+                sleep(world, 1.0).await;
+                assert_eq!(hit(client, &user).await, seen(0, "HIT"), "{user}");
+            }
+            if hour == 1 {
+                let health = json_of(&clients[0].get(HEALTH).send().await);
+                assert_eq!(
+                    (&health["status"], &health["warnings"][0]["name"]),
+                    (&"ok".into(), &"CACHE_KV_WRITES_PER_DAY".into())
+                );
+            }
+            sleep(world, 3_596.0).await;
+        }
+    });
+    let puts = records(&world, |op| matches!(op, Op::KvPut { .. }));
+    assert!((6..=8).contains(&puts.len()), "{}", puts.len());
+}

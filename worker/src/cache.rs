@@ -50,6 +50,11 @@ enum Slot {
 }
 
 impl Memory {
+    /// Whether KV may not be written to at the moment.
+    pub(crate) fn is_alone(&self, now_ms: u64) -> bool {
+        now_ms < self.no_put_before_ms
+    }
+
     fn get(&self, key: &str, now_ms: u64) -> Option<Slot> {
         self.slots
             .get(key)
@@ -120,7 +125,7 @@ pub(crate) async fn read(call: &mut Call<'_>, kind: Kind, user_id: &str) -> Resu
     // Under the version that was computed, which a write in between may have made newer than the one asked for.
     let computed = key(kind, user_id, version);
     remember(&app, kind, computed.clone(), Rc::from(body.as_str()));
-    if app.kv.is_some() && app.memory.borrow().no_put_before_ms <= now_ms() {
+    if app.kv.is_some() && !app.memory.borrow().is_alone(now_ms()) {
         call.after(put(app.clone(), kind, computed, body.clone()));
     }
     Ok(Reply::json(200, body).with_header("X-Cache", "MISS"))

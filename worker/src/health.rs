@@ -113,15 +113,16 @@ pub(crate) async fn report(app: &App) -> Reply {
     let degraded = serving
         .iter()
         .any(|state| matches!(*state, "absent" | "failing"));
-    let warnings: Vec<Warning> = app
-        .config
-        .warnings
-        .iter()
-        .map(|warning| Warning {
-            name: warning.name,
-            reason: warning.reason,
-        })
-        .collect();
+    let configured = app.config.warnings.iter().map(|warning| Warning {
+        name: warning.name,
+        reason: warning.reason,
+    });
+    // What is used up comes back by itself, and nobody is served worse than more slowly.
+    let used_up = app.memory.borrow().is_alone(now_ms).then_some(Warning {
+        name: "CACHE_KV_WRITES_PER_DAY",
+        reason: "used up at the moment; every isolate caches by itself",
+    });
+    let warnings: Vec<Warning> = configured.chain(used_up).collect();
     let body = Body {
         status: if degraded { "degraded" } else { "ok" },
         components,

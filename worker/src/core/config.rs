@@ -120,13 +120,13 @@ pub struct Config {
     pub policies: Policies,
     /// `RATE_LIMIT_ALGORITHM`
     pub algorithm: Algorithm,
-    /// `CACHE_TTL_SECONDS`: how long an isolate's own memory may serve a value where KV is absent.
+    /// `CACHE_TTL_SECONDS`: how long an isolate's own memory may serve a value.
     pub cache_ttl_seconds: u64,
     /// `CACHE_DASHBOARD_TTL`
     pub dashboard_ttl_seconds: u64,
     /// `CACHE_REPORTS_TTL`
     pub reports_ttl_seconds: u64,
-    /// `CACHE_KV_WRITES_PER_DAY`: how often all isolates together may write to KV.
+    /// `CACHE_KV_WRITES_PER_DAY` (not in the original design): how often all isolates together may write to KV.
     pub kv_writes: Pace,
     /// `ALLOWED_ORIGINS`, each as a browser writes it.
     pub allowed_origins: Vec<String>,
@@ -173,8 +173,8 @@ impl Config {
                 .into_iter()
                 .find(|environment| environment.as_str() == text)
             }),
-            rate_limiting: reader.text("ENABLE_RATE_LIMITING").as_deref() != Some("false"),
-            debug_logs: reader.text("ENABLE_DEBUG_LOGS").as_deref() == Some("true"),
+            rate_limiting: reader.flag("ENABLE_RATE_LIMITING", true),
+            debug_logs: reader.flag("ENABLE_DEBUG_LOGS", false),
             policies: Policies::new(general, auth, write, window_seconds * 1_000),
             algorithm: reader.named("RATE_LIMIT_ALGORITHM", Algorithm::parse),
             cache_ttl_seconds: reader.ttl("CACHE_TTL_SECONDS", 300),
@@ -222,6 +222,18 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
             _ => {
                 self.warn(name, "not a whole number of at least 1; the default serves");
+                default
+            }
+        }
+    }
+
+    fn flag(&mut self, name: &'static str, default: bool) -> bool {
+        match self.text(name).as_deref() {
+            None => default,
+            Some("true") => true,
+            Some("false") => false,
+            Some(_) => {
+                self.warn(name, "neither true nor false; the default serves");
                 default
             }
         }
@@ -418,13 +430,14 @@ mod tests {
         for on in [
             "true", "False", "FALSE", "0", "no", "off", "", " false", "false ",
         ] {
-            assert!(
-                config(&[("ENABLE_RATE_LIMITING", on)]).rate_limiting,
-                "{on:?}"
-            );
+            let config = config(&[("ENABLE_RATE_LIMITING", on)]);
+            assert!(config.rate_limiting, "{on:?}");
+            assert_eq!(config.warnings.len(), usize::from(on != "true"), "{on:?}");
         }
-        assert!(!config(&[("ENABLE_RATE_LIMITING", "false")]).rate_limiting);
-        assert!(!config(&[("ENABLE_DEBUG_LOGS", "TRUE")]).debug_logs);
+        let off = config(&[("ENABLE_RATE_LIMITING", "false")]);
+        assert!(!off.rate_limiting && off.warnings.is_empty());
+        let loud = config(&[("ENABLE_DEBUG_LOGS", "TRUE")]);
+        assert!(!loud.debug_logs && loud.warnings.len() == 1);
     }
 
     #[test]
