@@ -219,6 +219,8 @@ fn filtered<'a>(
     }
     text.push_str(if category_indexed || given("user_id").is_some() {
         sql::LATEST_FIRST
+    } else if another_action {
+        sql::FEW_NEWEST_FIRST
     } else {
         sql::NEWEST_FIRST
     });

@@ -54,6 +54,9 @@ pub(crate) const LATEST_FIRST: &str = " ORDER BY timestamp DESC, id DESC LIMIT "
 /// End of a query of a whole table. Ids grow with time.
 pub(crate) const NEWEST_FIRST: &str = " ORDER BY id DESC LIMIT ";
 
+/// End of a query of all that is no transaction: the plus keeps SQLite from walking the whole table in the order of its ids.
+pub(crate) const FEW_NEWEST_FIRST: &str = " ORDER BY +id DESC LIMIT ";
+
 /// Deletes those of the 1,000 oldest rows that are older than ?1: larger statements are advised against (D1LIM 2026-04-21). Goes by
 /// the id, which grows with time, so that no index on the time has to be paid for with every row.
 pub(crate) const RETAIN_AUDIT: &str = "DELETE FROM audit_logs WHERE id IN (SELECT id FROM (SELECT id, timestamp FROM audit_logs ORDER BY id LIMIT 1000) WHERE timestamp < ?1)";
