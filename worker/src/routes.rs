@@ -378,7 +378,8 @@ impl Call<'_> {
             console_log!(
                 "{} {} {} {took_ms} ms {}",
                 self.method.as_ref(),
-                self.path,
+                // Not the path as it was sent, which may hold anything.
+                alert::endpoint(&self.path),
                 reply.status,
                 self.request_id
             );
