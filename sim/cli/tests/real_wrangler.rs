@@ -465,7 +465,7 @@ fn the_workers_own_database_is_migrated_queried_filled_and_exported() {
     let info: Value = serde_json::from_str(&info).expect("JSON");
     assert_eq!(
         (&info["uuid"], &info["num_tables"]),
-        (&json!(uuid), &json!(6)),
+        (&json!(uuid), &json!(8)),
         "{info}"
     );
     let list = wrangler.json(folder, &["d1", "list", "--json"]);
