@@ -397,6 +397,23 @@ mod tests {
         }
 
         #[test]
+        fn a_bucket_lets_through_what_it_holds_and_what_flows_in_for_any_length_of_time(quota in quota(), steps in steps()) {
+            let (mut ledger, mut now, mut admitted) = (Ledger::new(Algorithm::TokenBucket), START, Vec::new());
+            for step in steps {
+                now += step;
+                while ledger.charge(quota, now).allowed {
+                    admitted.push(now);
+                }
+            }
+            let limit = u64::from(quota.limit);
+            for (first, from) in admitted.iter().enumerate() {
+                for (count, to) in (1u64..).zip(&admitted[first..]) {
+                    prop_assert!(count <= limit + limit * (to - from) / quota.window_ms);
+                }
+            }
+        }
+
+        #[test]
         fn remaining_is_how_many_more_would_be_admitted_now(algorithm in algorithm(), quota in quota(), steps in steps()) {
             let (mut ledger, mut now) = (Ledger::new(algorithm), START);
             for step in steps {
