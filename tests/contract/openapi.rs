@@ -225,9 +225,7 @@ fn fits(template: &str, path: &str, item: &Value) -> bool {
     let number = path.strip_prefix(before).unwrap_or_default();
     !number.starts_with('0')
         && number.bytes().all(|byte| byte.is_ascii_digit())
-        && number
-            .parse::<u64>()
-            .is_ok_and(|number| number <= (1 << 53) - 1)
+        && number.parse::<u64>().is_ok_and(|number| number < 1 << 53)
 }
 
 fn statuses(responses: &Value) -> Vec<u16> {

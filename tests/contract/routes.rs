@@ -78,6 +78,40 @@ fn h1_another_method_is_405_and_told_which_ones_are_served(server: &Server) {
     }
 }
 
+fn h1_a_method_that_hardly_anybody_knows_is_no_get(server: &Server) {
+    let admin = Person::admin("methods");
+    // workerd knows these; workers-rs takes all but the last three for GET.
+    for method in [
+        "PROPFIND",
+        "PROPPATCH",
+        "SEARCH",
+        "COPY",
+        "MOVE",
+        "LOCK",
+        "UNLOCK",
+        "MKCOL",
+        "PURGE",
+        "REPORT",
+        "TRACE",
+        "PATCH",
+    ] {
+        for (path, _) in ROUTES {
+            let status = server.ask(method, path).by(&admin).send().status;
+            assert_eq!(status, 405, "{method} {path}");
+        }
+    }
+    // These workerd does not let in.
+    for method in ["QUERY", "LINK", "get", "G", "GET.", "X-OTHER"] {
+        let mut connection = server.connect();
+        connection.send(format!("{method} /api/health HTTP/1.1\r\nHost: x\r\n\r\n"));
+        let status = connection.try_answer().map(|answer| answer.status);
+        assert!(
+            [Some(405), Some(501), Some(400), None].contains(&status),
+            "{method}: {status:?}"
+        );
+    }
+}
+
 fn h2_each_success_has_the_form_that_is_promised(server: &Server) {
     let (user, admin) = (Person::user("forms"), Person::admin("forms"));
     let health = server.get("/api/health").send();
@@ -394,6 +428,7 @@ fn h4_limit_is_1_to_100_and_other_parameters_are_ignored(server: &Server) {
 }
 
 on_every_arm!(
+    h1_a_method_that_hardly_anybody_knows_is_no_get,
     h1_a_path_that_is_not_named_is_not_found,
     h1_another_method_is_405_and_told_which_ones_are_served,
     h2_each_success_has_the_form_that_is_promised,

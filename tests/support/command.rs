@@ -1,5 +1,7 @@
 //! The command `sim`, as suites with the real runtime run it.
 
+#![allow(dead_code, reason = "no suite needs all of it")]
+
 use serde_json::Value;
 use std::process::{Command, Stdio};
 

@@ -36,7 +36,7 @@ pub(crate) type RawRequest = edgeproof_sim::http::Request;
 #[derive(Debug)]
 pub struct Request {
     method: Method,
-    wire_method: http::Method,
+    inner: Inner,
     url: Url,
     /// Set once the Worker asked to change the path; the URL stays as it is.
     path: Option<String>,
@@ -50,6 +50,17 @@ pub struct Request {
     disturbed: AtomicBool,
     immutable: bool,
     options: Options,
+}
+
+/// What [`Request::inner`] gives. Upstream it is the runtime's own request (`web_sys::Request`); here that has its method alone.
+#[derive(Debug, Clone)]
+pub struct Inner(http::Method);
+
+impl Inner {
+    /// The method as it was sent. [`Request::method`] takes every method that workers-rs does not know for `GET`.
+    pub fn method(&self) -> String {
+        self.0.as_str().to_owned()
+    }
 }
 
 /// How an outgoing request is to be treated.
@@ -168,6 +179,11 @@ impl Request {
         self.method.clone()
     }
 
+    /// The runtime's own request.
+    pub fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
     /// The path of the URL.
     pub fn path(&self) -> String {
         self.path_str().to_owned()
@@ -237,7 +253,7 @@ impl Request {
     ) -> Self {
         Self {
             method: Method::from_wire(&method),
-            wire_method: method,
+            inner: Inner(method),
             url,
             path: None,
             headers: Headers::immutable(headers),
@@ -257,7 +273,7 @@ impl Request {
     #[doc(hidden)]
     pub fn into_parts(self) -> Result<(http::Method, Url, HeaderMap, Bytes)> {
         let body = self.take_body()?;
-        Ok((self.wire_method, self.url, self.headers.into_map(), body))
+        Ok((self.inner.0, self.url, self.headers.into_map(), body))
     }
 
     /// The request as it leaves the Worker; this handle keeps everything but the body.
@@ -267,7 +283,7 @@ impl Request {
     #[doc(hidden)]
     pub fn to_raw(&self) -> Result<RawRequest> {
         Ok(RawRequest {
-            method: self.wire_method.clone(),
+            method: self.inner.0.clone(),
             url: self.url.clone(),
             headers: self.headers.to_map(),
             body: self.take_body()?,
@@ -292,7 +308,7 @@ impl Request {
         }
         let url = Url::parse(uri).map_err(|_| js::type_error(&format!("Invalid URL: {uri}")))?;
         Ok(Self {
-            wire_method: method.to_wire(),
+            inner: Inner(method.to_wire()),
             method,
             url,
             path: None,
@@ -339,7 +355,7 @@ impl Request {
     fn copy(&self, headers: Headers, immutable: bool) -> Self {
         Self {
             method: self.method.clone(),
-            wire_method: self.wire_method.clone(),
+            inner: self.inner.clone(),
             url: self.url.clone(),
             path: None,
             headers,

@@ -18,6 +18,9 @@ both! {
     const _: fn(&Request) -> Result<Request> = Request::clone;
     const _: fn(&Request) -> Result<Request> = Request::clone_mut;
 
+    // Of the runtime's own request the façade has the method; its type is another one, which nobody has to name.
+    const _: fn(&Request) -> String = |request| request.inner().method();
+
     fn body<T: DeserializeOwned>(request: &mut Request) {
         let _: Is<Result<T>> = output(request.json::<T>());
         let _: Is<Result<String>> = output(request.text());

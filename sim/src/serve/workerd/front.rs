@@ -11,8 +11,8 @@ use crate::topology::Pop;
 use crate::world::World;
 use crate::world::client::CF_CONNECTING_IP;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderValue};
-use http::{Method, StatusCode, Uri};
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use http::{Method, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body as _;
 use hyper_util::client::legacy::Client;
@@ -61,6 +61,11 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
                     return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole\n");
                 }
             };
+            // RFC 9112 section 3.2: HTTP/1.1 has exactly one.
+            let hosts = head.headers.get_all(HOST).iter().count();
+            if hosts > 1 || (hosts == 0 && head.version != Version::HTTP_10) {
+                return refusal(StatusCode::BAD_REQUEST, "a request has one Host header\n");
+            }
             let target = head
                 .uri
                 .path_and_query()
