@@ -332,6 +332,7 @@ fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::day::Answers;
     use super::*;
     use edgeproof_sim::bill::usage::{Usage, UtcDay};
 
@@ -388,6 +389,31 @@ mod tests {
             (Meter::ObjectRequests, 86_390),
         ];
         assert_eq!(first(&both, &used_up), ("workers.requests", Some(86_390)));
+    }
+
+    #[test]
+    fn a_month_of_the_paid_plan_is_thirty_of_its_worst_day() {
+        let mut usage = Usage::default();
+        // 1.8 million a month: one million more than is included, as it is rounded up.
+        usage.add(DATE, Meter::ObjectRequests, 60_000);
+        let day = |date, usage| Day {
+            date,
+            usage,
+            answers: Answers::default(),
+            used_up: BTreeMap::new(),
+        };
+        let outcome = Outcome {
+            days: vec![day(DATE, usage), day(UtcDay(DATE.0 + 1), Usage::default())],
+            fingerprint: String::new(),
+            crons_not_run: Vec::new(),
+        };
+        let paid = Report::new(&outcome, Plan::Paid, 0, 60_000);
+        assert_eq!(paid.worst_day, "2026-01-01");
+        let cost = paid.worst.monthly_cost.as_ref().expect("paid costs");
+        assert_eq!(cost.total.to_string(), "$5.15");
+        assert!(paid.text().contains("A month of such days costs $5.15"));
+        let free = Report::new(&outcome, Plan::Free, 0, 60_000);
+        assert_eq!(free.worst.monthly_cost, None);
     }
 
     #[test]
