@@ -391,6 +391,48 @@ fn faults(answer: &Answer) -> Vec<Value> {
         .collect()
 }
 
+fn b3_a_login_has_a_name_and_a_password_of_1_to_256_characters(server: &Server) {
+    let status = |body: Value| {
+        let login = server
+            .post("/api/auth/login")
+            .by(&Person::stranger())
+            .json(&body);
+        login.send().status
+    };
+    let (long, longer) = ("🚨".repeat(256), "x".repeat(257));
+    for right in ["x", " ", "O'Brien", "ü", &long] {
+        assert_eq!(
+            status(json!({"username": right, "password": right, "role": "admin"})),
+            401,
+            "{right}"
+        );
+    }
+    for wrong in [
+        json!(""),
+        json!(longer),
+        json!("a\u{0}b"),
+        json!(1),
+        json!(null),
+        json!(["x"]),
+        json!({}),
+    ] {
+        for body in [
+            json!({"username": wrong, "password": "x"}),
+            json!({"username": "x", "password": wrong}),
+        ] {
+            assert_eq!(status(body.clone()), 422, "{body}");
+        }
+    }
+    for absent in [
+        json!({}),
+        json!({"username": "x"}),
+        json!({"password": "x"}),
+        json!({"Username": "x", "password": "x"}),
+    ] {
+        assert_eq!(status(absent.clone()), 422, "{absent}");
+    }
+}
+
 fn b3_owner_id_and_role_never_come_from_the_body(server: &Server) {
     let (user, victim) = (Person::user("owner"), Person::user("victim"));
     let mut body: Value = serde_json::from_str(TEA).expect("JSON");
@@ -508,6 +550,7 @@ on_every_arm!(
     b2_deep_nesting_is_refused,
     b2_what_is_json_and_no_object_is_422,
     b2_what_is_no_json_is_400,
+    b3_a_login_has_a_name_and_a_password_of_1_to_256_characters,
     b3_every_member_is_checked_and_every_fault_listed,
     b3_owner_id_and_role_never_come_from_the_body,
     b4_text_comes_back_byte_for_byte,

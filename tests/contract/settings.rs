@@ -71,3 +71,23 @@ pub(crate) fn webhook_port() -> u16 {
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
+
+#[test]
+fn the_page_for_other_servers_has_these_settings() {
+    let page = include_str!("../../docs/CONTRACT-SUITE.md");
+    let secrets = secrets(WEBHOOK_PORT).map(|(name, value)| match value.contains(' ') {
+        true => format!("--secret \"{name}={value}\""),
+        false => format!("--secret {name}={value}"),
+    });
+    let vars = vars().map(|(name, value)| format!("--var {name}={value}"));
+    for flag in secrets.iter().chain(&vars) {
+        // Once in the table, once among the commands.
+        assert_eq!(page.matches(flag).count(), 2, "{flag}");
+    }
+    for name in ["URL", "SECRET", "ORIGIN", "WEBHOOK_PORT"] {
+        assert!(
+            page.contains(&format!("| `EDGEPROOF_CONTRACT_{name}` |")),
+            "{name}"
+        );
+    }
+}

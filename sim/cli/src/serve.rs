@@ -2,8 +2,8 @@
 
 use crate::api::TokenArgument;
 use crate::server::{
-    Hidden, JWT_SECRET, Pair, WRANGLER, hidden, hidden_usage_error, host, is_development, now_ms,
-    pair, pop, random_secret, say, told_to_stop, with_seeds,
+    Hidden, JWT_SECRET, Pair, WRANGLER, check_given, hidden, hidden_usage_error, host,
+    is_development, now_ms, pair, pop, random_secret, say, told_to_stop, with_seeds,
 };
 use crate::state::StateFolder;
 use clap::Args;
@@ -81,6 +81,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             warning.message
         );
     }
+    check_given(&config, &arguments.var, &arguments.secret)?;
     let development = is_development(&config, &arguments.var);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

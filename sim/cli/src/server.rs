@@ -5,6 +5,7 @@ use edgeproof_sim::topology::Pop;
 use edgeproof_sim::world::builder::Builder;
 use edgeproof_sim::wrangler::{Var, WorkerConfig};
 use miette::{IntoDiagnostic, Result, miette};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -58,6 +59,39 @@ pub(crate) fn hidden_usage_error(secrets: &[Hidden]) -> Option<String> {
         "invalid value (hidden) for the {}. '--secret <KEY=VALUE>': expected KEY=VALUE\n",
         wrong + 1
     ))
+}
+
+/// The names of a Worker's bindings.
+pub(crate) fn bindings(config: &WorkerConfig) -> BTreeSet<&str> {
+    let kv = config.kv_namespaces.iter().map(|kv| &kv.binding);
+    let d1 = config.d1_databases.iter().map(|d1| &d1.binding);
+    let objects = config.durable_objects.iter().map(|object| &object.binding);
+    let limiters = config.rate_limits.iter().map(|limiter| &limiter.name);
+    kv.chain(d1)
+        .chain(objects)
+        .chain(limiters)
+        .map(String::as_str)
+        .collect()
+}
+
+/// Every name on a command line stands for one thing.
+pub(crate) fn check_given(config: &WorkerConfig, vars: &[Pair], secrets: &[Hidden]) -> Result<()> {
+    let bindings = bindings(config);
+    let vars = vars.iter().map(|Pair(name, _)| ("--var", name.clone()));
+    let secrets = secrets.iter().filter_map(|Hidden(text)| {
+        let Pair(name, _) = pair(text).ok()?;
+        Some(("--secret", name))
+    });
+    let mut given = BTreeSet::new();
+    for (option, name) in vars.chain(secrets) {
+        if bindings.contains(name.as_str()) {
+            return Err(miette!("{option} {name}: that is the name of a binding"));
+        }
+        if !given.insert(name.clone()) {
+            return Err(miette!("{option} {name}: that name is given twice"));
+        }
+    }
+    Ok(())
 }
 
 /// Prints a line. A server whose output nobody reads any more serves on.

@@ -10,8 +10,8 @@ mod process;
 
 use crate::api::TokenArgument;
 use crate::server::{
-    Hidden, JWT_SECRET, Pair, WRANGLER, hidden, host, is_development, now_ms, pair, pop,
-    random_secret, say, told_to_stop, with_seeds,
+    Hidden, JWT_SECRET, Pair, WRANGLER, bindings, check_given, hidden, host, is_development,
+    now_ms, pair, pop, random_secret, say, told_to_stop, with_seeds,
 };
 use crate::state::StateFolder;
 use crate::tools::{Cache, Npm, WORKER};
@@ -31,7 +31,7 @@ use edgeproof_sim::world::options::Options;
 use edgeproof_sim::wrangler::{Var, WorkerConfig};
 use miette::{Context, IntoDiagnostic, Result, miette};
 use process::Process;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -191,22 +191,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         .enable_all()
         .build()
         .into_diagnostic()?;
-    check_names(&config, &arguments)?;
+    check_names(&config)?;
+    check_given(&config, &arguments.var, &arguments.secret)?;
     tokio::task::LocalSet::new().block_on(&runtime, serve(arguments, bundle, config))
 }
 
-/// Names travel in headers, and every one stands for one thing.
-fn check_names(config: &WorkerConfig, arguments: &Arguments) -> Result<()> {
-    let kv = config.kv_namespaces.iter().map(|kv| &kv.binding);
-    let d1 = config.d1_databases.iter().map(|d1| &d1.binding);
-    let objects = config.durable_objects.iter().map(|object| &object.binding);
-    let limiters = config.rate_limits.iter().map(|limiter| &limiter.name);
-    let bindings: BTreeSet<&str> = kv
-        .chain(d1)
-        .chain(objects)
-        .chain(limiters)
-        .map(String::as_str)
-        .collect();
+/// Names travel in headers.
+fn check_names(config: &WorkerConfig) -> Result<()> {
+    let bindings = bindings(config);
     let ids = config
         .rate_limits
         .iter()
@@ -218,23 +210,6 @@ fn check_names(config: &WorkerConfig, arguments: &Arguments) -> Result<()> {
                 "{}: the name {name:?} cannot be told to workerd",
                 config.file.display()
             ));
-        }
-    }
-    let mut given = BTreeSet::new();
-    let vars = arguments
-        .var
-        .iter()
-        .map(|Pair(name, _)| ("--var", name.clone()));
-    let secrets = arguments.secret.iter().filter_map(|Hidden(text)| {
-        let Pair(name, _) = pair(text).ok()?;
-        Some(("--secret", name))
-    });
-    for (option, name) in vars.chain(secrets) {
-        if bindings.contains(name.as_str()) {
-            return Err(miette!("{option} {name}: that is the name of a binding"));
-        }
-        if !given.insert(name.clone()) {
-            return Err(miette!("{option} {name}: that name is given twice"));
         }
     }
     Ok(())

@@ -427,6 +427,33 @@ fn what_cannot_run_says_why_and_exits_with_1() {
 }
 
 #[test]
+fn a_name_stands_for_one_thing_as_it_does_for_workerd() {
+    for (arguments, part) in [
+        (
+            ["--var", "DB=1"].as_slice(),
+            "--var DB: that is the name of a binding",
+        ),
+        (
+            &["--secret", "RATE_LIMITER=planted"],
+            "--secret RATE_LIMITER: that is the name of a binding",
+        ),
+        (
+            &["--secret", "A=planted", "--secret", "A=planted"],
+            "--secret A: that name is given twice",
+        ),
+        (
+            &["--var", "A=1", "--secret", "A=planted"],
+            "--secret A: that name is given twice",
+        ),
+    ] {
+        let (code, message) = refused(&[&["--port", "0"], arguments].concat());
+        assert_eq!(code, Some(1), "{arguments:?}: {message}");
+        assert!(message.contains(part), "{arguments:?}: {message}");
+        assert!(!message.contains("planted"), "{message}");
+    }
+}
+
+#[test]
 fn a_wrong_command_line_says_why_and_exits_with_2() {
     for (arguments, part) in [
         (

@@ -20,6 +20,9 @@ const DEPTH_MAX: usize = 32;
 
 const DESCRIPTION_MAX_CHARACTERS: usize = 500;
 
+/// The longest user name and the longest password.
+const CREDENTIAL_MAX_CHARACTERS: usize = 256;
+
 /// 10^12 currency units in cents.
 const AMOUNT_MAX_CENTS: u64 = 100_000_000_000_000;
 
@@ -162,7 +165,9 @@ pub fn transaction(body: &[u8]) -> Result<NewTransaction, BodyError> {
 /// Reads the body of `POST /api/auth/login`.
 pub fn credentials(body: &[u8]) -> Result<Credentials, BodyError> {
     let body: CredentialsIn<'_> = object(body)?;
-    let short = |text: &Cow<'_, str>| is_storable(text) && (1..=256).contains(&text.len());
+    let short = |text: &Cow<'_, str>| {
+        is_storable(text) && (1..=CREDENTIAL_MAX_CHARACTERS).contains(&text.chars().count())
+    };
     match (
         text(body.username).filter(short),
         text(body.password).filter(short),
@@ -175,12 +180,12 @@ pub fn credentials(body: &[u8]) -> Result<Credentials, BodyError> {
             (
                 username.is_some(),
                 "/username",
-                "must be text of 1 to 256 bytes",
+                "must be text of 1 to 256 characters, without U+0000",
             ),
             (
                 password.is_some(),
                 "/password",
-                "must be text of 1 to 256 bytes",
+                "must be text of 1 to 256 characters, without U+0000",
             ),
         ])),
     }
@@ -558,8 +563,20 @@ mod tests {
                 "{wrong}"
             );
         }
-        let long = format!(r#"{{"username":"demo","password":"{}"}}"#, "x".repeat(257));
-        assert!(credentials(long.as_bytes()).is_err());
+        for (letter, length, taken) in [
+            ("x", 256, true),
+            ("🚨", 256, true),
+            ("x", 257, false),
+            ("x\\u0000", 1, false),
+        ] {
+            let password = letter.repeat(length);
+            let body = format!(r#"{{"username":"demo","password":"{password}"}}"#);
+            assert_eq!(
+                credentials(body.as_bytes()).is_ok(),
+                taken,
+                "{length} of {letter}"
+            );
+        }
     }
 
     proptest! {
