@@ -818,7 +818,7 @@ impl World {
         sql::set_clock_unix_ms(now);
         let seed = self.seed() ^ self.with_object(object, |object| object.id.short());
         let full = self.room(object).err();
-        let outcome = self.write(object, |storage| {
+        self.write(object, |storage| {
             let broken = |failure: edgeproof_sqlite::SqlError| Exception::error(failure.message);
             let Some(full) = full.filter(|_| !only_deletes(statements)) else {
                 let (result, rows) = storage.execute(seed, statements, parameters);
@@ -831,8 +831,7 @@ impl World {
             storage.end_savepoint(savepoint, !wrote).map_err(broken)?;
             let result = result.map_err(broken);
             Ok((if wrote { Err(full) } else { result }, rows))
-        })?;
-        outcome
+        })?
     }
 
     /// Size of the object's database in bytes.
