@@ -17,8 +17,8 @@ use crate::isolate::{App, new_id, now_ms, within};
 use crate::{logs, metrics, sql};
 
 /// Sends `alert` unless one of the same `key` was sent in the dedupe window, by this isolate or any other.
-pub(crate) async fn once(app: Rc<App>, key: &'static str, alert: Alert) {
-    let now_ms = now_ms();
+pub(crate) async fn once(app: Rc<App>, key: impl AsRef<str>, alert: Alert) {
+    let (key, now_ms) = (key.as_ref(), now_ms());
     let window_ms = app.config.alert_dedupe_ms;
     if !app.said.borrow_mut().claim(key, now_ms, window_ms) {
         return;
