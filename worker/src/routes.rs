@@ -8,9 +8,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
-use worker::{
-    Context, D1Database, Env, Method, Request, Response, Result as WorkerResult, console_log,
-};
+use worker::{Context, D1Database, Env, Request, Response, Result as WorkerResult, console_log};
 
 use crate::auth::{self, Caller};
 use crate::core::accept;
@@ -29,6 +27,9 @@ use crate::logs::Audit;
 use crate::problem::{Failure, Problem};
 use crate::{alerts, body, cache, health, limiter, logs, metrics, transactions};
 
+/// How much of a method's name goes into logs and alerts: it is whatever a client sends, in ASCII (RFC 9110 section 9.1).
+const METHOD_MAX_BYTES: usize = 32;
+
 /// One request while it is served.
 pub(crate) struct Call<'a> {
     pub(crate) app: Rc<App>,
@@ -37,7 +38,7 @@ pub(crate) struct Call<'a> {
     pub(crate) started_ms: u64,
     request: Request,
     context: &'a Context,
-    method: Method,
+    method: String,
     verb: Verb,
     path: String,
     body_read: bool,
@@ -53,15 +54,19 @@ pub(crate) async fn serve(
     context: &Context,
 ) -> WorkerResult<Response> {
     let app = app(env);
-    let method = request.method();
+    // The method as it was sent: workers-rs takes every one that it does not know for GET.
+    let mut method = request.inner().method();
     let mut call = Call {
         request_id: new_id(),
         started_ms: now_ms(),
-        verb: match method {
-            Method::Get => Verb::Get,
-            Method::Post => Verb::Post,
-            Method::Options => Verb::Options,
-            _ => Verb::Other,
+        verb: match method.as_str() {
+            "GET" => Verb::Get,
+            "POST" => Verb::Post,
+            "OPTIONS" => Verb::Options,
+            _ => {
+                method.truncate(METHOD_MAX_BYTES);
+                Verb::Other
+            }
         },
         path: request.path(),
         app,
@@ -254,7 +259,7 @@ impl Call<'_> {
     pub(crate) fn metadata(&self, members: &[(&str, String)]) -> String {
         let mut object = Map::new();
         object.insert("endpoint".to_owned(), alert::endpoint(&self.path).into());
-        object.insert("method".to_owned(), self.method.as_ref().into());
+        object.insert("method".to_owned(), self.method.as_str().into());
         object.insert("requestId".to_owned(), self.request_id.as_str().into());
         for (name, value) in members.iter().filter(|(_, value)| !value.is_empty()) {
             object.insert((*name).to_owned(), value.as_str().into());
@@ -267,7 +272,7 @@ impl Call<'_> {
         let identity = self.identity.as_ref();
         let details = Details {
             endpoint: alert::endpoint(&self.path),
-            method: self.method.as_ref().to_owned(),
+            method: self.method.clone(),
             user_id: identity.and_then(Identity::user_id).map(str::to_owned),
             address: identity.and_then(Identity::address).map(str::to_owned),
             policy: None,
@@ -377,7 +382,7 @@ impl Call<'_> {
         if config.debug_logs {
             console_log!(
                 "{} {} {} {took_ms} ms {}",
-                self.method.as_ref(),
+                self.method,
                 // Not the path as it was sent, which may hold anything.
                 alert::endpoint(&self.path),
                 reply.status,
