@@ -1,13 +1,14 @@
 //! `sim build`: the Worker's bundle, ready to deploy.
 //!
 //! worker-build makes it: cargo compiles to wasm, wasm-bindgen writes the JavaScript glue, wasm-opt shrinks the one and esbuild
-//! the other. Here its programs are provided ([`super::tools`]), so that it downloads nothing; the bundle is built aside and
+//! the other. A crate may have a main module of its own, `entry.js`, which imports what worker-build made as `glue.js`.
+//! Here its programs are provided ([`super::tools`]), so that it downloads nothing; the bundle is built aside and
 //! takes the place of the old one when it is complete and small enough; and where nothing changed, nothing is done.
 
 mod bundle;
 
 use crate::tools::{Consent, Metadata, Tool, Tools, WORKER, lock};
-use bundle::{Bundle, Stamp};
+use bundle::{Bundle, Entry, Stamp};
 use clap::Args;
 use miette::{IntoDiagnostic, Result, miette};
 use std::fs;
@@ -52,7 +53,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     fs::create_dir_all(&out).into_diagnostic()?;
     let _lock = lock(&build.target.join(".sim-build.lock"), "it builds a bundle")?;
 
-    let stamp = Stamp::new(&build.compile()?, &build.tools)?;
+    let entry = Entry::of(&build.metadata.folder)?;
+    let stamp = Stamp::new(&build.compile()?, entry.as_ref(), &build.tools)?;
     if stamp.is_of(&out) {
         let bundle = Bundle::read(&out)?;
         bundle.check(arguments.max_gzipped)?;
@@ -63,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if fresh.exists() {
         fs::remove_dir_all(&fresh).into_diagnostic()?;
     }
-    let bundle = build.bundle(&fresh).and_then(|bundle| {
+    let bundle = build.bundle(&fresh, entry.as_ref()).and_then(|bundle| {
         bundle.check(arguments.max_gzipped)?;
         stamp.write(&fresh)?;
         put(&fresh, &out)
@@ -127,7 +129,7 @@ impl Build {
     }
 
     /// Makes the bundle in a folder that does not exist yet.
-    fn bundle(&self, folder: &Path) -> Result<Bundle> {
+    fn bundle(&self, folder: &Path, entry: Option<&Entry>) -> Result<Bundle> {
         self.tool(&self.tools.worker_build)
             .args([
                 "--release".as_ref(),
@@ -135,6 +137,9 @@ impl Build {
                 folder.as_os_str(),
             ])
             .run()?;
+        if let Some(entry) = entry {
+            entry.put_before(folder)?;
+        }
         Bundle::read(folder)
     }
 }

@@ -74,7 +74,7 @@ fn gzipped(content: &[u8]) -> usize {
 
 /// The files of a bundle that are deployed.
 fn files(bundle: &Path) -> BTreeMap<&'static str, Vec<u8>> {
-    ["index.js", "index_bg.wasm"]
+    ["index.js", "glue.js", "index_bg.wasm"]
         .map(|name| (name, fs::read(bundle.join(name)).unwrap()))
         .into()
 }
@@ -83,8 +83,13 @@ fn files(bundle: &Path) -> BTreeMap<&'static str, Vec<u8>> {
 fn the_bundle_is_a_worker_of_plausible_size() {
     let bundle = bundle();
     let files = files(&bundle);
-    let (glue, wasm) = (&files["index.js"], &files["index_bg.wasm"]);
+    let (glue, wasm) = (&files["glue.js"], &files["index_bg.wasm"]);
     assert!(wasm.starts_with(b"\0asm"), "{:?}", &wasm[..8]);
+    let entry = fs::read(Path::new(WORKER).join("entry.js")).unwrap();
+    assert!(
+        files["index.js"] == entry,
+        "the crate's own main module is the bundle's"
+    );
     let glue = String::from_utf8(glue.clone()).unwrap();
     assert!(
         glue.contains("from\"./index_bg.wasm\""),
@@ -99,7 +104,7 @@ fn the_bundle_is_a_worker_of_plausible_size() {
         exports.contains("as default"),
         "the handlers are exported: {exports}"
     );
-    let weight = gzipped(wasm) + gzipped(glue.as_bytes());
+    let weight: usize = files.values().map(|content| gzipped(content)).sum();
     assert!(
         (100_000..1_000_000).contains(&weight),
         "{weight} bytes compressed"
@@ -112,7 +117,7 @@ fn a_second_build_is_quick_and_leaves_the_files_alone() {
     let bundle = bundle();
     let before = files(&bundle);
     let written = |name| fs::metadata(bundle.join(name)).unwrap().modified().unwrap();
-    let times = ["index.js", "index_bg.wasm"].map(written);
+    let times = ["index.js", "glue.js", "index_bg.wasm"].map(written);
     let start = Instant::now();
     let text = succeed(sim(&["build"]));
     let took = start.elapsed();
@@ -120,7 +125,7 @@ fn a_second_build_is_quick_and_leaves_the_files_alone() {
     assert!(took < Duration::from_secs(20), "{took:?}");
     assert!(files(&bundle) == before, "the files changed");
     assert_eq!(
-        ["index.js", "index_bg.wasm"].map(written),
+        ["index.js", "glue.js", "index_bg.wasm"].map(written),
         times,
         "they were not written again"
     );
@@ -131,7 +136,7 @@ fn a_second_build_is_quick_and_leaves_the_files_alone() {
 fn a_damaged_bundle_is_made_again_byte_for_byte() {
     let bundle = bundle();
     let before = files(&bundle);
-    fs::write(bundle.join("index.js"), "// half a file").unwrap();
+    fs::write(bundle.join("glue.js"), "// half a file").unwrap();
     let text = succeed(sim(&["build"]));
     assert!(!text.contains("(nothing had changed)"), "{text}");
     assert!(

@@ -1,4 +1,4 @@
-//! The two files that are deployed, what they weigh, and what they were made from.
+//! The files that are deployed, what they weigh, and what they were made from.
 
 use crate::tools::{Tools, digest};
 use flate2::Compression;
@@ -9,8 +9,42 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The entry and the wasm that it imports.
-const FILES: [&str; 2] = ["index.js", "index_bg.wasm"];
+/// The main module.
+const MAIN: &str = "index.js";
+
+/// What worker-build made, where the crate has a main module of its own.
+const GLUE: &str = "glue.js";
+
+const WASM: &str = "index_bg.wasm";
+
+/// The files of the bundle in a folder.
+fn files(folder: &Path) -> Vec<&'static str> {
+    let glue = folder.join(GLUE).is_file().then_some(GLUE);
+    [MAIN].into_iter().chain(glue).chain([WASM]).collect()
+}
+
+/// A main module that the crate brings along.
+#[derive(Debug)]
+pub(super) struct Entry(Vec<u8>);
+
+impl Entry {
+    /// The file `entry.js` beside the crate's manifest, if there is one.
+    pub(super) fn of(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join("entry.js");
+        if path.is_file() {
+            read(&path).map(|content| Some(Self(content)))
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Makes it the main module of the bundle that worker-build left in `folder`.
+    pub(super) fn put_before(&self, folder: &Path) -> Result<()> {
+        let main = folder.join(MAIN);
+        fs::rename(&main, folder.join(GLUE)).into_diagnostic()?;
+        fs::write(&main, &self.0).into_diagnostic()
+    }
+}
 
 /// A bundle on disk.
 #[derive(Debug)]
@@ -29,7 +63,7 @@ impl Bundle {
     /// Weighs the bundle in a folder.
     pub(super) fn read(folder: &Path) -> Result<Bundle> {
         let mut parts = Vec::new();
-        for name in FILES {
+        for name in files(folder) {
             let path = folder.join(name);
             let content = read(&path)?;
             parts.push(Part {
@@ -101,14 +135,15 @@ pub(super) struct Stamp {
 impl Stamp {
     const NAME: &str = ".made-from";
 
-    /// The stamp of what would be made from that compiled wasm by these tools.
-    pub(super) fn new(compiled: &Path, tools: &Tools) -> Result<Stamp> {
+    /// The stamp of what would be made from that compiled wasm and that main module by these tools.
+    pub(super) fn new(compiled: &Path, entry: Option<&Entry>, tools: &Tools) -> Result<Stamp> {
         let wasm = digest(read(compiled)?);
+        let entry = entry.map_or_else(|| "-".to_owned(), |entry| digest(&entry.0));
         let programs =
             [&tools.worker_build, &tools.wasm_bindgen].map(|path| path.display().to_string());
         Ok(Stamp {
             made_from: format!(
-                "{wasm} {} {}",
+                "{wasm} {entry} {} {}",
                 tools.npm.version(),
                 digest(programs.join("\n"))
             ),
@@ -129,7 +164,7 @@ impl Stamp {
 
     fn text(&self, folder: &Path) -> Result<String> {
         let mut text = format!("{}\n", self.made_from);
-        for name in FILES {
+        for name in files(folder) {
             let _ = writeln!(text, "{name} {}", digest(read(&folder.join(name))?));
         }
         Ok(text)
@@ -208,6 +243,28 @@ mod tests {
         );
         fs::write(folder.path().join("index.js"), "export { };\n").unwrap();
         assert!(!stamp.is_of(folder.path()));
+    }
+
+    #[test]
+    fn an_entry_of_the_crate_becomes_the_main_module_and_counts() {
+        let crate_folder = tempfile::tempdir().unwrap();
+        assert!(Entry::of(crate_folder.path()).unwrap().is_none());
+        fs::write(
+            crate_folder.path().join("entry.js"),
+            "import './glue.js';\n",
+        )
+        .unwrap();
+        let entry = Entry::of(crate_folder.path()).unwrap().unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        let before = bundle(folder.path()).gzipped();
+        entry.put_before(folder.path()).unwrap();
+        let content = |name| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(content("index.js"), "import './glue.js';\n");
+        assert_eq!(content("glue.js"), "export {};\n");
+        let after = Bundle::read(folder.path()).unwrap();
+        assert!(after.gzipped() > before, "{after}");
+        assert!(after.table().contains("glue.js"), "{after}");
     }
 
     #[test]
