@@ -2,8 +2,9 @@
 //
 // Written as one would write it by hand: WebCrypto with an imported key, JSON.parse, object literals for headers, a Durable
 // Object class. It does the same work for the same answers on the routes that are measured: the same calls to the same
-// bindings with the same SQL, the same headers, the same time-outs. It has neither the administrator's routes nor webhooks,
-// and of the four limiting algorithms only the default one; benches/javascript.rs checks that the answers are the same.
+// bindings with the same SQL, the same headers, the same time-outs. It has neither login, the administrator's routes nor webhooks,
+// of the four limiting algorithms only the default one, and no lone admissions kept as alarms; benches/javascript.rs checks that
+// the answers are the same.
 
 import { DurableObject } from "cloudflare:workers";
 
@@ -35,7 +36,8 @@ const TITLES = {
 
 const BODY_MAX_BYTES = 65_536;
 const CALL_TIMEOUT_MS = 3_000;
-const MEMORY_MS = 5_000;
+const KV_TIMEOUT_MS = 2_000;
+const DAY_MS = 86_400_000;
 
 const SQL = {
   insertTransaction:
@@ -47,9 +49,11 @@ const SQL = {
   list: "SELECT id, type, amount_cents, description, date, created_at FROM transactions WHERE user_id = ?1 ORDER BY id DESC LIMIT ?2",
   version: "SELECT id FROM transactions WHERE user_id = ?1 ORDER BY id DESC LIMIT 1",
   summary:
-    "SELECT COUNT(*) AS count, COALESCE(MAX(id), 0) AS version, COALESCE(SUM(CASE type WHEN 'income' THEN amount_cents / 1000000 END), 0) AS income_millions, COALESCE(SUM(CASE type WHEN 'income' THEN amount_cents % 1000000 END), 0) AS income_rest, COALESCE(SUM(CASE type WHEN 'expense' THEN amount_cents / 1000000 END), 0) AS expense_millions, COALESCE(SUM(CASE type WHEN 'expense' THEN amount_cents % 1000000 END), 0) AS expense_rest FROM transactions WHERE user_id = ?1",
+    "SELECT COALESCE(SUM(count), 0) AS count, COALESCE((SELECT MAX(id) FROM transactions WHERE user_id = ?1), 0) AS version, COALESCE(SUM(income_millions), 0) AS income_millions, COALESCE(SUM(income_rest), 0) AS income_rest, COALESCE(SUM(expense_millions), 0) AS expense_millions, COALESCE(SUM(expense_rest), 0) AS expense_rest FROM transaction_months WHERE user_id = ?1",
   months:
-    "SELECT substr(date, 1, 7) AS month, COUNT(*) AS count, COALESCE(SUM(CASE type WHEN 'income' THEN amount_cents / 1000000 END), 0) AS income_millions, COALESCE(SUM(CASE type WHEN 'income' THEN amount_cents % 1000000 END), 0) AS income_rest, COALESCE(SUM(CASE type WHEN 'expense' THEN amount_cents / 1000000 END), 0) AS expense_millions, COALESCE(SUM(CASE type WHEN 'expense' THEN amount_cents % 1000000 END), 0) AS expense_rest FROM transactions WHERE user_id = ?1 GROUP BY month ORDER BY month DESC LIMIT 24",
+    "SELECT month, count, income_millions, income_rest, expense_millions, expense_rest FROM transaction_months WHERE user_id = ?1 ORDER BY month DESC LIMIT 24",
+  takeAllowance:
+    "INSERT INTO allowances (name, free_at_ms) VALUES (?1, ?2 + ?3) ON CONFLICT (name) DO UPDATE SET free_at_ms = MAX(free_at_ms, ?2) + ?3 WHERE free_at_ms + ?3 <= ?2 + ?4",
   ping: "SELECT 1 AS one",
 };
 
@@ -57,6 +61,7 @@ const SQL = {
 let config;
 let key;
 const memory = new Map();
+const denials = new Map();
 let probed = { at: 0, answers: null };
 
 function configure(env) {
@@ -81,8 +86,17 @@ function configure(env) {
     ttl: {
       dashboard: Math.max(60, number("CACHE_DASHBOARD_TTL", 300)),
       reports: Math.max(60, number("CACHE_REPORTS_TTL", 600)),
+      memory: Math.max(60, number("CACHE_TTL_SECONDS", 300)),
     },
+    // How often KV is written to: a quarter of a day's writes can be saved up.
+    pace: pace(number("CACHE_KV_WRITES_PER_DAY", 900)),
   };
+}
+
+function pace(perDay) {
+  const saved = Math.max(1, Math.floor(perDay / 4));
+  const everyMs = perDay > saved ? Math.ceil(DAY_MS / (perDay - saved)) : 2 * DAY_MS;
+  return { everyMs, savedMs: saved * everyMs };
 }
 
 export default {
@@ -208,7 +222,7 @@ function requestId() {
 async function charge(call, policyName, identity, user) {
   const policy = config.policies[policyName];
   const name = identity[0] + (await sha256(identity.slice(1)));
-  const decision = await within(CALL_TIMEOUT_MS, askLimiter(call.env, name, policyName));
+  const decision = denied(policyName, name) ?? (await ask(call.env, name, policyName));
   call.charge = { policy, decision };
   if (decision.allowed) {
     return;
@@ -230,13 +244,42 @@ async function charge(call, policyName, identity, user) {
   });
 }
 
+// What an object has denied, the isolate denies by itself for as long as the object would.
+function denied(policyName, name) {
+  const denial = denials.get(`${policyName}:${name}`);
+  const now = Date.now();
+  if (!denial || now >= denial.holdsUntil) {
+    return null;
+  }
+  const waitMs = denial.resetMs - (now - denial.answered);
+  return { allowed: false, remaining: 0, resetSeconds: Math.max(1, Math.ceil(waitMs / 1_000)), firstDenial: false };
+}
+
+async function ask(env, name, policyName) {
+  const asked = Date.now();
+  const decision = await within(CALL_TIMEOUT_MS, askLimiter(env, name, policyName));
+  if (!decision.allowed) {
+    const { resetMs } = decision;
+    if (denials.size >= 10_000) {
+      denials.delete(denials.keys().next().value);
+    }
+    denials.set(`${policyName}:${name}`, {
+      resetMs,
+      answered: Date.now(),
+      holdsUntil: asked + Math.min(resetMs, config.dedupeMs),
+    });
+  }
+  return decision;
+}
+
 async function askLimiter(env, name, what) {
   const response = await env.RATE_LIMITER.getByName(name).fetch(`https://rate-limiter/${what}`);
   if (!response.ok) {
     throw new Error("the object refused");
   }
-  const [allowed, remaining, resetSeconds, firstDenial] = (await response.text()).split(" ").map(Number);
-  return { allowed: allowed === 1, remaining, resetSeconds, firstDenial: firstDenial === 1 };
+  const [allowed, remaining, resetMs, firstDenial] = (await response.text()).split(" ").map(Number);
+  const resetSeconds = Math.max(1 - allowed, Math.ceil(resetMs / 1_000));
+  return { allowed: allowed === 1, remaining, resetMs, resetSeconds, firstDenial: firstDenial === 1 };
 }
 
 function within(timeoutMs, work) {
@@ -280,7 +323,7 @@ export class RateLimiter extends DurableObject {
       await this.ctx.storage.put(name, encode(held));
     }
     return new Response(
-      `${Number(decision.allowed)} ${decision.remaining} ${decision.resetSeconds} ${Number(decision.firstDenial)} ${Number(decision.alert)}`,
+      `${Number(decision.allowed)} ${decision.remaining} ${decision.resetMs} ${Number(decision.firstDenial)} ${Number(decision.alert)}`,
     );
   }
 
@@ -329,14 +372,14 @@ function decide(held, policy, now) {
     admitted.shift();
   }
   const used = admitted.length;
-  const decision = { allowed: used < policy.limit, remaining: 0, resetSeconds: 0, firstDenial: false, alert: false };
+  const decision = { allowed: used < policy.limit, remaining: 0, resetMs: 0, firstDenial: false, alert: false };
   if (decision.allowed) {
     admitted.push(now);
     decision.remaining = policy.limit - used - 1;
-    decision.resetSeconds = Math.ceil((admitted[0] + policy.windowMs - now) / 1_000);
+    decision.resetMs = admitted[0] + policy.windowMs - now;
   } else {
     const leavesRoom = admitted[used - policy.limit];
-    decision.resetSeconds = Math.max(1, Math.ceil((leavesRoom + policy.windowMs - now) / 1_000));
+    decision.resetMs = leavesRoom + policy.windowMs - now;
   }
   return decision;
 }
@@ -460,9 +503,9 @@ async function cached(call, user, kind) {
   if (kept && Date.now() < kept.until) {
     return hit(kept.text);
   }
-  const stored = await within(2_000, CACHE_KV.get(wanted)).catch(() => null);
+  const stored = await within(KV_TIMEOUT_MS, CACHE_KV.get(wanted)).catch(() => null);
   if (stored !== null) {
-    remember(wanted, stored);
+    remember(kind, wanted, stored);
     return hit(stored);
   }
   const second =
@@ -477,16 +520,26 @@ async function cached(call, user, kind) {
   }
   const text = JSON.stringify({ data });
   const computed = `${kind}:1:${await sha256(user)}:${totals.version}`;
-  remember(computed, text);
-  call.context.waitUntil(CACHE_KV.put(computed, text, { expirationTtl: config.ttl[kind] }));
+  remember(kind, computed, text);
+  call.context.waitUntil(put(call.env, kind, computed, text));
   return { status: 200, headers: { "X-Cache": "MISS" }, text };
 }
 
-function remember(wanted, text) {
+function remember(kind, wanted, text) {
   if (memory.size >= 512) {
     memory.delete(memory.keys().next().value);
   }
-  memory.set(wanted, { text, until: Date.now() + MEMORY_MS });
+  const seconds = Math.min(config.ttl[kind], config.ttl.memory);
+  memory.set(wanted, { text, until: Date.now() + seconds * 1_000 });
+}
+
+// Puts a value into KV, if the allowance that all isolates share has a write left.
+async function put({ DB, CACHE_KV }, kind, wanted, text) {
+  const { everyMs, savedMs } = config.pace;
+  const taken = await DB.prepare(SQL.takeAllowance).bind("kv.writes", Date.now(), everyMs, savedMs).run();
+  if (taken.meta.changes !== 0) {
+    await CACHE_KV.put(wanted, text, { expirationTtl: config.ttl[kind] });
+  }
 }
 
 function sums(row) {
