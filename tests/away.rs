@@ -178,6 +178,44 @@ fn however_many_isolates_and_pops_notice_one_alert_is_sent() {
 }
 
 #[test]
+fn denials_by_many_isolates_raise_one_alert_for_each_identity_and_policy() {
+    for kind in away(60_000) {
+        let world = alerting(&["MEX", "FRA", "SIN"]).build().expect("builds");
+        world.run(async |world| {
+            world.inject(kind.clone());
+            let clients = ["MEX", "FRA", "SIN"].map(|pop| world.client(pop));
+            let requests = (0..3_600).map(|number| {
+                let client = &clients[number % 3];
+                let user = ["user-1", "user-2"][number / 3 % 2];
+                (client.clone(), post_test_data(client, user))
+            });
+            let answers = in_parallel(300, requests).await;
+            assert!(count(&answers, 429) > 1_000, "{kind}");
+            sleep(world, 30.0).await;
+        });
+        let mut users: Vec<String> = world
+            .received(SECURITY)
+            .iter()
+            .map(|received| {
+                let alert: serde_json::Value =
+                    serde_json::from_slice(&received.request.body).expect("JSON");
+                alert["details"]["userId"].to_string()
+            })
+            .collect();
+        users.sort();
+        assert_eq!(users, ["\"user-1\"", "\"user-2\""], "{kind}");
+        // What isolates agreed by is not kept for ever.
+        world.run(async |world| {
+            assert_eq!(rows_in(world, "alert_marks", "1"), 3, "and of the object");
+            sleep(world, 86_401.0).await;
+            let ran = world.scheduled("17 3 * * *").await;
+            ran.expect("the handler ends well");
+            assert_eq!(rows_in(world, "alert_marks", "1"), 0);
+        });
+    }
+}
+
+#[test]
 fn with_the_database_away_too_each_isolate_speaks_for_itself_once() {
     let world = alerting(&["MEX", "FRA"]).build().expect("builds");
     world.run(async |world| {

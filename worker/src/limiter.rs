@@ -64,6 +64,8 @@ pub(crate) struct Charge {
     pub(crate) first_denial: bool,
     /// Nobody has been told in the dedupe window.
     pub(crate) alert: bool,
+    /// This isolate decided by itself, from its memory: others may be about to tell the same.
+    pub(crate) alone: bool,
 }
 
 impl Charge {
@@ -97,6 +99,7 @@ impl Charge {
             },
             first_denial: next()? == 1,
             alert: next()? == 1,
+            alone: false,
         })
     }
 }
@@ -114,6 +117,7 @@ pub(crate) async fn charge(
             decision,
             first_denial: false,
             alert: false,
+            alone: false,
         });
     }
     let asked_ms = now_ms();
@@ -254,6 +258,7 @@ fn from_memory(app: &App, name: &str, policy: &Policy, now_ms: u64) -> Charge {
         decision,
         first_denial: claim("denied:", policy.quota.window_ms),
         alert: claim("alerted:", app.config.alert_dedupe_ms),
+        alone: true,
     }
 }
 
@@ -464,6 +469,7 @@ impl Held {
             decision,
             first_denial: claim(&mut self.denied_ms, quota.window_ms),
             alert: claim(&mut self.alerted_ms, dedupe_ms),
+            alone: false,
         }
     }
 
@@ -528,6 +534,7 @@ mod tests {
                 decision,
                 first_denial,
                 alert,
+                alone: false,
             };
             assert_eq!(Charge::decode(&charge.encode()), Some(charge));
         }

@@ -237,7 +237,7 @@ fn object(metadata: Option<String>) -> Box<RawValue> {
         .unwrap_or_else(|| RawValue::from_string("{}".to_owned()).expect("an empty object is JSON"))
 }
 
-/// Deletes rows that are older than their retention, as many as one run may.
+/// Deletes rows that are older than their retention, as many as one run may, and marks of alerts that no dedupe window reaches.
 pub(crate) async fn retain(app: &App) {
     let Some(db) = &app.db else {
         console_error!("log retention: DB is absent");
@@ -247,7 +247,7 @@ pub(crate) async fn retain(app: &App) {
         (sql::RETAIN_AUDIT, AUDIT_RETENTION_DAYS),
         (sql::RETAIN_ERRORS, ERROR_RETENTION_DAYS),
     ] {
-        let oldest = rfc3339(now_ms().saturating_sub(days * DAY_MS));
+        let oldest = JsValue::from_str(&rfc3339(now_ms().saturating_sub(days * DAY_MS)));
         for _ in 0..RETENTION_STATEMENTS_MAX {
             match delete(db, statement, &oldest).await {
                 Ok(0) => break,
@@ -259,12 +259,16 @@ pub(crate) async fn retain(app: &App) {
             }
         }
     }
+    let oldest = now_ms().saturating_sub(app.config.alert_dedupe_ms.max(DAY_MS));
+    if let Err(error) = delete(db, sql::RETAIN_MARKS, &JsValue::from_f64(oldest as f64)).await {
+        console_error!("retention of marks: {error}");
+    }
 }
 
-async fn delete(db: &D1Database, statement: &str, oldest: &str) -> Result<usize> {
+async fn delete(db: &D1Database, statement: &str, oldest: &JsValue) -> Result<usize> {
     let done = db
         .prepare(statement)
-        .bind(&[JsValue::from_str(oldest)])?
+        .bind(std::slice::from_ref(oldest))?
         .run()
         .await?;
     Ok(done.meta()?.and_then(|meta| meta.changes).unwrap_or(0))

@@ -202,7 +202,13 @@ async fn charge(call: &Call<'_>, name: PolicyName) -> Result<(), Failure> {
         );
         alert.channel = Channel::Security;
         alert.details.policy = Some(name.as_str());
-        call.after(alerts::send(app.clone(), alert));
+        if charge.alone {
+            // Not one of the keys by which the isolate itself remembers what it said.
+            let key = ["agreed:", name.as_str(), ":", &identity.object_name()].concat();
+            call.after(alerts::once(app.clone(), key, alert));
+        } else {
+            call.after(alerts::send(app.clone(), alert));
+        }
     }
     Err(Problem::quota_exceeded(name.as_str()).into())
 }

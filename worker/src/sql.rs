@@ -68,6 +68,9 @@ pub(crate) const RETAIN_ERRORS: &str = "DELETE FROM error_logs WHERE id IN (SELE
 /// A mark from the future (a clock that went back) does not block.
 pub(crate) const CLAIM_ALERT: &str = "INSERT INTO alert_marks (key, sent_at_ms) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET sent_at_ms = excluded.sent_at_ms WHERE sent_at_ms <= excluded.sent_at_ms - ?3 OR sent_at_ms > excluded.sent_at_ms";
 
+/// Deletes the marks from before ?1 (ms).
+pub(crate) const RETAIN_MARKS: &str = "DELETE FROM alert_marks WHERE sent_at_ms < ?1";
+
 /// Takes one of the allowance ?1 at ?2 (ms), if there is one left: one comes back every ?3 ms, and what comes back in ?4 ms can be saved
 /// up (GCRA). Of all isolates exactly as many calls change a row as may.
 pub(crate) const TAKE_ALLOWANCE: &str = "INSERT INTO allowances (name, free_at_ms) VALUES (?1, ?2 + ?3) ON CONFLICT (name) DO UPDATE SET free_at_ms = MAX(free_at_ms, ?2) + ?3 WHERE free_at_ms + ?3 <= ?2 + ?4";
