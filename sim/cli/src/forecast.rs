@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = requests)]
     requests: u64,
     /// How many days, one after the other; the report is about the worst.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=31))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=366))]
     days: u32,
     /// Set a variable of the Worker, over what wrangler.toml says.
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]

@@ -211,7 +211,7 @@ fn a_wrong_usage_is_refused_with_what_would_be_right() {
             &["--traffic", "reference", "--requests", "0"],
             "a multiple of 1000",
         ),
-        (&["--traffic", "reference", "--days", "0"], "1..=31"),
+        (&["--traffic", "reference", "--days", "0"], "1..=366"),
         (
             &["--traffic", "reference", "--var", "NAME"],
             "expected KEY=VALUE",
