@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use edgeproof_isolate::IsolateLocal;
 use worker::kv::KvStore;
-use worker::{D1Database, Date, Delay, Env, ObjectNamespace};
+use worker::{D1Database, Delay, Env, ObjectNamespace};
 
 use crate::cache::Memory;
 use crate::core::config::Config;
@@ -90,7 +90,7 @@ impl App {
 
 /// Milliseconds since the Unix epoch by the platform's clock, which stands still between I/O operations.
 pub(crate) fn now_ms() -> u64 {
-    Date::now().as_millis()
+    worker::js_sys::Date::now() as u64
 }
 
 /// A new id for a request or a webhook message. `Math.random()` is enough: the id has to be unique, not secret.
