@@ -559,7 +559,16 @@ async fn storm(world: &World, seconds: u64) -> usize {
             })
         });
         let requests: Vec<_> = requests.collect();
-        denied += count(&in_parallel(400, requests).await, 429);
+        let answers = in_parallel(400, requests).await;
+        let refused = count(&answers, 429);
+        let admitted = count(&answers, 422) + count(&answers, 401);
+        assert_eq!(
+            admitted + refused,
+            answers.len(),
+            "{:?}",
+            statuses(&answers)
+        );
+        denied += refused;
         let next = world.start() + Duration::from_secs(20 * (round + 1));
         world.sleep(next.since(world.now())).await;
     }
