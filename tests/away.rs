@@ -178,6 +178,29 @@ fn however_many_isolates_and_pops_notice_one_alert_is_sent() {
 }
 
 #[test]
+fn whoever_asks_first_and_whoever_arrives_first_one_alert_is_sent() {
+    // The database is in Mexico City. Of two who notice, Singapore may have asked before and arrive after.
+    for delay_ms in (0..400).step_by(20) {
+        let world = alerting(&["MEX", "SIN"]).build().expect("builds");
+        world.run(async |world| {
+            world.inject(FaultKind::ObjectUnreachable {
+                class: class(),
+                for_ms: 60_000,
+            });
+            let (near, far) = (world.client("MEX"), world.client("SIN"));
+            let later = async {
+                world.sleep(Duration::from_millis(delay_ms)).await;
+                near.send(get(&near, "user-1", TRANSACTIONS)).await
+            };
+            futures_util::future::join(far.send(get(&far, "user-2", TRANSACTIONS)), later).await;
+            sleep(world, 30.0).await;
+        });
+        let received = world.received(ERRORS).len();
+        assert_eq!(received, 1, "{delay_ms} ms");
+    }
+}
+
+#[test]
 fn denials_by_many_isolates_raise_one_alert_for_each_identity_and_policy() {
     for kind in away(60_000) {
         let world = alerting(&["MEX", "FRA", "SIN"]).build().expect("builds");

@@ -16,7 +16,7 @@ SELECT strftime('%Y-%m-%dT%H:%M:%fZ', '2025-12-31', '+' || i || ' seconds'),
   CASE WHEN i % 50 = 1 THEN NULL ELSE 'user-' || (i % 200) END, '{}'
 FROM n;
 WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
-INSERT INTO error_logs (timestamp, level, message) SELECT strftime('%Y-%m-%dT%H:%M:%fZ', '2025-12-31', '+' || i || ' seconds'), 'error', 'x' FROM n;
+INSERT INTO error_logs (timestamp, level, message) SELECT strftime('%Y-%m-%dT%H:%M:%fZ', '2025-12-31', '+' || i || ' seconds'), CASE WHEN i % 2000 = 7 THEN 'critical' ELSE 'error' END, 'x' FROM n;
 ";
 
 fn world() -> World {
@@ -79,7 +79,10 @@ fn the_filters_of_the_api_scan_no_table() {
             ("audit-logs?action=nothing%20of%20the%20kind", 0, 700),
             ("audit-logs?category=auth&action=login_failure", 50, 50),
             ("audit-logs?category=security&user_id=user-50", 50, 100),
+            ("audit-logs?category=transaction&action=login_failure", 0, 0),
             ("error-logs", 50, 50),
+            ("error-logs?level=critical", 3, 3),
+            ("error-logs?level=warning", 0, 0),
             ("error-logs?level=error", 50, 50),
         ] {
             let before = world.usage().total(Meter::D1RowsRead);

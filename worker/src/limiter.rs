@@ -67,14 +67,16 @@ pub(crate) struct Charge {
     pub(crate) first_denial: bool,
     /// Nobody has been told in the dedupe window.
     pub(crate) alert: bool,
+    /// For how long, in milliseconds, a further denial would be neither.
+    pub(crate) quiet_ms: u64,
     /// This isolate decided by itself, from its memory: others may be about to tell the same.
     pub(crate) alone: bool,
 }
 
 impl Charge {
-    /// Five numbers: allowed, remaining, milliseconds until it comes back, first denial, alert.
+    /// Six numbers: allowed, remaining, milliseconds until it comes back, first denial, alert, quiet.
     fn encode(self) -> String {
-        let mut text = String::with_capacity(24);
+        let mut text = String::with_capacity(32);
         let flags = [u64::from(self.first_denial), u64::from(self.alert)];
         for number in [
             u64::from(self.decision.allowed),
@@ -83,6 +85,7 @@ impl Charge {
         ]
         .into_iter()
         .chain(flags)
+        .chain([self.quiet_ms])
         {
             decimal::push(&mut text, number);
             text.push(' ');
@@ -102,6 +105,7 @@ impl Charge {
             },
             first_denial: next()? == 1,
             alert: next()? == 1,
+            quiet_ms: next()?,
             alone: false,
         })
     }
@@ -120,6 +124,7 @@ pub(crate) async fn charge(
             decision,
             first_denial: false,
             alert: false,
+            quiet_ms: 0,
             alone: false,
         });
     }
@@ -129,12 +134,7 @@ pub(crate) async fn charge(
         Ok(charge) => {
             app.health.limiter.works();
             if !charge.decision.allowed {
-                let denial = Denial::new(
-                    asked_ms,
-                    now_ms(),
-                    charge.decision.reset_ms,
-                    app.config.alert_dedupe_ms,
-                );
+                let denial = Denial::new(asked_ms, now_ms(), charge);
                 app.denials.borrow_mut().put(policy.name, name, denial);
             }
             Some(charge)
@@ -194,11 +194,13 @@ struct Denial {
 impl Denial {
     /// The object decided at some instant between question and answer. So its wait is over, at the earliest, counted from the
     /// question.
-    fn new(asked_ms: u64, answered_ms: u64, reset_ms: u64, dedupe_ms: u64) -> Self {
+    fn new(asked_ms: u64, answered_ms: u64, charge: Charge) -> Self {
+        let reset_ms = charge.decision.reset_ms;
         Self {
             answered_ms,
             reset_ms,
-            holds_until_ms: asked_ms + reset_ms.min(dedupe_ms),
+            // The clock may have gone back meanwhile.
+            holds_until_ms: asked_ms.min(answered_ms) + reset_ms.min(charge.quiet_ms),
         }
     }
 
@@ -261,6 +263,7 @@ fn from_memory(app: &App, name: &str, policy: &Policy, now_ms: u64) -> Charge {
         decision,
         first_denial: claim("denied:", policy.quota.window_ms),
         alert: claim("alerted:", app.config.alert_dedupe_ms),
+        quiet_ms: 0,
         alone: true,
     }
 }
@@ -364,7 +367,7 @@ impl RateLimiter {
             };
             (charge, change)
         };
-        if let Err(error) = self.keep(policy.name, change, now_ms).await
+        if let Err(error) = self.keep(policy.name, usual, change, now_ms).await
             // A denial stands even if its mark could not be kept: the worst is a second alert.
             && charge.decision.allowed
         {
@@ -405,14 +408,18 @@ impl RateLimiter {
         Ok(())
     }
 
-    async fn keep(&self, policy: PolicyName, change: Change, now_ms: u64) -> Result<()> {
+    async fn keep(
+        &self,
+        policy: PolicyName,
+        usual: bool,
+        change: Change,
+        now_ms: u64,
+    ) -> Result<()> {
         match change {
             Change::Nothing => Ok(()),
             Change::Lone(lone_ms) => self.set_alarm(lone_ms).await,
             Change::Text(text) => {
-                // An alarm that holds an admission of the future is from before the clock went back; the text has it as it counts.
-                let alarm_ms = self.alarm_ms.get().flatten();
-                if alarm_ms.is_none_or(|at_ms| at_ms > now_ms + ALARM_AFTER_MS) {
+                if needs_alarm(self.alarm_ms.get().flatten(), usual, now_ms) {
                     self.set_alarm(now_ms - LONG_AGO_MS).await?;
                 }
                 self.storage.put(policy.as_str(), text).await
@@ -429,6 +436,12 @@ impl RateLimiter {
         self.alarm_ms.set(Some(Some(at_ms)));
         Ok(())
     }
+}
+
+/// Whether an alarm must be set beside a policy's text: there is none, or one that holds an admission of the future, from before the
+/// clock went back. The usual policy's text has that admission as it counts now; another one's has not, so then the alarm stays.
+fn needs_alarm(alarm_ms: Option<u64>, usual: bool, now_ms: u64) -> bool {
+    alarm_ms.is_none_or(|at_ms| usual && at_ms > now_ms + ALARM_AFTER_MS)
 }
 
 /// What an object keeps for one policy.
@@ -470,10 +483,14 @@ impl Held {
             }
             free
         };
+        let first_denial = claim(&mut self.denied_ms, quota.window_ms);
+        let alert = claim(&mut self.alerted_ms, dedupe_ms);
+        let quiet_until_ms = (self.denied_ms + quota.window_ms).min(self.alerted_ms + dedupe_ms);
         Charge {
             decision,
-            first_denial: claim(&mut self.denied_ms, quota.window_ms),
-            alert: claim(&mut self.alerted_ms, dedupe_ms),
+            first_denial,
+            alert,
+            quiet_ms: quiet_until_ms.saturating_sub(now_ms),
             alone: false,
         }
     }
@@ -511,7 +528,9 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use super::{Charge, DENIALS_MAX, Denial, Denials, Held};
+    use super::{
+        ALARM_AFTER_MS, Charge, DENIALS_MAX, Denial, Denials, Held, LONG_AGO_MS, needs_alarm,
+    };
     use crate::core::limiter::{Algorithm, Decision};
     use crate::core::policy::{PolicyName, Quota};
 
@@ -539,11 +558,12 @@ mod tests {
                 decision,
                 first_denial,
                 alert,
+                quiet_ms: 7,
                 alone: false,
             };
             assert_eq!(Charge::decode(&charge.encode()), Some(charge));
         }
-        for wrong in ["", "1", "1 2 3 4", "yes no", "1 -1 2 0 0"] {
+        for wrong in ["", "1", "1 2 3 4 5", "yes no", "1 -1 2 0 0 0"] {
             assert_eq!(Charge::decode(wrong), None, "{wrong}");
         }
     }
@@ -594,15 +614,19 @@ mod tests {
     }
 
     /// An object that decides at `decided_ms`, asked and heard by an isolate around that.
-    fn heard(held: &Held, decided_ms: u64, dedupe_ms: u64) -> Denial {
-        let decision = held.clone().charge(QUOTA, DEDUPE_MS, decided_ms).decision;
-        assert!(!decision.allowed);
-        Denial::new(
-            decided_ms - 40,
-            decided_ms + 60,
-            decision.reset_ms,
-            dedupe_ms,
-        )
+    fn heard(held: &mut Held, decided_ms: u64, dedupe_ms: u64) -> Denial {
+        let charge = held.charge(QUOTA, dedupe_ms, decided_ms);
+        assert!(!charge.decision.allowed);
+        Denial::new(decided_ms - 40, decided_ms + 60, charge)
+    }
+
+    /// An object with its quota used up at once.
+    fn full() -> Held {
+        let mut held = Held::new(Algorithm::SlidingLog);
+        for _ in 0..QUOTA.limit {
+            held.charge(QUOTA, DEDUPE_MS, START);
+        }
+        held
     }
 
     #[test]
@@ -613,7 +637,7 @@ mod tests {
         held.charge(QUOTA, DEDUPE_MS, START + 700);
         let mut repeated = 0;
         for decided_ms in (START + 701..START + 60_000).step_by(977) {
-            let denial = heard(&held, decided_ms, DEDUPE_MS);
+            let denial = heard(&mut held.clone(), decided_ms, DEDUPE_MS);
             for now_ms in (decided_ms + 60..decided_ms + 61_000).step_by(101) {
                 let asked = held.clone().charge(QUOTA, DEDUPE_MS, now_ms).decision;
                 let Some(decision) = denial.at(now_ms) else {
@@ -638,31 +662,63 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_denial_never_swallows_an_alert_that_is_due() {
-        let mut held = Held::new(Algorithm::SlidingLog);
-        held.charge(QUOTA, DEDUPE_MS, START);
-        held.charge(QUOTA, DEDUPE_MS, START);
-        let denial = heard(&held, START + 1_000, 10_000);
+    fn a_repeated_denial_never_swallows_an_alert_or_a_row_that_is_due() {
+        let mut held = full();
+        let denial = heard(&mut held, START + 1_000, 10_000);
         assert!(denial.at(START + 10_900).is_some());
         assert_eq!(denial.at(START + 11_000), None);
+        // Counted from the last alert, not from this denial.
+        let denial = heard(&mut held, START + 9_000, 10_000);
+        assert!(denial.at(START + 10_900).is_some());
+        assert_eq!(denial.at(START + 11_000), None);
+        // The first denial of the next window.
+        let mut held = full();
+        heard(&mut held, START + 1_000, DEDUPE_MS);
+        for _ in 0..QUOTA.limit {
+            assert!(
+                held.charge(QUOTA, DEDUPE_MS, START + 60_000)
+                    .decision
+                    .allowed
+            );
+        }
+        let denial = heard(&mut held, START + 60_500, DEDUPE_MS);
+        assert!(denial.at(START + 60_900).is_some());
+        assert_eq!(denial.at(START + 61_000), None);
     }
 
     #[test]
     fn a_clock_that_went_back_makes_the_isolate_ask() {
-        let mut held = Held::new(Algorithm::SlidingLog);
-        held.charge(QUOTA, DEDUPE_MS, START);
-        held.charge(QUOTA, DEDUPE_MS, START);
-        assert_eq!(heard(&held, START + 1_000, DEDUPE_MS).at(START), None);
+        let denial = heard(&mut full(), START + 1_000, DEDUPE_MS);
+        assert_eq!(denial.at(START), None);
+        // Between question and answer: it holds no longer than the answer says.
+        let charge = full().charge(QUOTA, DEDUPE_MS, START + 1_000);
+        let denial = Denial::new(START + 1_000, START - 2_000, charge);
+        for now_ms in (START - 2_000..START + 120_000).step_by(500) {
+            if let Some(decision) = denial.at(now_ms) {
+                assert!((1..=60).contains(&decision.reset_seconds), "{decision:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_alarm_of_before_the_clock_went_back_is_replaced_only_beside_the_text_that_has_its_admission()
+     {
+        let held_since = |lone_ms: u64| Some(lone_ms + ALARM_AFTER_MS);
+        for usual in [true, false] {
+            assert!(needs_alarm(None, usual, START));
+            assert!(!needs_alarm(held_since(START), usual, START));
+            assert!(!needs_alarm(held_since(START - LONG_AGO_MS), usual, START));
+        }
+        assert!(needs_alarm(held_since(START + 1), true, START));
+        assert!(!needs_alarm(held_since(START + 1), false, START));
     }
 
     #[test]
     fn denials_are_kept_apart_by_policy_and_name_and_their_number_is_bounded() {
-        let mut held = Held::new(Algorithm::SlidingLog);
-        held.charge(QUOTA, DEDUPE_MS, START);
-        held.charge(QUOTA, DEDUPE_MS, START);
+        let mut held = full();
         let mut denials = Denials::default();
         for number in 0..DENIALS_MAX + 5 {
-            let denial = heard(&held, START + 1_000, DEDUPE_MS);
+            let denial = heard(&mut held, START + 1_000, DEDUPE_MS);
             denials.put(PolicyName::Write, format!("u{number:06}"), denial);
         }
         assert_eq!(denials.0[PolicyName::Write.index()].len(), DENIALS_MAX);

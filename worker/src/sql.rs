@@ -48,6 +48,9 @@ pub(crate) const SELECT_ERRORS: &str =
 /// the most, are not in that index and cost nothing there; asked for, they are found quickly from the newest end.
 pub(crate) const NOT_A_TRANSACTION: &str = "category <> 'transaction'";
 
+/// As [`NOT_A_TRANSACTION`], of the levels of errors: the Worker itself writes no other than this one.
+pub(crate) const NOT_AN_ERROR: &str = "level <> 'error'";
+
 /// End of a query by an index that holds the time: every index ends with the id, so nothing has to be sorted.
 pub(crate) const LATEST_FIRST: &str = " ORDER BY timestamp DESC, id DESC LIMIT ";
 
@@ -65,8 +68,9 @@ pub(crate) const RETAIN_AUDIT: &str = "DELETE FROM audit_logs WHERE id IN (SELEC
 pub(crate) const RETAIN_ERRORS: &str = "DELETE FROM error_logs WHERE id IN (SELECT id FROM (SELECT id, timestamp FROM error_logs ORDER BY id LIMIT 1000) WHERE timestamp < ?1)";
 
 /// Takes the right to send the alert ?1 at ?2 (ms) if nobody did in the ?3 ms before: exactly one of all isolates changes a row.
-/// A mark from the future (a clock that went back) does not block.
-pub(crate) const CLAIM_ALERT: &str = "INSERT INTO alert_marks (key, sent_at_ms) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET sent_at_ms = excluded.sent_at_ms WHERE sent_at_ms <= excluded.sent_at_ms - ?3 OR sent_at_ms > excluded.sent_at_ms";
+/// A mark from far in the future (a clock that went back) does not block; one from a little ahead is of somebody who asked later and
+/// came first.
+pub(crate) const CLAIM_ALERT: &str = "INSERT INTO alert_marks (key, sent_at_ms) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET sent_at_ms = excluded.sent_at_ms WHERE sent_at_ms <= excluded.sent_at_ms - ?3 OR sent_at_ms > excluded.sent_at_ms + ?3";
 
 /// Deletes the marks from before ?1 (ms).
 pub(crate) const RETAIN_MARKS: &str = "DELETE FROM alert_marks WHERE sent_at_ms < ?1";

@@ -12,7 +12,7 @@ use edgeproof_sim::limits::Plan;
 use edgeproof_sim::wrangler::WorkerConfig;
 use miette::{Context as _, IntoDiagnostic as _, Result, miette};
 
-use crate::server::{Pair, WRANGLER, pair};
+use crate::server::{Pair, WRANGLER, check_given, pair};
 
 /// Options of `sim forecast`.
 #[derive(Debug, Args)]
@@ -89,6 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .into_diagnostic()
         .wrap_err("the Worker's wrangler.toml is not where it was when this command was built")?;
     let config = WorkerConfig::load(&file, None)?;
+    check_given(&config, &arguments.var, &[])?;
     let plan = Plan::from(arguments.plan);
     let outcome = day::run(day::Plans {
         config,

@@ -262,3 +262,16 @@ fn the_json_goes_to_a_file_as_a_whole_and_the_table_is_printed() {
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("could not be written"), "{errors}");
 }
+
+#[test]
+fn a_variable_that_is_a_binding_or_given_twice_is_refused() {
+    for (vars, said) in [
+        (&["--var", "DB=x"][..], "the name of a binding"),
+        (&["--var", "A=1", "--var", "A=2"], "given twice"),
+    ] {
+        let output = forecast(&[&["--traffic", "reference", "--requests", "1000"], vars].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{vars:?}: {errors}");
+        assert!(errors.contains(said), "{vars:?}: {errors}");
+    }
+}
