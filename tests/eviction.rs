@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use edgeproof_sim::bill::usage::{Meter, UtcDay};
-use edgeproof_sim::world::options::Options;
 use proptest::prelude::*;
 use support::*;
 
@@ -16,14 +15,8 @@ const POLICIES: [&str; 2] = ["general", "write"];
 
 /// A world without chance in its times, so that an oracle outside can tell when an object decides.
 fn steady(quota: usize) -> edgeproof_sim::World {
-    let mut options = Options {
-        network_jitter: 0.0,
-        object_start: Duration::ZERO,
-        ..Options::default()
-    };
-    options.isolates.cold_start = Duration::ZERO;
     production(&["MEX"])
-        .options(options)
+        .options(steady_options())
         .var("RATE_LIMIT_REQUESTS_PER_MINUTE", &quota.to_string())
         .var("RATE_LIMIT_WRITE_REQUESTS", &quota.to_string())
         .build()

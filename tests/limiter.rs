@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use edgeproof_sim::World;
 use edgeproof_sim::http::Response;
-use edgeproof_sim::world::options::Options;
 use proptest::prelude::*;
 use support::*;
 
@@ -55,14 +54,8 @@ fn arrivals() -> impl Strategy<Value = Arrivals> {
 /// A world in which the way to the limiter always takes the same time, so that a request is decided at the distance from its
 /// sending that all others are: only then can an oracle outside tell to the millisecond.
 fn steady(quota: u32, seed: u64) -> World {
-    let mut options = Options {
-        network_jitter: 0.0,
-        object_start: Duration::ZERO,
-        ..Options::default()
-    };
-    options.isolates.cold_start = Duration::ZERO;
     production(&["MEX"])
-        .options(options)
+        .options(steady_options())
         .seed(seed)
         .history(false)
         .var("RATE_LIMIT_WRITE_REQUESTS", &quota.to_string())

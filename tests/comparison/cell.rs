@@ -7,11 +7,10 @@ use edgeproof_sim::World;
 use edgeproof_sim::bill::usage::Meter;
 use edgeproof_sim::check::quota::{self, Admission};
 use edgeproof_sim::history::{Op, Outcome, Record};
-use edgeproof_sim::world::options::Options;
 use edgeproof_worker::core::limiter::Algorithm;
 use edgeproof_worker::core::policy::Quota;
 
-use crate::support::{post_test_data, production};
+use crate::support::{post_test_data, production, steady_options};
 use crate::traffic::Traffic;
 
 /// The quota of writes, as it is by default.
@@ -146,14 +145,8 @@ impl Cell {
 
 /// The way to the limiter always takes the same time.
 fn steady(algorithm: Algorithm) -> World {
-    let mut options = Options {
-        network_jitter: 0.0,
-        object_start: Duration::ZERO,
-        ..Options::default()
-    };
-    options.isolates.cold_start = Duration::ZERO;
     production(&["MEX"])
-        .options(options)
+        .options(steady_options())
         .var("RATE_LIMIT_ALGORITHM", algorithm.as_str())
         .build()
         .expect("the world builds")

@@ -15,6 +15,7 @@ use edgeproof_sim::http::{Request, Response};
 use edgeproof_sim::sql::Value;
 use edgeproof_sim::world::builder::Builder;
 use edgeproof_sim::world::client::Client;
+use edgeproof_sim::world::options::Options;
 use edgeproof_worker::core::jwt;
 use futures_util::StreamExt as _;
 use serde_json::json;
@@ -53,6 +54,18 @@ pub fn production(pops: &[&str]) -> Builder {
         .secret("AUTH_JWT_SECRET", JWT_SECRET)
         .seed_sql("DB", "seeds/development.sql", SEEDS)
         .history(true)
+}
+
+/// A platform without chance in its times: the way to a limiter always takes as long, so that an oracle outside can tell to the
+/// millisecond when an object decides.
+pub fn steady_options() -> Options {
+    let mut options = Options {
+        network_jitter: 0.0,
+        object_start: Duration::ZERO,
+        ..Options::default()
+    };
+    options.isolates.cold_start = Duration::ZERO;
+    options
 }
 
 /// The production Worker in one PoP.

@@ -5,6 +5,7 @@
 mod api;
 mod build;
 mod forecast;
+mod number;
 mod serve;
 mod server;
 mod state;

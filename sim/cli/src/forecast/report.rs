@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::day::{Day, Outcome};
 use super::traffic::{POPS, USERS};
+use crate::number::thousands;
 
 /// A forecast, for programs.
 #[derive(Debug, Serialize)]
@@ -180,7 +181,7 @@ impl Report {
             "{} traffic on {}: {} requests of {USERS} users at {} PoPs, {} plan",
             self.traffic,
             day.date,
-            grouped(self.requests),
+            thousands(self.requests),
             POPS.len(),
             plan_name(self.plan),
         )?;
@@ -212,7 +213,7 @@ impl Report {
         }
         let counts = |counts: &mut dyn Iterator<Item = (String, u64)>| {
             let counts: Vec<String> = counts
-                .map(|(name, number)| format!("{} × {name}", grouped(number)))
+                .map(|(name, number)| format!("{} × {name}", thousands(number)))
                 .collect();
             counts.join(", ")
         };
@@ -317,19 +318,6 @@ fn clock(seconds: f64) -> String {
     )
 }
 
-/// A number with its thousands apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::day::Answers;
@@ -417,10 +405,8 @@ mod tests {
     }
 
     #[test]
-    fn times_and_numbers_are_readable() {
+    fn times_are_readable() {
         assert_eq!(clock(86_399.96), "23:59:59.9");
         assert_eq!(clock(61.0), "00:01:01.0");
-        assert_eq!(grouped(100_000), "100,000");
-        assert_eq!(grouped(7), "7");
     }
 }
