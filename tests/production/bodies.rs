@@ -283,7 +283,7 @@ pub(crate) fn bad_login(people: &People, dice: &mut Dice) -> Body {
         5 => Body::json("wrong kinds", credentials(json!(7), json!([PASSWORD]))),
         6 => Body::json(
             "long password",
-            credentials(json!(name), json!("é".repeat(200))),
+            credentials(json!(name), json!("é".repeat(257))),
         ),
         7 => Body::json(
             "long name",

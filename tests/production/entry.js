@@ -13,9 +13,7 @@ export default {
       },
       passThroughOnException: () => context.passThroughOnException(),
     };
-    const worker = new Worker(context, env);
-    Object.defineProperty(worker, "ctx", { value: recording });
-    const response = await worker.fetch(request);
+    const response = await Worker.fetch(request, env, recording);
     // A task may begin further ones.
     for (let settled = 0; settled < tasks.length; ) {
       const begun = tasks.slice(settled);

@@ -18,6 +18,7 @@ const miniflare = new Miniflare(convertV4MiniflareOptions({
   modules: [
     { type: "ESModule", path: join(folder, "index.js") },
     { type: "ESModule", path: join(folder, "bundle.js") },
+    { type: "ESModule", path: join(folder, "glue.js") },
     { type: "CompiledWasm", path: join(folder, "index_bg.wasm") },
   ],
   compatibilityDate,

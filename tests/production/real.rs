@@ -107,6 +107,7 @@ fn folder() -> tempfile::TempDir {
     let bundle = Path::new(ROOT).join("worker/build");
     for (from, to) in [
         (bundle.join("index.js"), "bundle.js"),
+        (bundle.join("glue.js"), "glue.js"),
         (bundle.join("index_bg.wasm"), "index_bg.wasm"),
         (
             Path::new(ROOT).join("tests/production/entry.js"),
