@@ -78,7 +78,7 @@ fn production_world() -> World {
     World::builder()
         .script(worker::native::script("edgeproof-worker"))
         .wrangler(
-            concat!(env!("CARGO_MANIFEST_DIR"), "/worker/wrangler.toml"),
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../worker/wrangler.toml"),
             None,
         )
         .expect("valid")

@@ -11,14 +11,11 @@
 
 #![cfg(target_os = "linux")]
 
-#[path = "../tests/served/client.rs"]
-mod client;
 #[path = "measure.rs"]
 mod measure;
 #[path = "../sim/cli/tests/support/workerd.rs"]
 mod workerd;
 
-use client::{Answer, Connection, TEA};
 use measure::{SECRET, cpu, median, micros, now, sorted, token};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -26,6 +23,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use support::client::{Answer, Connection, TEA, request};
 use workerd::Workerd;
 
 const ROUNDS: usize = 7;
@@ -307,7 +305,7 @@ fn check_that_answers_are_the_same(sides: [SocketAddr; 2]) {
     let [wasm, javascript] = connections.each_mut().map(|connection| {
         connection.send(
             [
-                client::request("POST", "/api/transactions", text, ""),
+                request("POST", "/api/transactions", text, ""),
                 b"{}".to_vec(),
             ]
             .concat(),

@@ -9,8 +9,6 @@
 
 #![cfg(target_os = "linux")]
 
-#[path = "../tests/served/client.rs"]
-mod client;
 #[path = "measure.rs"]
 mod measure;
 #[path = "../sim/cli/tests/support/workerd.rs"]
@@ -19,12 +17,12 @@ mod workerd;
 // Nothing else names the Worker; without this its handlers would not be linked.
 extern crate edgeproof_worker as _;
 
-use client::Connection;
 use edgeproof_sim::World;
 use edgeproof_worker::core::jwt;
 use measure::{SECRET, cpu, median, micros, now, sorted, token};
 use std::net::SocketAddr;
 use std::time::Duration;
+use support::client::{Connection, TEA};
 use workerd::Workerd;
 
 #[global_allocator]
@@ -65,8 +63,7 @@ fn post_over_http(address: SocketAddr, round: usize) {
                     let bearer = token(&format!("user-{round}-{client}-{user}"));
                     let headers = [("authorization", bearer.as_str())];
                     for _ in 0..POSTS_OF_A_USER {
-                        let answer =
-                            connection.ask("POST", "/api/transactions", &headers, client::TEA);
+                        let answer = connection.ask("POST", "/api/transactions", &headers, TEA);
                         assert_eq!(answer.status, 201, "{}", answer.text());
                     }
                 }
@@ -125,7 +122,7 @@ fn in_the_simulator() -> Round {
                             .post("/api/transactions")
                             .header("authorization", bearer)
                             .header("content-type", "application/json")
-                            .body(client::TEA);
+                            .body(TEA);
                         let answer = post.send().await;
                         assert_eq!(answer.status, 201);
                     }

@@ -1,13 +1,10 @@
 //! The load generator at the Worker that it is made for: really served, over loopback.
 
-#[path = "../../tests/served/server.rs"]
-mod server;
-
 use std::process::{Command, Stdio};
 
 use edgeproof_sim::World;
 use serde_json::Value;
-use server::Served;
+use support::server::Served;
 
 // Nothing here names the Worker; without this its handlers would not be linked.
 extern crate edgeproof_worker as _;

@@ -65,7 +65,7 @@ pub(crate) enum Product {
 
 /// This folder.
 pub(crate) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance")
 }
 
 /// All topics, in order of their names; generated cases come after those of the files.

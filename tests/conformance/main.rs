@@ -28,14 +28,11 @@ mod golden;
 mod simulator;
 
 #[cfg(feature = "real")]
-#[path = "../support/command.rs"]
-mod command;
+mod bundle;
 #[cfg(feature = "real")]
 mod miniflare;
 #[cfg(feature = "real")]
 mod served;
-#[cfg(feature = "real")]
-mod server;
 #[cfg(feature = "real")]
 mod workerd;
 

@@ -1,16 +1,17 @@
 //! The oracle: Miniflare, from npm, with its own KV, D1 and Durable Objects, on a free port of the loopback interface.
 
+use crate::bundle::bundle;
 use crate::case::{Topic, folder};
-use crate::command::tools;
 use crate::served::{Pace, Served};
-use crate::server::{Server, bundle};
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::process::Command;
+use support::command::tools;
+use support::process::Process;
 
 /// A running Miniflare.
 pub(crate) struct Miniflare {
-    _server: Server,
+    _server: Process,
     address: SocketAddr,
     versions: Map<String, Value>,
 }
@@ -26,7 +27,8 @@ impl Miniflare {
             .arg(tool("npm_folder"))
             .arg(bundle)
             .arg(cases.to_string());
-        let (server, line) = Server::start(&command);
+        let mut server = Process::start(&command);
+        let line = server.line();
         let ready: Map<String, Value> = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("Miniflare did not start ({error}): {line}"));
         let port = ready["port"].as_u64();

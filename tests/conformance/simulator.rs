@@ -11,7 +11,7 @@ extern crate edgeproof_conformance_worker as _;
 
 const CONFIG: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/tests/conformance/worker/wrangler.toml"
+    "/conformance/worker/wrangler.toml"
 );
 
 /// What passes after a call of KV. Production takes one write per second and key, Miniflare any number, so ordinary cases keep

@@ -1,15 +1,16 @@
 //! workerd with the simulator behind it: `sim workerd` runs the same bundle, the objects are workerd's own, and KV and D1 are the
 //! simulator's, over the wire.
 
+use crate::bundle::bundle;
 use crate::case::Topic;
-use crate::command::sim_command;
 use crate::served::{Pace, Served};
-use crate::server::{Server, bundle};
 use std::fmt::Write as _;
+use support::command::sim_command;
+use support::process::Process;
 
 /// A running `sim workerd`.
 pub(crate) struct Workerd {
-    _server: Server,
+    _server: Process,
     arm: Served,
     // Removed after the process has ended.
     _folder: tempfile::TempDir,
@@ -33,8 +34,9 @@ impl Workerd {
         let mut command = sim_command();
         command.args(["workerd", "--pops", "MEX", "--port", "0", "--script"]);
         command.arg(bundle()).arg("--config").arg(file);
-        let (server, line) = Server::start(&command);
-        let address = line.strip_prefix("MEX on http://");
+        let mut server = Process::start(&command);
+        let line = server.line();
+        let address = line.trim().strip_prefix("MEX on http://");
         let address = address.and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("not the address of a PoP: {line}"));
         Self {

@@ -1,14 +1,14 @@
 //! Section 8: alerts, as their receiver gets them.
 
 use crate::burst::Burst;
-use crate::client::TEA;
 use crate::clock::{now, unix_seconds, wait, within};
 use crate::inbox::{Alert, HANGING, REFUSED, REFUSED_ONCE};
 use crate::person::Person;
-use crate::receiver::{header, is_signed};
 use crate::server::Server;
 use std::collections::BTreeSet;
 use std::time::Duration;
+use support::client::TEA;
+use support::receiver::{header, is_signed};
 
 /// The longest that an answer takes, whatever its alert's receiver does.
 const FAST: Duration = Duration::from_millis(1_500);

@@ -1,10 +1,10 @@
 //! One request, as the bytes that a client sends, and its answer, held against what holds for every answer.
 
-use crate::client::{Answer, Connection};
 use crate::every;
 use crate::person::Person;
 use serde_json::Value;
 use std::net::SocketAddr;
+use support::client::{Answer, Connection};
 
 /// A request.
 #[derive(Debug, Clone)]

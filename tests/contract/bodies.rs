@@ -1,9 +1,9 @@
 //! Section 5: request bodies.
 
-use crate::client::{Answer, TEA};
 use crate::person::{Person, unique};
 use crate::server::Server;
 use serde_json::{Value, json};
+use support::client::{Answer, TEA};
 
 const LIMIT: usize = 65_536;
 

@@ -1,13 +1,13 @@
 //! Many requests at once, over connections that are used again.
 
 use crate::ask::Ask;
-use crate::client::{Answer, Connection};
 use crate::clock::now;
 use crate::server::Server;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use support::client::{Answer, Connection};
 
 /// The answers, in no order, and how long all of it took.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! Section 6: the cache, as its answers show it.
 
 use crate::burst::Burst;
-use crate::client::{Answer, TEA};
 use crate::clock::{now, wait};
 use crate::person::{Person, unique};
 use crate::server::Server;
 use std::time::Duration;
+use support::client::{Answer, TEA};
 
 const PATHS: [&str; 2] = ["/api/dashboard", "/api/reports"];
 

@@ -3,7 +3,6 @@
 //! That nothing is missing from it is seen on every answer of this suite ([`openapi`](crate::openapi)).
 
 use crate::burst::Burst;
-use crate::client::{Answer, TEA};
 use crate::every;
 use crate::limits::policy;
 use crate::openapi::{Operation, description};
@@ -11,6 +10,7 @@ use crate::person::Person;
 use crate::routes::ROUTES;
 use crate::server::{Server, world};
 use std::collections::BTreeSet;
+use support::client::{Answer, TEA};
 
 /// What no request brings about: a fault of the service has to be there for it.
 const UNEXPECTED: u16 = 500;
@@ -119,14 +119,14 @@ fn without_its_stores_the_service_says_503() {
         for (path, methods) in ROUTES {
             for method in methods {
                 let person = Person::admin("without");
-                let mut connection = crate::client::Connection::open(served.address);
+                let mut connection = support::client::Connection::open(served.address);
                 let bearer = format!("Bearer {}", person.token.as_deref().unwrap_or_default());
                 let headers = [
                     ("Authorization", bearer.as_str()),
                     ("CF-Connecting-IP", person.address.as_str()),
                 ];
                 let body = match path {
-                    "/api/auth/login" => crate::client::DEMO,
+                    "/api/auth/login" => support::client::DEMO,
                     _ if *method == "POST" => TEA,
                     _ => "",
                 };
@@ -151,7 +151,7 @@ fn without_its_stores_the_service_says_503() {
 #[test]
 fn an_answer_that_is_not_described_is_noticed() {
     let served = world(9, |builder| builder);
-    let ask = |path: &str| crate::client::ask(served.address, "GET", path, &[], "");
+    let ask = |path: &str| support::client::ask(served.address, "GET", path, &[], "");
     let right = ask("/api/health");
     let faults = |answer: &Answer| description().faults("GET", "/api/health", answer);
     assert_eq!(faults(&right), Vec::<String>::new());

@@ -1,7 +1,7 @@
 //! What holds for every answer, whatever was asked (sections 1 and 2 of the contract).
 
-use crate::client::Answer;
 use crate::openapi;
+use support::client::Answer;
 
 /// Headers with one right value.
 const FIXED: [(&str, &str); 3] = [

@@ -2,12 +2,12 @@
 //!
 //! [`every`](crate::every) looks at each answer of all tests; here is what it takes more than one answer to see.
 
-use crate::client::TEA;
 use crate::person::Person;
 use crate::routes::ROUTES;
 use crate::server::Server;
 use crate::settings;
 use std::collections::BTreeSet;
+use support::client::TEA;
 
 fn s1_request_ids_are_unique_and_no_clients_id_is_echoed_if_it_is_none(server: &Server) {
     let mut seen = BTreeSet::new();

@@ -1,11 +1,11 @@
 //! Where alerts arrive. How one is answered depends on the user or address that it is about, so that one receiver serves all tests.
 
 use crate::clock::now;
-use crate::receiver::{Receiver, header};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use support::receiver::{Receiver, header};
 use wiremock::{Request, ResponseTemplate};
 
 /// Alerts about users with this in their id are refused with 500.

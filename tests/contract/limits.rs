@@ -2,12 +2,12 @@
 
 use crate::ask::Ask;
 use crate::burst::Burst;
-use crate::client::{Answer, TEA};
 use crate::clock::{now, wait};
 use crate::person::{Person, network, unique};
 use crate::server::Server;
 use serde_json::json;
 use std::time::{Duration, Instant};
+use support::client::{Answer, TEA};
 
 /// The seed's own request: JSON, and no transaction.
 const TEST_DATA: &str = r#"{"test":"data"}"#;

@@ -1,13 +1,13 @@
 //! Section 7: the logs, as an administrator reads them.
 
 use crate::burst::Burst;
-use crate::client::TEA;
 use crate::clock::within;
 use crate::inbox::REFUSED;
 use crate::person::Person;
 use crate::server::Server;
 use serde_json::Value;
 use std::time::Duration;
+use support::client::TEA;
 
 const AUDIT: &str = "/api/admin/audit-logs";
 const ERRORS: &str = "/api/admin/error-logs";

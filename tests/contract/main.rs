@@ -30,22 +30,6 @@ macro_rules! on_every_arm {
     };
 }
 
-#[path = "../served/client.rs"]
-mod client;
-#[cfg(feature = "real")]
-#[path = "../support/command.rs"]
-mod command;
-#[cfg(feature = "real")]
-#[path = "../support/process.rs"]
-mod process;
-#[path = "../served/receiver.rs"]
-mod receiver;
-#[path = "../served/server.rs"]
-mod world;
-
-#[path = "../support/mod.rs"]
-mod support;
-
 mod ask;
 mod burst;
 mod clock;

@@ -1,13 +1,13 @@
 //! Section 11: the measures, as an administrator reads them.
 
 use crate::burst::Burst;
-use crate::client::TEA;
 use crate::clock::within;
 use crate::person::Person;
 use crate::server::Server;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use support::client::TEA;
 
 const METRICS: &str = "/api/admin/metrics";
 

@@ -3,11 +3,11 @@
 //! Nothing may be in an answer that the description does not have: no status, no media type, no header, no member of a body.
 //! What belongs to the connection and not to the API is left aside.
 
-use crate::client::Answer;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
+use support::client::Answer;
 use url::Url;
 
 /// Headers of the connection, and of any HTTP server.

@@ -2,10 +2,10 @@
 
 use crate::ask::Ask;
 use crate::burst::Burst;
-use crate::client::TEA;
 use crate::person::Person;
 use crate::server::Server;
 use serde_json::json;
+use support::client::TEA;
 
 /// Every path with the methods that it serves.
 pub(crate) const ROUTES: [(&str, &[&str]); 10] = [

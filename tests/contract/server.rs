@@ -1,16 +1,16 @@
 //! The arms: servers of the Worker, each started once with the settings of the suite.
 
 use crate::ask::Ask;
-use crate::client::Connection;
 use crate::inbox::Inbox;
 use crate::person::Person;
 use crate::settings;
-use crate::world::Served;
 use edgeproof_sim::serve::gateway::RealGateway;
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::OnceLock;
+use support::client::Connection;
+use support::server::Served;
 
 /// A server, and where its alerts arrive.
 pub(crate) struct Server {
@@ -24,7 +24,7 @@ pub(crate) struct Server {
 enum Running {
     Here(Served),
     #[cfg(feature = "real")]
-    Process(crate::process::Process),
+    Process(support::process::Process),
     Elsewhere,
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn served() -> &'static Server {
 pub(crate) fn workerd() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
-        crate::command::sim(&["build", "--yes"]);
+        support::command::sim(&["build", "--yes"]);
         Server::process(&["workerd", "--pops", "IAD"], "IAD on http://")
     })
 }
@@ -78,7 +78,7 @@ impl Server {
     #[cfg(feature = "real")]
     fn process(arguments: &[&str], mark: &str) -> Self {
         let inbox = Inbox::on(free_port());
-        let mut command = crate::command::sim_command();
+        let mut command = support::command::sim_command();
         command.args(arguments).args(["--port", "0"]);
         for (name, value) in settings::vars() {
             command.arg("--var").arg(format!("{name}={value}"));
@@ -86,7 +86,7 @@ impl Server {
         for (name, value) in settings::secrets(inbox.port()) {
             command.arg("--secret").arg(format!("{name}={value}"));
         }
-        let mut process = crate::process::Process::start(&command);
+        let mut process = support::process::Process::start(&command);
         let line = process.line();
         let address = line.trim().strip_prefix(mark);
         let address = address.and_then(|address| address.parse().ok());
@@ -144,7 +144,7 @@ pub(crate) fn world(
     + 'static,
 ) -> Served {
     Served::start(move || {
-        let mut builder = crate::support::production(&["IAD"])
+        let mut builder = support::production::production(&["IAD"])
             .start_unix_ms(crate::clock::unix_ms())
             .gateway(Rc::new(RealGateway::new([])))
             .history(false);

@@ -27,7 +27,7 @@ pub(crate) fn secrets(webhook_port: u16) -> [(&'static str, String); 4] {
         ("AUTH_JWT_SECRET", jwt_secret()),
         ("ERROR_ALERT_WEBHOOK", format!("{receiver}/error")),
         ("SECURITY_ALERT_WEBHOOK", format!("{receiver}/security")),
-        ("WEBHOOK_SECRET", crate::receiver::webhook_secret()),
+        ("WEBHOOK_SECRET", support::receiver::webhook_secret()),
     ]
 }
 

@@ -1,10 +1,10 @@
 //! Section 9: what is checked first, where a request has more than one fault.
 
 use crate::burst::Burst;
-use crate::client::TEA;
 use crate::limits::policy;
 use crate::person::Person;
 use crate::server::Server;
+use support::client::TEA;
 
 fn s9_the_first_fault_in_the_fixed_order_is_answered(server: &Server) {
     let (user, stranger) = (Person::user("order"), Person::stranger());

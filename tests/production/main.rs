@@ -22,16 +22,12 @@
 mod arm;
 mod bodies;
 mod broken;
-#[path = "../support/command.rs"]
-mod command;
 mod coverage;
 mod dice;
 mod difference;
 mod generate;
 mod normal;
 mod people;
-#[path = "../support/process.rs"]
-mod process;
 mod real;
 mod receiver;
 mod simulator;

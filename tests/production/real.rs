@@ -2,16 +2,15 @@
 //! under `sim workerd` with the simulator's KV and D1.
 
 use crate::arm::{VARS, secrets, users};
-use crate::command::{sim, sim_command, tools};
-use crate::process::Process;
 use crate::receiver::Receiver;
 use crate::wire::Wire;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use support::ROOT;
+use support::command::{sim, sim_command, tools};
+use support::process::Process;
 
 /// A running server, and the folder it needs, which goes after it.
 pub(crate) struct Server {

@@ -17,7 +17,7 @@ use std::time::Duration;
 // Nothing here names a handler; without this they would not be linked.
 extern crate edgeproof_worker as _;
 
-const WRANGLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/worker/wrangler.toml");
+const WRANGLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../worker/wrangler.toml");
 
 /// Host that receives alerts.
 const RECEIVER: &str = "alerts.example";

@@ -11,10 +11,10 @@ use http::Method;
 use wiremock::ResponseTemplate;
 use worker::Url;
 
-use crate::client::{PATIENCE, ask, eventually};
-use crate::receiver::Receiver;
-use crate::server::Served;
-use crate::support::{production, token_of};
+use support::client::{PATIENCE, ask, eventually};
+use support::production::{production, token_of};
+use support::receiver::Receiver;
+use support::server::Served;
 
 fn url(text: &str) -> Url {
     Url::parse(text).unwrap_or_else(|problem| panic!("{text}: {problem}"))

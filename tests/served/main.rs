@@ -1,16 +1,13 @@
-//! The Worker as it is served: over real sockets, under the wall clock, with real receivers of its webhooks.
+//! The Worker as it is served: over real sockets, under the wall clock, with real receivers of its webhooks. Then the REST
+//! API of the command `sim api`, and the parsers of both.
 
-#[path = "../support/mod.rs"]
-mod support;
-
-mod client;
 mod echo;
-mod receiver;
-mod server;
 
 mod gateway;
+mod rest_api;
 mod routing;
 mod socket;
 mod stopping;
 mod webhooks;
+mod wire_fuzz;
 mod workerd;

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::client::{Connection, DEMO, TEA, ask};
 use crate::echo::echo;
-use crate::server::Served;
-use crate::support::production;
+use support::client::{Connection, DEMO, TEA, ask};
+use support::production::production;
+use support::server::Served;
 
 fn limited() -> Served {
     Served::start(|| production(&["IAD"]).var("RATE_LIMIT_REQUESTS_PER_MINUTE", "3"))

@@ -1,9 +1,9 @@
 //! What may arrive on a socket: long, broken, early, late or hostile. The server answers, or ends that connection, and serves on.
 
-use crate::client::{Answer, Connection, TEA, ask, request};
 use crate::echo::echo;
-use crate::server::Served;
-use crate::support::{production, token};
+use support::client::{Answer, Connection, TEA, ask, request};
+use support::production::{production, token};
+use support::server::Served;
 
 fn worker() -> Served {
     Served::start(|| production(&["IAD"]))

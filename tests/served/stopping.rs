@@ -3,9 +3,9 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::client::{Connection, TEA};
-use crate::server::Served;
-use crate::support::{production, token};
+use support::client::{Connection, TEA};
+use support::production::{production, token};
+use support::server::Served;
 
 #[test]
 #[expect(
@@ -55,7 +55,7 @@ fn a_request_under_way_is_answered_and_a_new_one_is_not_taken() {
                 )
             })
         });
-        crate::client::eventually("the port is free", || {
+        support::client::eventually("the port is free", || {
             TcpStream::connect(address).is_err().then_some(())
         });
         connection.send(TEA);

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use edgeproof_sim::serve::gateway::RealGateway;
 use wiremock::ResponseTemplate;
 
-use crate::client::{Answer, Connection, TEA, ask, eventually};
-use crate::receiver::{Receiver, header, is_signed, webhook_secret};
-use crate::server::Served;
-use crate::support::{START_SECONDS, production, token, token_of};
+use support::client::{Answer, Connection, TEA, ask, eventually};
+use support::production::{START_SECONDS, production, token, token_of};
+use support::receiver::{Receiver, header, is_signed, webhook_secret};
+use support::server::Served;
 
 /// The slowest answer that a receiver's trouble may cause.
 const FAST: Duration = Duration::from_millis(1_500);

@@ -1,9 +1,6 @@
 //! What workerd's bindings are answered: KV, D1, the rate limiter and outbound fetches, over real sockets and with the very
 //! bytes that workerd sends.
 
-use crate::client::{Answer, Connection, ask};
-use crate::receiver::Receiver;
-use crate::server::Served;
 use edgeproof_sim::World;
 use edgeproof_sim::fault::{Fault, FaultKind, KvOperation};
 use edgeproof_sim::script::Elsewhere;
@@ -16,6 +13,9 @@ use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
+use support::client::{Answer, Connection, ask};
+use support::receiver::Receiver;
+use support::server::Served;
 use wiremock::ResponseTemplate;
 
 const KV: [(&str, &str); 2] = [("x-sim-pop", "MEX"), ("x-sim-namespace", "KV")];
@@ -465,7 +465,7 @@ fn fetches_reach_loopback_and_nothing_else() {
     );
     let free = nobody();
     let mut connection = Connection::open(server.address);
-    connection.send(crate::client::request(
+    connection.send(support::client::request(
         "POST",
         &format!("http://{free}/x"),
         &headers,

@@ -1,12 +1,10 @@
 //! The command `sim`, as suites with the real runtime run it.
 
-#![allow(dead_code, reason = "no suite needs all of it")]
-
 use serde_json::Value;
 use std::process::{Command, Stdio};
 
 /// `cargo sim`, which becomes the program itself; or the built program that `EDGEPROOF_SIM` names.
-pub(crate) fn sim_command() -> Command {
+pub fn sim_command() -> Command {
     let mut command = match std::env::var_os("EDGEPROOF_SIM") {
         Some(program) => Command::new(program),
         None => {
@@ -15,7 +13,7 @@ pub(crate) fn sim_command() -> Command {
             command
         }
     };
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.current_dir(crate::ROOT);
     command
 }
 
@@ -23,7 +21,7 @@ pub(crate) fn sim_command() -> Command {
 ///
 /// # Panics
 /// If it fails.
-pub(crate) fn sim(arguments: &[&str]) -> Vec<u8> {
+pub fn sim(arguments: &[&str]) -> Vec<u8> {
     let output = sim_command()
         .args(arguments)
         .stderr(Stdio::inherit())
@@ -38,6 +36,6 @@ pub(crate) fn sim(arguments: &[&str]) -> Vec<u8> {
 }
 
 /// Where the pinned tools are: `node`, `npm_folder` and so on. They are installed if need be.
-pub(crate) fn tools() -> Value {
+pub fn tools() -> Value {
     serde_json::from_slice(&sim(&["tools", "--yes"])).expect("`sim tools` prints JSON")
 }

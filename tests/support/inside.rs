@@ -4,8 +4,6 @@
 //! the closure returns comes back to the test as it is; an error and a panic take the handler's way. Every test runs on
 //! a thread of its own, so what waits to be run is kept per thread.
 
-#![allow(dead_code, reason = "no suite needs all of it")]
-
 use edgeproof_sim::World;
 use edgeproof_sim::http;
 use edgeproof_sim::world::builder::Builder;
@@ -73,7 +71,7 @@ thread_local! {
 const JOB: &str = "x-job";
 
 /// A world with the Worker of this file, a history, and clients at these PoPs.
-pub(crate) fn platform(pops: &[&str]) -> Builder {
+pub fn platform(pops: &[&str]) -> Builder {
     WAITING.take();
     World::builder()
         .script(worker::native::script(env!("CARGO_PKG_NAME")))
@@ -83,7 +81,7 @@ pub(crate) fn platform(pops: &[&str]) -> Builder {
 }
 
 /// Options under which no message and no start takes any time: things happen when the test says.
-pub(crate) fn instant() -> Options {
+pub fn instant() -> Options {
     let mut options = Options {
         client_to_pop: Duration::ZERO,
         network_jitter: 0.0,
@@ -103,7 +101,7 @@ pub(crate) fn instant() -> Options {
 ///
 /// # Panics
 /// If it fails or panics.
-pub(crate) async fn at<T: 'static>(
+pub async fn at<T: 'static>(
     client: &Client,
     code: impl AsyncFnOnce(Env, Context) -> Result<T> + 'static,
 ) -> T {
@@ -118,7 +116,7 @@ pub(crate) async fn at<T: 'static>(
 }
 
 /// Runs `code` as one invocation of the Worker and gives the client's answer, and what the handler returned.
-pub(crate) async fn answer<T: 'static>(
+pub async fn answer<T: 'static>(
     client: &Client,
     code: impl AsyncFnOnce(Env, Context) -> Result<T> + 'static,
 ) -> (http::Response, Option<Result<T, String>>) {
@@ -142,7 +140,7 @@ pub(crate) async fn answer<T: 'static>(
 }
 
 /// Runs `code` as one event of an object, from within an invocation.
-pub(crate) async fn within<T: 'static>(
+pub async fn within<T: 'static>(
     stub: &Stub,
     code: impl for<'a> AsyncFnOnce(&'a Thing) -> Result<T> + 'static,
 ) -> Result<T> {
@@ -163,12 +161,12 @@ pub(crate) async fn within<T: 'static>(
 }
 
 /// Runs `code` in every constructor of [`Thing`] from now on.
-pub(crate) fn on_construct(code: impl Fn(&State) + 'static) {
+pub fn on_construct(code: impl Fn(&State) + 'static) {
     WAITING.with_borrow_mut(|waiting| waiting.constructor = Some(Rc::new(code)));
 }
 
 /// Runs `code` in every alarm of [`Thing`] from now on.
-pub(crate) fn on_alarm(code: impl for<'a> AsyncFn(&'a Thing) -> Result<()> + 'static) {
+pub fn on_alarm(code: impl for<'a> AsyncFn(&'a Thing) -> Result<()> + 'static) {
     let code = Rc::new(code);
     let alarm = alarm_job(move |thing| {
         let code = Rc::clone(&code);
@@ -203,7 +201,7 @@ fn keep<T>(result: Result<T>, slot: &RefCell<Option<Result<T, String>>>) -> Resu
 }
 
 /// The message of what the platform threw, or the error's text.
-pub(crate) fn message(error: &Error) -> String {
+pub fn message(error: &Error) -> String {
     let value = match error {
         Error::KvError(KvError::JavaScript(thrown)) => thrown.clone(),
         Error::D1(thrown) => AsRef::<JsValue>::as_ref(thrown).clone(),
@@ -219,7 +217,7 @@ pub(crate) fn message(error: &Error) -> String {
 ///
 /// # Panics
 /// If it did not fail.
-pub(crate) fn failure<T>(result: Result<T, impl Into<Error>>) -> String {
+pub fn failure<T>(result: Result<T, impl Into<Error>>) -> String {
     match result {
         Ok(_) => panic!("this should have failed"),
         Err(error) => message(&error.into()),
@@ -227,13 +225,13 @@ pub(crate) fn failure<T>(result: Result<T, impl Into<Error>>) -> String {
 }
 
 /// Whether an error has one of the platform's flags, such as `retryable`.
-pub(crate) fn flag(error: &Error, name: &str) -> bool {
+pub fn flag(error: &Error, name: &str) -> bool {
     js_sys::Reflect::get(&error.to_js_value(), &JsValue::from_str(name))
         .is_ok_and(|flag| flag.is_truthy())
 }
 
 /// Sleeps in virtual time, inside a handler.
-pub(crate) async fn pause(ms: u64) {
+pub async fn pause(ms: u64) {
     Delay::from(Duration::from_millis(ms)).await;
 }
 
@@ -254,13 +252,13 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
 
 /// An object that does what it is told.
 #[durable_object]
-pub(crate) struct Thing {
+pub struct Thing {
     /// Its state.
-    pub(crate) state: State,
+    pub state: State,
     /// Its bindings.
-    pub(crate) env: Env,
+    pub env: Env,
     /// Something in memory, lost with the instance.
-    pub(crate) memory: Cell<u64>,
+    pub memory: Cell<u64>,
 }
 
 impl DurableObject for Thing {
@@ -290,7 +288,7 @@ impl DurableObject for Thing {
 
 /// A class with nothing in it.
 #[durable_object]
-pub(crate) struct Other;
+pub struct Other;
 
 impl DurableObject for Other {
     fn new(_: State, _: Env) -> Self {

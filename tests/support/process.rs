@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 const GUARD: &str = r#""$@" & cat > /dev/null; kill $! 2> /dev/null; wait"#;
 
 /// A running server. It ends when this is dropped, or with this process.
-pub(crate) struct Process {
+pub struct Process {
     guard: Child,
     // Kept open: who prints into a closed pipe is ended by it.
     output: BufReader<ChildStdout>,
@@ -15,12 +15,12 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts a command in the workspace's folder.
-    pub(crate) fn start(command: &Command) -> Self {
+    pub fn start(command: &Command) -> Self {
         let mut guard = Command::new("sh")
             .args(["-c", GUARD, "sh"])
             .arg(command.get_program())
             .args(command.get_args())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .current_dir(crate::ROOT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -36,7 +36,7 @@ impl Process {
     ///
     /// # Panics
     /// If it ended instead.
-    pub(crate) fn line(&mut self) -> String {
+    pub fn line(&mut self) -> String {
         let mut line = String::new();
         let read = self.output.read_line(&mut line);
         read.expect("a server prints text");

@@ -2,15 +2,13 @@
 
 #![cfg(unix)]
 
-#[path = "../../../tests/served/client.rs"]
-mod client;
 #[path = "support/server.rs"]
 mod server;
 
-use client::{Answer, Connection, DEMO, TEA, ask, eventually, request};
 use serde_json::{Value, json};
 use server::{Server, refused};
 use std::net::{SocketAddr, TcpListener};
+use support::client::{Answer, Connection, DEMO, TEA, ask, eventually, request};
 use tempfile::TempDir;
 
 const TOKEN: &str = "planted-token-of-the-api";

@@ -3,18 +3,16 @@
 //! The production Worker has no known way to panic. So it is given a context whose `waitUntil` throws, which the library that it
 //! is written with takes for impossible.
 
-#[path = "../../../tests/served/client.rs"]
-mod client;
 #[path = "support/workerd.rs"]
 mod workerd;
 
-use client::{Connection, TEA};
 use edgeproof_worker::core::identity::Identity;
 use edgeproof_worker::core::jwt;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
+use support::client::{Connection, TEA, ask};
 use tempfile::TempDir;
 use workerd::Workerd;
 
@@ -87,7 +85,7 @@ fn a_panic_is_a_500_and_the_next_request_is_served() {
     let bearer = bearer("panicking");
     assert_eq!(post(&server, &bearer), 49);
     for left in [48, 47] {
-        let answer = client::ask(
+        let answer = ask(
             server.address("IAD"),
             "GET",
             "/api/dashboard",
@@ -111,7 +109,7 @@ fn an_object_outlives_a_panic_in_its_isolate_and_counts_on() {
     let other = self::bearer("another");
     assert_eq!([post(&server, &bearer), post(&server, &other)], [49, 49]);
     for left in [48, 47] {
-        let answer = client::ask(
+        let answer = ask(
             server.address("IAD"),
             "GET",
             "/api/dashboard",

@@ -4,16 +4,14 @@
 
 #![cfg(unix)]
 
-#[path = "../../../tests/served/client.rs"]
-mod client;
 #[path = "support/workerd.rs"]
 mod workerd;
 
-use client::{Answer, ask, eventually};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
+use support::client::{Answer, DEMO, TEA, ask, eventually};
 use workerd::{Workerd, refused};
 
 const GREETER: &str = concat!(
@@ -505,13 +503,7 @@ fn what_cannot_run_is_refused() {
 #[test]
 fn the_production_worker_keeps_its_limits_across_pops() {
     let server = Workerd::start(&["--pops", "MEX,FRA"]);
-    let login = ask(
-        server.address("MEX"),
-        "POST",
-        "/api/auth/login",
-        &[],
-        client::DEMO,
-    );
+    let login = ask(server.address("MEX"), "POST", "/api/auth/login", &[], DEMO);
     assert_eq!(login.status, 200, "{login:?}");
     let bearer = format!(
         "Bearer {}",
@@ -526,7 +518,7 @@ fn the_production_worker_keeps_its_limits_across_pops() {
             "POST",
             "/api/transactions",
             &headers,
-            client::TEA,
+            TEA,
         )
         .status
         {

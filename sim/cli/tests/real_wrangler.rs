@@ -5,17 +5,15 @@
 
 #![cfg(unix)]
 
-#[path = "../../../tests/served/client.rs"]
-mod client;
 #[path = "support/server.rs"]
 mod server;
 
-use client::{DEMO, ask, eventually};
 use serde_json::{Value, json};
 use server::Server;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
+use support::client::{DEMO, ask, eventually};
 use tempfile::TempDir;
 
 const TOKEN: &str = "planted-token-of-the-api";

@@ -2,16 +2,13 @@
 
 #![cfg(unix)]
 
-#[path = "../../../tests/served/client.rs"]
-mod client;
-
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use client::{Answer, Connection, DEMO, TEA, ask, eventually};
+use support::client::{Answer, Connection, DEMO, TEA, ask, eventually};
 use tempfile::TempDir;
 
 const JWT: &str = "AUTH_JWT_SECRET=planted-jwt-secret-of-32-bytes-or-more";

@@ -2,10 +2,10 @@
 
 #![allow(dead_code, reason = "no suite needs all of it")]
 
-use crate::client::eventually;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use support::client::eventually;
 use tempfile::TempDir;
 
 /// The command, running.

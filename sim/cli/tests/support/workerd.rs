@@ -2,11 +2,11 @@
 
 #![allow(dead_code, reason = "no suite needs all of it")]
 
-use crate::client::eventually;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use support::client::eventually;
 use tempfile::TempDir;
 
 /// The command, running; dropped, it is ended as by Ctrl-C.

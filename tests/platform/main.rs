@@ -1,0 +1,9 @@
+//! The simulated platform, seen from inside a Worker: closures run as invocations and as events of objects.
+
+mod d1;
+mod faults;
+mod invocation;
+mod kv;
+mod meta;
+mod objects;
+mod regress;
