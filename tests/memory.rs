@@ -57,7 +57,7 @@ fn bytes_per_object(write: bool) -> u64 {
 }
 
 #[test]
-fn an_idle_object_costs_less_than_a_kilobyte_and_half_of_it_without_storage() {
+fn an_idle_object_costs_less_than_a_kilobyte_half_without_storage() {
     let (empty, written) = (bytes_per_object(false), bytes_per_object(true));
     println!("{empty} bytes without storage, {written} with one value");
     assert!((100..512).contains(&empty), "{empty} bytes per idle object");

@@ -80,7 +80,7 @@ fn recorded(topics: &[Topic]) -> impl Fn(&Topic, &Case) -> Vec<Value> {
 }
 
 #[test]
-fn the_simulator_answers_as_the_real_runtime_but_for_the_listed_differences() {
+fn the_simulator_differs_from_the_real_runtime_only_as_listed() {
     let topics = case::all();
     let found = compare(&topics, recorded(&topics), &mut simulator::Simulator);
     differences::must_be(&found, &Listed::read());
@@ -174,7 +174,7 @@ fn noticed(change: &dyn Fn(&mut Value) -> bool) -> (usize, usize) {
 }
 
 #[test]
-fn an_arm_that_counts_a_row_too_many_is_noticed_in_every_case_that_counts_rows() {
+fn one_row_too_many_is_noticed_in_every_case_that_counts_rows() {
     for counter in ["rows_written", "rows_read", "changes"] {
         let one_more = |value: &mut Value| match value.get_mut(counter) {
             Some(Value::Number(count)) => {
@@ -269,7 +269,7 @@ fn the_oracle_answers_as_recorded() {
 /// same cases; the objects are workerd's, which is what Miniflare runs too.
 #[cfg(feature = "real")]
 #[test]
-fn workerd_with_the_simulator_behind_it_differs_only_as_the_simulator_does() {
+fn workerd_on_the_simulator_differs_only_as_the_simulator_does() {
     let topics = case::all();
     let mut workerd = workerd::Workerd::start(&topics);
     let found = compare(&topics, recorded(&topics), workerd.arm());

@@ -132,7 +132,7 @@ fn r1_reads_never_use_up_writes_nor_writes_more_than_their_own(server: &Server) 
     assert_eq!(read(server, &user).send().status, 200);
 }
 
-fn r2_no_interval_of_a_window_has_more_than_the_quota_and_all_of_it_can_be_used(server: &Server) {
+fn r2_no_window_admits_more_than_the_quota_and_all_of_it_can_be_used(server: &Server) {
     let user = Person::user("sliding");
     let begin = now();
     let policy = policy(&write(server, &user).send());
@@ -560,7 +560,7 @@ fn r9_health_and_preflights_are_free(server: &Server) {
 on_every_arm!(
     r1_each_route_is_charged_to_its_policy,
     r1_reads_never_use_up_writes_nor_writes_more_than_their_own,
-    r2_no_interval_of_a_window_has_more_than_the_quota_and_all_of_it_can_be_used,
+    r2_no_window_admits_more_than_the_quota_and_all_of_it_can_be_used,
     r2_the_end_of_one_window_and_the_begin_of_the_next_are_one_interval,
     r3_of_150_writes_exactly_the_quota_is_admitted_in_parallel,
     r3_of_150_writes_exactly_the_quota_is_admitted_one_by_one,

@@ -356,7 +356,7 @@ fn h3_requests_in_one_packet_are_answered_in_turn(server: &Server) {
     assert_eq!(connection.answer().status, 404);
 }
 
-fn h3_what_is_no_http_is_refused_or_cut_off_and_the_next_client_is_served(server: &Server) {
+fn h3_what_is_not_http_is_refused_and_the_next_client_is_served(server: &Server) {
     for bytes in [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc".as_slice(),
         b"GET /api/health\r\n\r\n",
@@ -435,7 +435,7 @@ on_every_arm!(
     h3_a_connection_goes_on_after_a_refusal,
     h3_hostile_targets_headers_and_tokens_break_nothing,
     h3_requests_in_one_packet_are_answered_in_turn,
-    h3_what_is_no_http_is_refused_or_cut_off_and_the_next_client_is_served,
+    h3_what_is_not_http_is_refused_and_the_next_client_is_served,
     h3_what_is_refused_early_is_answered_all_the_same,
     h4_limit_is_1_to_100_and_other_parameters_are_ignored,
 );

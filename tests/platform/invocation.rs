@@ -269,7 +269,7 @@ fn a_pop_starts_more_isolates_when_one_has_too_many_requests_in_flight() {
 }
 
 #[test]
-fn a_request_in_flight_keeps_the_memory_of_its_isolate_when_that_is_evicted() {
+fn a_request_in_flight_keeps_the_memory_of_its_evicted_isolate() {
     let world = one_isolate(&["FRA"]);
     world.run(async |world| {
         let client = world.client("FRA");

@@ -64,7 +64,7 @@ fn two_pops() -> World {
 }
 
 #[test]
-fn another_pop_reads_the_old_value_until_its_cached_entry_is_60_seconds_old() {
+fn another_pop_reads_its_cached_value_until_that_is_60_seconds_old() {
     let world = two_pops();
     let history = world.history();
     assert_eq!(

@@ -365,7 +365,7 @@ fn an_object_idle_for_9_9_seconds_keeps_its_memory() {
 }
 
 #[test]
-fn an_object_idle_for_more_than_10_seconds_loses_its_memory_and_keeps_its_storage() {
+fn after_10_idle_seconds_an_object_loses_its_memory_not_its_storage() {
     assert_eq!(after_idle(10_001), (0, 1, 1, 2));
 }
 
@@ -717,7 +717,7 @@ fn an_alarm_runs_at_its_time_and_survives_eviction() {
 }
 
 #[test]
-fn a_failing_alarm_is_retried_six_times_with_doubled_delays_and_then_dropped() {
+fn a_failing_alarm_is_retried_six_times_with_doubled_delays() {
     let runs = alarm_runs(async |_: &Thing, _| Err("no".into()));
     assert_eq!(runs.len(), 7, "{runs:?}");
     for (pair, delay) in runs.windows(2).zip([2.0, 4.0, 8.0, 16.0, 32.0, 64.0]) {

@@ -111,7 +111,7 @@ fn an_alarm_whose_writes_are_undone_runs_again() {
 
 /// An answer far from home was delivered although what it told was undone, if the object was reset again while it travelled.
 #[test]
-fn an_answer_is_held_back_whatever_happens_to_the_object_while_it_travels() {
+fn an_answer_is_held_back_even_if_the_object_is_reset_on_its_way() {
     let world = platform(&["IAD", "SIN"]).build().expect("builds");
     let answers = world.run(async |world| {
         let write = async |client: &edgeproof_sim::world::client::Client| {
@@ -149,7 +149,7 @@ fn an_answer_is_held_back_whatever_happens_to_the_object_while_it_travels() {
 
 /// Every `set_alarm` started a timer of its own, so an alarm put off with each request piled them up.
 #[test]
-fn an_alarm_that_is_put_off_with_every_request_runs_once_at_its_last_time() {
+fn an_alarm_put_off_with_every_request_runs_once_at_its_last_time() {
     let world = world();
     let runs = Rc::new(Cell::new(0));
     let counted = Rc::clone(&runs);

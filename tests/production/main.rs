@@ -163,7 +163,7 @@ fn chosen() -> Option<Range<u64>> {
     clippy::disallowed_methods,
     reason = "two real servers are asked at the same time"
 )]
-fn the_real_runtime_answers_as_the_simulator_but_for_the_listed_differences() {
+fn the_real_runtime_differs_from_the_simulator_only_as_listed() {
     let seeds = chosen().unwrap_or(generate::SEEDS);
     let complete = seeds == generate::SEEDS;
     let on = |start: fn() -> (wire::Wire, real::Server)| {

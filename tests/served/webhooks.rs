@@ -239,7 +239,7 @@ fn still(receiver: &Receiver, number: usize, time: Duration) {
 }
 
 #[test]
-fn a_receiver_that_hangs_delays_no_answer_and_is_given_up_after_three_tries_of_five_seconds() {
+fn a_hanging_receiver_delays_no_answer_and_gets_three_tries() {
     let receiver =
         Receiver::answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(60)));
     let served = alerting(to(&receiver));
@@ -270,7 +270,7 @@ fn a_receiver_that_hangs_delays_no_answer_and_is_given_up_after_three_tries_of_f
 }
 
 #[test]
-fn a_receiver_that_is_slow_but_in_time_is_tried_once_and_delays_no_answer() {
+fn a_slow_receiver_is_tried_once_and_delays_no_answer() {
     let receiver =
         Receiver::answering(ResponseTemplate::new(200).set_delay(Duration::from_millis(3_500)));
     let served = alerting(to(&receiver));

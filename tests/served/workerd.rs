@@ -204,7 +204,7 @@ fn refusals_travel_in_the_reason_phrase() {
 }
 
 #[test]
-fn a_value_over_the_limit_is_refused_with_its_length_whether_it_was_announced_or_not() {
+fn a_value_over_the_limit_is_refused_announced_or_not() {
     let server = served();
     let mut connection = Connection::open(server.address);
     let head = "PUT /big?urlencoded=true HTTP/1.1\r\nHost: fake-host\r\nx-sim-pop: MEX\r\nx-sim-namespace: KV\r\n";
@@ -570,7 +570,7 @@ fn every_call_is_on_the_bill() {
 }
 
 #[test]
-fn the_front_adds_what_the_platform_adds_and_answers_for_a_runtime_that_is_gone() {
+fn the_front_adds_platform_headers_and_answers_for_a_dead_runtime() {
     use edgeproof_sim::serve::workerd::front;
     use edgeproof_sim::topology::Pop;
     let origin = Receiver::answering(ResponseTemplate::new(200));

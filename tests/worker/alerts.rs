@@ -367,7 +367,7 @@ fn ordinary_refusals_raise_no_alert() {
 }
 
 #[test]
-fn within_the_dedupe_window_nothing_is_repeated_and_after_it_one_alert_is() {
+fn an_alert_is_repeated_only_after_the_dedupe_window_and_once() {
     let world = with_receiver(Origin::new());
     world.run(async |world| {
         let client = world.client("MEX");
@@ -432,7 +432,7 @@ fn a_receiver_that_hangs_delays_no_answer() {
 }
 
 #[test]
-fn a_receiver_that_fails_is_tried_three_times_with_the_same_id_and_the_failure_is_logged() {
+fn a_failing_receiver_is_tried_three_times_and_the_failure_is_logged() {
     for origin in [
         Origin::new().status(500),
         Origin::new().status(503),
@@ -494,7 +494,7 @@ fn a_receiver_that_refuses_or_redirects_is_not_tried_again() {
 }
 
 #[test]
-fn a_failing_receiver_does_not_make_the_alert_come_again_within_the_window() {
+fn a_failing_receiver_gets_no_second_alert_within_the_window() {
     let world = with_receiver(Origin::new().status(500));
     world.run(async |world| {
         let client = world.client("MEX");
@@ -603,7 +603,7 @@ fn alerted(world: &World) -> BTreeMap<(String, String), Vec<Duration>> {
 }
 
 #[test]
-fn ten_thousand_denials_raise_one_alert_per_identity_and_policy_in_each_window() {
+fn ten_thousand_denials_raise_one_alert_per_identity_policy_and_window() {
     let world = stormy(Origin::new());
     let denied = world.run(async |world| {
         let denied = storm(world, 400).await;

@@ -77,7 +77,7 @@ async fn component(client: &Client, name: &str) -> String {
 }
 
 #[test]
-fn logins_are_refused_and_say_when_to_come_back_and_no_password_is_looked_at() {
+fn logins_are_refused_with_retry_after_before_any_password_is_checked() {
     for kind in away(30_000) {
         let world = alone();
         world.run(async |world| {
@@ -319,7 +319,7 @@ fn when_the_object_is_back_it_counts_on_from_what_it_had_admitted() {
 }
 
 #[test]
-fn an_object_that_goes_away_again_and_again_costs_each_isolate_one_quota_in_a_window() {
+fn an_object_away_again_and_again_costs_a_quota_per_isolate_and_window() {
     for kind in away(2_000) {
         let world = alone();
         world.run(async |world| {

@@ -171,7 +171,7 @@ fn without_the_limiter_an_isolate_counts_by_itself_and_health_says_so() {
 }
 
 #[test]
-fn without_the_limiter_several_isolates_admit_their_quota_each_and_no_more() {
+fn without_the_limiter_each_isolate_admits_its_quota_and_no_more() {
     let world = alerting().without("RATE_LIMITER").build().expect("builds");
     let per_pop = Options::default().isolates.per_pop as usize;
     let answers = world.run(async |world| {
@@ -382,7 +382,7 @@ fn burst_with(kind: FaultKind, in_flight: usize) -> (World, Vec<Response>) {
 }
 
 #[test]
-fn an_object_that_goes_away_during_a_burst_costs_one_more_quota_per_isolate_at_most() {
+fn an_object_away_during_a_burst_costs_at_most_a_quota_per_isolate() {
     for kind in [
         FaultKind::ObjectUnreachable {
             class: class(),

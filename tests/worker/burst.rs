@@ -61,7 +61,7 @@ fn of_150_gets_exactly_100_are_admitted() {
 }
 
 #[test]
-fn a_body_that_is_no_transaction_is_charged_like_any_other_and_refused_uniformly() {
+fn a_body_that_is_no_transaction_is_charged_and_refused_uniformly() {
     for in_flight in [1, 64] {
         let world = world();
         let answers = burst(&world, in_flight, test_data);
@@ -75,7 +75,7 @@ fn a_body_that_is_no_transaction_is_charged_like_any_other_and_refused_uniformly
 }
 
 #[test]
-fn in_sequence_the_first_50_are_the_admitted_ones_and_the_rest_falls_by_one() {
+fn in_sequence_the_first_50_are_admitted_and_remaining_falls_by_one() {
     let answers = burst(&world(), 1, create);
     for (number, answer) in answers.iter().enumerate() {
         let (policy, remaining, seconds) = rate_limit(answer);

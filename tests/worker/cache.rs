@@ -416,7 +416,7 @@ fn a_kv_that_cannot_be_read_is_a_miss_and_never_an_error() {
 }
 
 #[test]
-fn a_kv_that_cannot_be_written_makes_every_read_a_miss_and_never_an_error() {
+fn if_kv_cannot_be_written_every_read_is_a_miss_and_never_an_error() {
     for status in [429, 500, 503] {
         let world = world();
         world.run(async |world| {
@@ -504,7 +504,7 @@ fn a_lifetime_below_what_kv_takes_is_raised_and_breaks_nothing() {
 }
 
 #[test]
-fn kv_is_written_to_no_more_often_than_it_may_be_and_then_every_isolate_caches_by_itself() {
+fn kv_is_written_at_its_allowed_pace_and_isolates_cache_by_themselves() {
     let world = production(&["MEX", "FRA"])
         .var("CACHE_KV_WRITES_PER_DAY", "8")
         .build()

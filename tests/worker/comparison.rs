@@ -74,7 +74,7 @@ fn the_log_decides_as_the_definition_under_every_traffic() {
 }
 
 #[test]
-fn no_cell_has_more_in_a_window_than_the_bound_and_aligned_bursts_come_near_to_it() {
+fn no_cell_exceeds_its_bound_and_aligned_bursts_come_near_to_it() {
     for cell in cells() {
         let bound = cell.algorithm.bound(cell::QUOTA);
         assert!(cell.most <= bound, "{cell:?}");

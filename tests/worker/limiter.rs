@@ -100,7 +100,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_the_arrivals_exactly_those_are_admitted_that_a_naive_log_admits(quota in 1u32..8, seed: u64, arrivals in arrivals()) {
+    fn exactly_those_requests_are_admitted_that_a_naive_log_admits(quota in 1u32..8, seed: u64, arrivals in arrivals()) {
         let world = steady(quota, seed);
         let mut oracles: Vec<Oracle> = (0..USERS).map(|_| Oracle { quota: quota as usize, window_ms: 10_000, admitted: Vec::new() }).collect();
         let mut answers = send_at(&world, &arrivals);
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_arrivals_retry_after_is_the_first_whole_second_that_passes_or_the_one_after(quota in 1u32..8, seed: u64, arrivals in arrivals()) {
+    fn retry_after_is_the_first_whole_second_that_passes_or_the_next(quota in 1u32..8, seed: u64, arrivals in arrivals()) {
         let world = steady(quota, seed);
         let answers = send_at(&world, &arrivals);
         for (at_ms, user, answer) in answers.iter().filter(|(_, _, answer)| answer.status == 429) {

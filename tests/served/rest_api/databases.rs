@@ -140,7 +140,7 @@ fn databases_are_listed_by_page_and_by_name_up_to_the_plans_limit() {
 }
 
 #[test]
-fn several_statements_in_one_string_have_a_result_each_and_are_one_transaction() {
+fn statements_in_one_string_have_a_result_each_in_one_transaction() {
     let api = Api::start();
     let path = api.db_path();
     let results = api.query(
