@@ -5,8 +5,8 @@
 //!
 //! First it is checked that both give the same answers on the routes that are measured, so that what is compared does the same
 //! work. Then the same requests go in turn to each side, several rounds of each, so that a machine that grows slower does so for
-//! both; a ratio is that of two rounds that followed one another. What is counted is the CPU time that the operating system has on
-//! its books for workerd, system calls included: not what the client and the simulated KV and D1 behind workerd take.
+//! both; a ratio is that of two rounds that followed one another. The bench counts workerd's CPU time as the
+//! operating system does, system calls included, without the client and the simulated KV and D1 behind workerd.
 //! `--bundle` measures another bundle than what `sim build` made, `--only` the rows that begin with a text, and no starts.
 
 #![cfg(target_os = "linux")]

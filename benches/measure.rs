@@ -1,4 +1,4 @@
-//! What the benches of real processes measure with: a clock, the kernel's books, tokens of today, medians.
+//! What the benches of real processes measure with: a clock, the kernel's count of CPU time, tokens of today, medians.
 
 #![allow(dead_code, reason = "no bench needs all of it")]
 

@@ -4,7 +4,7 @@
 //!
 //! The same posts, all admitted, go in turn to each side, several rounds of each, so that a machine that grows slower does so for
 //! both. On workerd they travel over HTTP through `sim workerd`, whose simulated latencies are waited out: its requests a second
-//! are no limit of workerd's. What is compared is the CPU time that the operating system has on its books: workerd's own, that of
+//! are no limit of workerd's. The bench compares CPU time as the operating system counts it: workerd's own, that of
 //! the KV and D1 behind it, and on the other side that of the one thread in which the whole platform runs.
 
 #![cfg(target_os = "linux")]

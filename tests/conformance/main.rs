@@ -1,14 +1,14 @@
 //! One script, several platforms: the simulator must answer what the real runtime answers.
 //!
 //! A *case* ([`case`]) is a list of calls of KV, of a Durable Object's storage or of D1, written by hand in `cases/*.json` or
-//! generated from a recorded seed ([`generated`]). A Worker of ours (`worker/`, one source) makes the calls and tells what came
-//! of them. Three *arms* run it:
+//! generated from a recorded seed ([`generated`]). The Worker in `worker/` makes the calls and answers with their
+//! results. Three *arms* run it:
 //!
 //! - the simulator, natively, in virtual time ([`simulator`]);
 //! - the oracle: Miniflare with its own KV, D1 and objects, which shares no code with the simulator ([`miniflare`]);
 //! - workerd with the simulator's KV and D1 behind it ([`workerd`]).
 //!
-//! The last two are reached as whatever serves the Worker at a base URL ([`served`]).
+//! The last two serve the Worker at a base URL, and [`served`] sends the calls there.
 //!
 //! What the oracle answered is kept in `golden/*.json` ([`golden`]), with date and versions. `cargo test --test conformance` holds the
 //! simulator against it and needs neither npm nor wasm. With `--features real` the oracle runs as well and must answer as it
@@ -119,7 +119,7 @@ fn there_are_as_many_cases_as_the_page_says() {
     }
 }
 
-/// An arm that answers as recorded, but for one thing.
+/// An arm that answers as recorded, with one exception.
 struct Broken<'a, F> {
     recorded: &'a dyn Fn(&Topic, &Case) -> Vec<Value>,
     topics: &'a [Topic],

@@ -14,7 +14,7 @@ fn tea_of(bytes: usize) -> Vec<u8> {
     body
 }
 
-/// A right transaction but for one member, which is JSON text.
+/// A valid transaction in which one member is replaced; `json` is its new value.
 fn tea_with(member: &str, json: &str) -> String {
     let mut right: Value = serde_json::from_str(TEA).expect("JSON");
     right.as_object_mut().expect("an object").remove(member);

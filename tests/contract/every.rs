@@ -121,7 +121,7 @@ pub(crate) fn headers(answer: &Answer, faults: &mut Vec<String>) {
         !["*", "null"].contains(&answer.header("access-control-allow-origin")),
         "S2: any origin is let in".to_owned(),
     );
-    // RFC 6585 and 9110: who is told to come later is told when.
+    // RFC 6585 and 9110: an answer that asks to retry later says when.
     rule(
         ![429, 503].contains(&answer.status) || !answer.header("retry-after").is_empty(),
         "no retry-after".to_owned(),

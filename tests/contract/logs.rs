@@ -121,7 +121,7 @@ fn l1_an_error_row_has_level_message_and_metadata(server: &Server) {
             .status,
         202
     );
-    // Nobody takes this alert, which is an error of ours; the tries take some seconds.
+    // No receiver takes this alert, and the Worker logs that as an error; its tries take some seconds.
     let row = within(Duration::from_secs(25), "an error row", || {
         let id = server.inbox.about(&admin.id).first()?.id().to_owned();
         let rows = server.rows(

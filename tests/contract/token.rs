@@ -38,7 +38,7 @@ pub(crate) fn valid(id: &str, role: &str) -> String {
     signed(&header(), &claims(id, role), &jwt_secret())
 }
 
-/// A token that is right but for one claim.
+/// A valid token in which one claim is replaced.
 pub(crate) fn with_claim(id: &str, name: &str, value: Value) -> String {
     let mut claims = claims(id, "user");
     claims[name] = value;

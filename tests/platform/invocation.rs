@@ -1,4 +1,4 @@
-//! Invocations of a Worker: `waitUntil`, limits, uncaught errors, isolates and their memory, promises nobody waits for.
+//! Invocations of a Worker: `waitUntil`, limits, uncaught errors, isolates and their memory, promises that are never awaited.
 
 use edgeproof_isolate::IsolateLocal;
 use edgeproof_sim::fault::FaultKind;
@@ -159,7 +159,7 @@ fn a_handler_that_fails_answers_500_and_one_that_panics_answers_1101() {
             panic!("a bug in the Worker")
         })
         .await;
-        // The event macro answers an error itself; nobody is left to answer after a panic.
+        // The event macro answers an error itself; after a panic nothing is left that could answer.
         assert_eq!(
             (failed.status, &failed.body[..]),
             (500, &b"INTERNAL SERVER ERROR"[..])

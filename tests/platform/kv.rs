@@ -486,7 +486,7 @@ impl Model {
             .rev()
             .find(|(cached_in, cached, ..)| (*cached_in, *cached) == (pop, key));
         let state = match last {
-            // Kept as long as the read that brought it asked for, and served to whoever accepts that age.
+            // The cache keeps it for as long as the read that fetched it asked for, and serves reads that accept that age.
             Some((.., at, kept_seconds, state))
                 if self.now_ms - at < kept_seconds * 1000
                     && self.now_ms - at < cache_ttl_seconds * 1000 =>

@@ -1,4 +1,4 @@
-//! Defects that were found and mended: the story of each, and what must be true since.
+//! One test for each fixed defect, under the story of the defect.
 
 use edgeproof_sim::World;
 use edgeproof_sim::fault::FaultKind;
@@ -282,7 +282,7 @@ fn every_statement_of_a_text_is_billed() {
     );
 }
 
-/// A fetch that nobody waits for any more went on waiting for ever.
+/// A fetch whose future was dropped kept waiting for ever.
 #[test]
 fn a_fetch_that_was_given_up_leaves_nothing_behind() {
     use edgeproof_sim::platform::outbound::Origin;

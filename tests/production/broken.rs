@@ -1,4 +1,4 @@
-//! The comparison itself under test: arms that are the simulator but for one thing, which must be noticed.
+//! Tests of the comparison: each arm here is the simulator with one defect, which the comparison must report.
 
 use crate::arm::Answer;
 use crate::difference::{self, Difference};
@@ -43,7 +43,7 @@ fn must_be_noticed(what: &str, breakage: impl Fn(&mut Answer) -> bool) {
     );
 }
 
-/// Names of the headers that answers have, but for those of the connection.
+/// Names of the headers that answers have, except those of the connection.
 fn names() -> BTreeSet<String> {
     let runs = simulated()[..SEQUENCES].iter();
     let answers = runs.flat_map(|run| &run.exchanges);

@@ -1,4 +1,4 @@
-//! Whether the sequences reach what they should: counted over what the simulator answered, told as a table, and asserted.
+//! What the sequences reach: counted from the simulator's answers, printed as a table, and asserted.
 //!
 //! A generator that never gets past the quota compares nothing, however many requests it makes. So for every kind of request it
 //! is asserted that it was *judged* as such at least once: a body too long got its 413, a forged token its 401.

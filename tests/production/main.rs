@@ -4,10 +4,10 @@
 //! tokens, methods, paths, origins, filters, and more requests than the quotas allow. They go to three *arms*:
 //!
 //! - the simulator, natively and in virtual time ([`simulator`]);
-//! - Miniflare from npm: the wasm bundle on workerd with Miniflare's own KV, D1 and objects, no code of ours ([`real`]);
+//! - Miniflare from npm: the wasm bundle on workerd with Miniflare's own KV, D1 and objects, no code of this project ([`real`]);
 //! - `sim workerd`: the wasm bundle on workerd with the simulator's KV and D1 ([`real`]).
 //!
-//! Both real arms are compared with the simulator: status, headers, bodies byte for byte, alerts; what may differ is told in
+//! Both real arms are compared with the simulator: status, headers, bodies byte for byte, alerts; what may differ stands in
 //! [`normal`]. All arms begin empty and get the sequences in the same order, so that even generated row ids agree.
 //!
 //! ```text

@@ -42,14 +42,14 @@ pub(crate) struct Normal {
     pub(crate) alerts: Vec<Alert>,
     /// What is against the rules in this answer alone, whatever another arm says.
     pub(crate) faults: Vec<String>,
-    /// Seconds that a client is told to wait: they depend on how fast the arm is. See [`Normal::agrees`].
+    /// Seconds that a client has to wait: they depend on how fast the arm is. See [`Normal::agrees`].
     pub(crate) waits: Vec<u64>,
     /// How long the sequence had taken by then, in milliseconds.
     pub(crate) elapsed_ms: u64,
 }
 
 impl Normal {
-    /// Whether two answers are the same. A wait is told in whole seconds from the oldest request in the window, so it may
+    /// Whether two answers are the same. A wait is stated in whole seconds from the oldest request in the window, so it may
     /// differ by the time that the sequence took on either arm, and by one for the rounding.
     pub(crate) fn agrees(&self, other: &Self) -> bool {
         let tolerance = self.elapsed_ms.max(other.elapsed_ms).div_ceil(1_000) + 1;
@@ -220,7 +220,7 @@ impl Normaliser {
         (ms <= self.times[number].1).then_some(number)
     }
 
-    /// A token's claims, with `iat` and `exp` told as the request of the login and the time of validity. Its signature is
+    /// A token's claims, with `iat` and `exp` replaced by the request of the login and the time of validity. Its signature is
     /// checked, and its length kept.
     fn token(&self, text: &str) -> Option<String> {
         let mut parts = text.split('.');
@@ -438,7 +438,7 @@ mod tests {
             Some((r#"{""#, r#"a\"b\\"#, r#"":1}"#))
         );
         assert_eq!(next_string("{}"), None);
-        // What is no id, time or token stays, byte for byte.
+        // Text that is no id, time or token stays, byte for byte.
         let body = r#"{"a\"b\\":"\u00e9","":"2026-01-15T00:00:00.000Z"} x"#;
         assert_eq!(Normaliser::default().body(body.as_bytes()), body.as_bytes());
     }

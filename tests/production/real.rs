@@ -1,4 +1,4 @@
-//! The real arms: the Worker's wasm bundle on workerd, once under Miniflare with its own KV, D1 and objects (no code of ours), once
+//! The real arms: the Worker's wasm bundle on workerd, once under Miniflare with its own KV, D1 and objects, once
 //! under `sim workerd` with the simulator's KV and D1.
 
 use crate::arm::{VARS, secrets, users};

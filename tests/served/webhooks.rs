@@ -300,7 +300,7 @@ fn a_receiver_that_asks_for_patience_is_tried_again() {
 
 #[test]
 fn a_refused_connection_is_tried_three_times_and_delays_no_answer() {
-    // Nobody listens there any more, and nobody else does: the port was this test's a moment ago.
+    // The port is closed: this test held it a moment ago, so no other process listens there.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
     drop(listener);

@@ -63,7 +63,7 @@ fn query(server: &Served, sql: &str, params: Value) -> Value {
     d1(server, "/query?resultsFormat=ROWS_AND_COLUMNS", &body).json()
 }
 
-/// An address where nobody listens: its port was free a moment ago.
+/// An address where no process listens: its port was free a moment ago.
 fn nobody() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("bound")

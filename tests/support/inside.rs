@@ -2,7 +2,7 @@
 //!
 //! [`at`] runs a closure as one invocation of the Worker at a client's PoP, [`within`] as one event of an object. What
 //! the closure returns comes back to the test as it is; an error and a panic take the handler's way. Every test runs on
-//! a thread of its own, so what waits to be run is kept per thread.
+//! a thread of its own, so the closures that wait are kept per thread.
 
 use edgeproof_sim::World;
 use edgeproof_sim::http;
@@ -250,7 +250,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     job.expect("a closure runs once")(env, context).await
 }
 
-/// An object that does what it is told.
+/// An object whose handlers run the test's closures.
 #[durable_object]
 pub struct Thing {
     /// Its state.

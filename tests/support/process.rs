@@ -3,13 +3,13 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// Runs a program until the input ends, whoever closes it: so nothing is left running when a test is cut off in the middle.
+/// Runs a program until the input ends. The input also ends when the test's process is killed, so no server outlives it.
 const GUARD: &str = r#""$@" & cat > /dev/null; kill $! 2> /dev/null; wait"#;
 
 /// A running server. It ends when this is dropped, or with this process.
 pub struct Process {
     guard: Child,
-    // Kept open: who prints into a closed pipe is ended by it.
+    // Kept open: a program that prints into a closed pipe dies of it.
     output: BufReader<ChildStdout>,
 }
 

@@ -1,4 +1,4 @@
-//! A real receiver of webhooks: a `wiremock` server that answers as it is told and remembers what it was sent.
+//! A real receiver of webhooks: a `wiremock` server that answers as the test says and records its requests.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};

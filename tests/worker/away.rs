@@ -91,7 +91,7 @@ fn logins_are_refused_with_retry_after_before_any_password_is_checked() {
             }
             sleep(world, 5.0).await;
             assert_eq!(rows_in(world, "audit_logs", "category = 'auth'"), 0);
-            // And it is honest: whoever comes again as told, for as long as it takes, gets in.
+            // And Retry-After is honest: a client that keeps retrying when it says so gets in.
             let mut waited = 5;
             loop {
                 let answer = client.send(login(&client, "demo", "demo-pass-9137")).await;

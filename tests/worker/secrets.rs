@@ -1,7 +1,7 @@
-//! Secrets are planted wherever a client, or whoever configures the Worker, may have put one, and looked for wherever something is
-//! kept or told: tables, KV, objects, the console, alerts, answers.
+//! Secrets are planted wherever a client or the Worker's configuration can hold one, and looked for wherever the Worker stores or
+//! prints something: tables, KV, objects, the console, alerts, answers.
 //!
-//! What is the user's own data, a transaction's description for one, is stored as it came; that is no secret of ours to keep.
+//! The user's own data, such as a transaction's description, is stored as it came; it is not a secret.
 
 use edgeproof_sim::World;
 use edgeproof_sim::fault::{FaultKind, KvOperation};

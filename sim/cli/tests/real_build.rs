@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker");
 
-/// The bundle of this repository's Worker, once it is built. Whoever looks at it holds it: all tests share one folder.
+/// The bundle of this repository's Worker, once it is built. All tests share its folder, so a test holds the lock while it uses it.
 fn bundle() -> MutexGuard<'static, PathBuf> {
     static BUNDLE: LazyLock<Mutex<PathBuf>> = LazyLock::new(|| {
         succeed(sim(&["build", "--yes"]));

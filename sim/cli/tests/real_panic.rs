@@ -1,4 +1,4 @@
-//! What a panic leaves behind, on the real runtime: one answer of 500, and a Worker that goes on.
+//! A panic on the real runtime: it costs one answer of 500, and the Worker goes on answering.
 //!
 //! The production Worker has no known way to panic. So it is given a context whose `waitUntil` throws, which the library that it
 //! is written with takes for impossible.

@@ -109,7 +109,7 @@ fn a_request_that_is_too_large_is_refused_before_it_has_come() {
     ));
     let (status, _, text) = connection.answer().error();
     assert_eq!(status, 413, "{text}");
-    // One that breaks off in the middle changes nothing and harms nobody.
+    // A body that breaks off in the middle changes nothing and disturbs no other request.
     let mut connection = Connection::open(api.served.address);
     let key = format!("{}/values/torn", api.cache_path());
     connection.send(format!(

@@ -234,7 +234,7 @@ fn the_first_form_of_the_state_is_read_as_its_bindings_mean_it() {
         api.get(&value.replace("/values/", "/metadata/")).result(),
         json!({ "m": 1 })
     );
-    // What is not bound any more has the name it would be given.
+    // A namespace that is no longer bound keeps the title that its binding would give it.
     let list = api.get(NAMESPACES).result();
     let gone = list
         .as_array()
