@@ -8,6 +8,7 @@ mod echo;
 mod receiver;
 mod server;
 
+mod endless;
 mod gateway;
 mod routing;
 mod socket;

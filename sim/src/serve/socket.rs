@@ -2,11 +2,10 @@
 //!
 //! A server is a list of listeners, each with a [`Handler`]; they share one world and one thread, and end together.
 
+pub use super::body::Body;
 use crate::kernel::time::nanos;
 use crate::script::LocalBoxFuture;
 use crate::world::World;
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,7 +23,7 @@ use tokio::sync::watch;
 pub type Request = hyper::Request<Incoming>;
 
 /// What a handler answers.
-pub type Response = hyper::Response<Full<Bytes>>;
+pub type Response = hyper::Response<Body>;
 
 /// Answers the requests of one listener; the address is the peer's.
 pub type Handler = Rc<dyn Fn(IpAddr, Request) -> LocalBoxFuture<Response>>;

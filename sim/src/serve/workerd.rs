@@ -23,13 +23,11 @@ pub mod outbound;
 pub mod rate_limit;
 
 pub use super::http::POP_HEADER;
-use super::socket::{Handler, Response};
+use super::socket::{Body, Handler, Response};
 use crate::topology::Pop;
 use crate::world::World;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Incoming};
 use std::rc::Rc;
 
 /// Header that names a KV namespace by its binding.
@@ -76,7 +74,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// A refusal in words. workerd shows no bodies of refusals, so this is for whoever calls by hand.
 fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Full::new(text.into()));
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response
 }
@@ -88,30 +86,4 @@ fn strip_own_headers(headers: &mut HeaderMap) {
     for name in names {
         headers.remove(name);
     }
-}
-
-/// Reads a body of at most `limit` bytes; of a longer one, how long it is. A longer one is read to its end as well: workerd
-/// takes an answer only when it has sent everything.
-///
-/// # Errors
-/// The length in bytes of a body over the limit, or `None` for a body that did not arrive whole.
-async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Option<u64>> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    let mut bytes = Vec::with_capacity(if announced <= limit { announced } else { 0 });
-    let mut length = 0_u64;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| None)?;
-        let Some(data) = frame.data_ref() else {
-            continue;
-        };
-        length += data.len() as u64;
-        // Beyond the limit nothing is kept, but the length is told.
-        if length <= limit as u64 {
-            bytes.extend_from_slice(data);
-        }
-    }
-    if length > limit as u64 {
-        return Err(Some(length));
-    }
-    Ok(bytes.into())
 }

@@ -4,18 +4,18 @@
 //! body says. So a refusal here is a status and a custom reason phrase. Values and metadata are bytes and headers; only the
 //! answers to `POST /bulk/get` and to a list are JSON.
 
-use super::{read, refusal};
+use super::refusal;
 use crate::exception::Exception;
 use crate::limits;
 use crate::platform::kv::Page;
-use crate::serve::socket::Response;
+use crate::serve::body::{Unread, drained};
+use crate::serve::socket::{Body, Response};
 use crate::topology::Pop;
 use crate::world::{Binding, KvRead, World};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use serde::Deserialize;
@@ -322,16 +322,18 @@ pub(super) async fn answer(
         return failed(&Failure::new(400, "No such KV namespace"));
     };
     let namespace = *namespace;
-    let body = match read(body, limits::kv::VALUE_BYTES).await {
+    let body = match drained(body, limits::kv::VALUE_BYTES).await {
         Ok(body) => body,
-        Err(Some(length)) => {
+        Err(Unread::TooLong(length)) => {
             let reason = format!(
                 "Value length of {length} exceeds limit of {}.",
                 limits::kv::VALUE_BYTES
             );
             return failed(&Failure::new(413, reason));
         }
-        Err(None) => return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole"),
+        Err(Unread::Broken) => {
+            return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole");
+        }
     };
     let target = head
         .uri
@@ -362,7 +364,7 @@ async fn run(world: &World, namespace: u32, call: Call, value: Bytes) -> Result<
             let mut response = match answer.read {
                 None => failed(&Failure::new(404, "Not Found")),
                 Some(read) => {
-                    let mut response = Response::new(Full::new(read.value));
+                    let mut response = Response::new(Body::from(read.value));
                     if let Some(metadata) = read.metadata {
                         response
                             .headers_mut()
@@ -437,7 +439,7 @@ fn failed(failure: &Failure) -> Response {
 }
 
 fn json_response(text: String) -> Response {
-    let mut response = Response::new(Full::new(text.into()));
+    let mut response = Response::new(Body::from(text));
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response
