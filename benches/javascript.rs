@@ -9,6 +9,7 @@
 //! its books for workerd, system calls included: not what the client and the simulated KV and D1 behind workerd take.
 //! `--bundle` measures another bundle than what `sim build` made, `--only` the rows that begin with a text, and no starts.
 
+#![expect(clippy::disallowed_methods, reason = "a bench measures the wall clock")]
 #![cfg(target_os = "linux")]
 
 #[path = "../tests/served/client.rs"]

@@ -1,5 +1,10 @@
 //! The REST API that wrangler's KV and D1 commands use, over real sockets.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "servers and their clients run under the wall clock, on threads of their own"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

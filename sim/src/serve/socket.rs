@@ -44,6 +44,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// under way finish for up to five seconds.
 ///
 /// Runs on a current-thread runtime, inside a [`LocalSet`](tokio::task::LocalSet): the world stays on its thread.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a server's end is waited for under the wall clock"
+)]
 pub async fn serve(
     world: &World,
     listeners: Vec<(TcpListener, Handler)>,
@@ -70,6 +74,10 @@ pub async fn serve(
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "descriptors are waited for under the wall clock"
+)]
 async fn accept(
     listener: TcpListener,
     handler: Handler,
