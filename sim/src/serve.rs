@@ -14,5 +14,6 @@ pub mod api;
 mod body;
 pub mod gateway;
 pub mod http;
+mod percent;
 pub mod socket;
 pub mod workerd;

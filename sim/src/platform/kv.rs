@@ -244,7 +244,7 @@ impl Namespace {
             && now.since(last) < limits::kv::WRITE_INTERVAL
         {
             let verb = if put.value.is_some() { "PUT" } else { "DELETE" };
-            return Err(failed(verb, 429, "Too Many Requests"));
+            return Err(failed(verb, 429, limits::kv::WRITE_TOO_SOON));
         }
         self.last_write.insert(Rc::clone(&put.key), now);
         self.write_order.push_back((now, Rc::clone(&put.key)));
@@ -417,10 +417,9 @@ pub fn check_bulk_key(key: &str) -> Result<(), Exception> {
 /// # Errors
 /// Below 30 seconds: 400 (KVLIM 2026-10-08; it was 60).
 pub fn check_cache_ttl(verb: &str, cache_ttl_seconds: Option<u64>) -> Result<Duration, Exception> {
-    let minimum = limits::kv::CACHE_TTL_MIN_SECONDS;
     match cache_ttl_seconds {
         None => Ok(limits::kv::CACHE_TTL_DEFAULT),
-        Some(seconds) if seconds < minimum => {
+        Some(seconds) if seconds < limits::kv::CACHE_TTL_MIN.as_secs() => {
             Err(failed(verb, 400, &limits::kv::cache_ttl_too_short(seconds)))
         }
         Some(seconds) => Ok(Duration::from_secs(seconds)),
@@ -438,7 +437,7 @@ pub fn check_put(
     expiration: Option<u64>,
     expiration_ttl: Option<u64>,
 ) -> Result<Option<u64>, Exception> {
-    let minimum = limits::kv::EXPIRATION_TTL_SECONDS;
+    let min = limits::kv::EXPIRATION_TTL_MIN.as_secs();
     let now_seconds = now.unix_seconds();
     // With both given, the time-to-live counts.
     let expires = match (expiration_ttl, expiration) {
@@ -446,10 +445,10 @@ pub fn check_put(
             return Err(failed(
                 "PUT",
                 400,
-                "Invalid expiration_ttl of 0. Please specify integer greater than 0.",
+                &limits::kv::expiration_ttl_not_positive(0),
             ));
         }
-        (Some(ttl), _) if ttl < minimum => {
+        (Some(ttl), _) if ttl < min => {
             return Err(failed(
                 "PUT",
                 400,
@@ -458,16 +457,10 @@ pub fn check_put(
         }
         (Some(ttl), _) => Some(now_seconds.saturating_add(ttl)),
         (None, Some(at)) if at <= now_seconds => {
-            let reason = format!(
-                "Invalid expiration of {at}. Please specify integer greater than the current number of seconds since the UNIX epoch."
-            );
-            return Err(failed("PUT", 400, &reason));
+            return Err(failed("PUT", 400, &limits::kv::expiration_passed(at)));
         }
-        (None, Some(at)) if at < now_seconds + minimum => {
-            let reason = format!(
-                "Invalid expiration of {at}. Expiration times must be at least {minimum} seconds in the future."
-            );
-            return Err(failed("PUT", 400, &reason));
+        (None, Some(at)) if at < now_seconds + min => {
+            return Err(failed("PUT", 400, &limits::kv::expiration_too_soon(at)));
         }
         (None, at) => at,
     };
@@ -479,12 +472,7 @@ pub fn check_put(
         ));
     }
     if value_bytes > limits::kv::VALUE_BYTES {
-        let limit = limits::kv::VALUE_BYTES;
-        return Err(failed(
-            "PUT",
-            413,
-            &format!("Value length of {value_bytes} exceeds limit of {limit}."),
-        ));
+        return Err(failed("PUT", 413, &limits::kv::value_too_long(value_bytes)));
     }
     Ok(expires)
 }
@@ -505,13 +493,9 @@ pub fn check_list(prefix: &str, limit: Option<u64>) -> Result<usize, Exception> 
         }
         // The runtime leaves a limit of 0 out of the request (workerd kv.c++), so the page has its default size.
         None | Some(0) => Ok(most),
-        Some(limit) if limit > most as u64 => Err(failed(
-            "GET",
-            400,
-            &format!(
-                "Invalid key_count_limit of {limit}. Please specify an integer less than {most}."
-            ),
-        )),
+        Some(limit) if limit > most as u64 => {
+            Err(failed("GET", 400, &limits::kv::list_limit_too_large(limit)))
+        }
         Some(limit) => Ok(usize::try_from(limit).expect("at most 1000")),
     }
 }

@@ -6,6 +6,7 @@
 pub use super::transfer::TransferCall;
 use super::{BASE, multipart, text};
 use crate::limits::{self, api, api::ApiError};
+use crate::serve::percent::decoded;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -278,7 +279,7 @@ pub fn parse(
             request.in_database(database, rest, path)
         }
         ("GET", [_, "workers", "scripts", script, "settings"]) => Ok(Call::Settings {
-            script: decode(script).ok_or_else(|| ApiError::no_route(path))?,
+            script: decoded(script).ok_or_else(|| ApiError::no_route(path))?,
         }),
         (_, [_, "storage", "kv", "namespaces"] | [_, "d1", "database"]) => {
             Err(ApiError::no_method())
@@ -436,7 +437,7 @@ impl Incoming<'_> {
     }
 
     fn in_namespace(&self, namespace: &str, rest: &[&str], path: &str) -> Result<Call, ApiError> {
-        let namespace = decode(namespace)
+        let namespace = decoded(namespace)
             .filter(|id| !id.is_empty())
             .ok_or_else(|| ApiError::no_route(path))?;
         let what = match (self.method.as_str(), rest) {
@@ -571,14 +572,12 @@ impl Incoming<'_> {
             None | Some("text") => false,
             Some("json") => true,
             Some(other) => {
-                let text = format!("\"{other}\" is not a valid type. Use \"json\" or \"text\"");
-                return Err(ApiError::other(400, text));
+                return Err(ApiError::other(400, limits::kv::bulk_get_type(other)));
             }
         };
-        let most = limits::kv::BULK_GET_KEYS;
         let text = match asked.keys.len() {
-            0 => "You must request a minimum of 1 key".to_owned(),
-            count if count > most => format!("You can request a maximum of {most} keys"),
+            0 => limits::kv::BULK_GET_NO_KEYS.to_owned(),
+            count if count > limits::kv::BULK_GET_KEYS => limits::kv::bulk_get_too_many(),
             _ => {
                 return Ok(InNamespace::BulkGet {
                     keys: asked.keys,
@@ -601,7 +600,7 @@ impl Incoming<'_> {
     }
 
     fn in_database(&self, database: &str, rest: &[&str], path: &str) -> Result<Call, ApiError> {
-        let database = decode(database)
+        let database = decoded(database)
             .filter(|id| !id.is_empty())
             .ok_or_else(|| ApiError::no_route(path))?;
         let what = match (self.method.as_str(), rest) {
@@ -698,25 +697,8 @@ impl Incoming<'_> {
     }
 }
 
-/// Undoes percent-encoding; `None` where a `%` is not followed by two hexadecimal digits, or the bytes are not UTF-8.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            let (high, low) = (digit()?, digit()?);
-            bytes.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
 fn decoded_key(segment: &str) -> Result<String, ApiError> {
-    // Text: SDK 2026-08-22 (miniflare's validator).
-    decode(segment).ok_or_else(|| ApiError::other(400, "Could not URL-decode key name"))
+    decoded(segment).ok_or_else(|| ApiError::other(400, limits::kv::SERVICE_KEY_UNDECODABLE))
 }
 
 fn check_bulk(count: usize) -> Result<(), ApiError> {
@@ -728,14 +710,13 @@ fn check_bulk(count: usize) -> Result<(), ApiError> {
     Err(ApiError::other(400, text))
 }
 
-/// Text: SDK 2026-08-22 (miniflare's validator), where what is no number counts as 0.
+/// What is no number counts as 0 (SDK 2026-08-22, miniflare's validator).
 fn wrong_time(name: &str, value: impl std::fmt::Display) -> ApiError {
-    let least = if name == "expiration" {
-        "the current number of seconds since the UNIX epoch"
+    let text = if name == "expiration" {
+        limits::kv::expiration_passed(value)
     } else {
-        "0"
+        limits::kv::expiration_ttl_not_positive(value)
     };
-    let text = format!("Invalid {name} of {value}. Please specify integer greater than {least}.");
     ApiError::other(400, text)
 }
 

@@ -9,6 +9,7 @@ use crate::exception::Exception;
 use crate::limits;
 use crate::platform::kv::Page;
 use crate::serve::body::{Unread, drained};
+use crate::serve::percent;
 use crate::serve::socket::{Body, Response};
 use crate::topology::Pop;
 use crate::world::{Binding, KvRead, World};
@@ -136,10 +137,7 @@ pub fn parse(
             Ok(limit) if limit > 0 => Ok(limit),
             _ => Err(Failure::new(
                 400,
-                format!(
-                    "Invalid key_count_limit of {}. Please specify an integer greater than 0.",
-                    ascii(text)
-                ),
+                limits::kv::list_limit_not_positive(ascii(text)),
             )),
         });
         return Ok(Call::List {
@@ -179,72 +177,34 @@ pub fn parse(
 /// The key of a path without its first slash.
 fn key(path: &str, encoded: bool) -> Result<Rc<str>, Failure> {
     let key = if encoded {
-        let decoded = percent_decoded(path);
-        decoded.ok_or_else(|| Failure::new(400, "Could not URL-decode key name"))?
+        let undecodable = || Failure::new(400, limits::kv::SERVICE_KEY_UNDECODABLE);
+        percent::decoded(path).ok_or_else(undecodable)?
     } else {
         path.to_owned()
     };
     match key.as_str() {
-        "" => Err(Failure::new(400, "Key names must not be empty")),
-        "." | ".." => Err(Failure::new(
-            400,
-            format!("Illegal key name \"{key}\". Please use a different name."),
-        )),
+        "" => Err(Failure::new(400, limits::kv::SERVICE_KEY_EMPTY)),
+        "." | ".." => Err(Failure::new(400, limits::kv::service_key_illegal(&key))),
         key => Ok(key.into()),
     }
 }
 
-/// `decodeURIComponent`: `None` for a `%` without two digits behind it, and for what is not UTF-8.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-            let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-            bytes.push(u8::try_from(high * 16 + low).expect("two hexadecimal digits"));
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
 fn cache_ttl(text: &str) -> Result<u64, Failure> {
-    let minimum = limits::kv::CACHE_TTL_MIN_SECONDS;
-    text.parse().map_err(|_| {
-        Failure::new(
-            400,
-            format!(
-                "Invalid cache_ttl of {}. Cache TTL must be at least {minimum}.",
-                ascii(text)
-            ),
-        )
-    })
+    number(text, limits::kv::cache_ttl_too_short)
 }
 
 fn expiration_ttl(text: &str) -> Result<u64, Failure> {
-    text.parse().map_err(|_| {
-        Failure::new(
-            400,
-            format!(
-                "Invalid expiration_ttl of {}. Please specify integer greater than 0.",
-                ascii(text)
-            ),
-        )
-    })
+    number(text, limits::kv::expiration_ttl_not_positive)
 }
 
 fn expiration(text: &str) -> Result<u64, Failure> {
-    text.parse().map_err(|_| {
-        Failure::new(
-            400,
-            format!(
-                "Invalid expiration of {}. Please specify integer greater than the current number of seconds since the UNIX epoch.",
-                ascii(text)
-            ),
-        )
-    })
+    number(text, limits::kv::expiration_passed)
+}
+
+/// A number, or the refusal that quotes what stands there instead.
+fn number(text: &str, refused: impl FnOnce(String) -> String) -> Result<u64, Failure> {
+    let refusal = |_| Failure::new(400, refused(ascii(text)));
+    text.parse().map_err(refusal)
 }
 
 /// What of a text may stand in a reason phrase.
@@ -274,20 +234,16 @@ fn parse_many(body: &[u8]) -> Result<Call, Failure> {
     let wire: Wire = serde_json::from_slice(body)
         .map_err(|_| Failure::new(400, "The body is no request for keys."))?;
     if wire.keys.len() > limits::kv::BULK_GET_KEYS {
-        return Err(Failure::new(400, "You can request a maximum of 100 keys"));
+        return Err(Failure::new(400, limits::kv::bulk_get_too_many()));
     }
     if wire.keys.is_empty() {
-        return Err(Failure::new(400, "You must request a minimum of 1 key"));
+        return Err(Failure::new(400, limits::kv::BULK_GET_NO_KEYS));
     }
     let json = match wire.kind.as_deref() {
         None | Some("text") => false,
         Some("json") => true,
         Some(other) => {
-            let reason = format!(
-                "\"{}\" is not a valid type. Use \"json\" or \"text\"",
-                ascii(other)
-            );
-            return Err(Failure::new(400, reason));
+            return Err(Failure::new(400, limits::kv::bulk_get_type(&ascii(other))));
         }
     };
     let cache_ttl = match wire.cache_ttl {
@@ -325,11 +281,7 @@ pub(super) async fn answer(
     let body = match drained(body, limits::kv::VALUE_BYTES).await {
         Ok(body) => body,
         Err(Unread::TooLong(length)) => {
-            let reason = format!(
-                "Value length of {length} exceeds limit of {}.",
-                limits::kv::VALUE_BYTES
-            );
-            return failed(&Failure::new(413, reason));
+            return failed(&Failure::new(413, limits::kv::value_too_long(length)));
         }
         Err(Unread::Broken) => {
             return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole");
@@ -397,10 +349,7 @@ async fn run(world: &World, namespace: u32, call: Call, value: Bytes) -> Result<
             }
             let text = format!("{{{}}}", members.join(","));
             if text.len() > limits::kv::VALUE_BYTES {
-                return Err(Failure::new(
-                    413,
-                    "Total size of request exceeds the limit of 25MB",
-                ));
+                return Err(Failure::new(413, limits::kv::BULK_GET_TOO_LARGE));
             }
             Ok(json_response(text))
         }
@@ -468,10 +417,7 @@ fn value_in_json(read: &KvRead, json: bool, with_metadata: bool) -> Result<Strin
         false => quoted(&text),
         true if is_json(&text) => text.into_owned(),
         true => {
-            return Err(Failure::new(
-                400,
-                "At least one of the requested keys corresponds to a non-json value",
-            ));
+            return Err(Failure::new(400, limits::kv::BULK_GET_NO_JSON));
         }
     };
     Ok(match (with_metadata, &read.metadata) {
