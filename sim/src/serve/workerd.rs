@@ -18,26 +18,21 @@
 
 pub mod d1;
 pub mod front;
+mod headers;
 pub mod kv;
 pub mod outbound;
 pub mod rate_limit;
+mod refusal;
 
 pub use super::http::POP_HEADER;
-use super::socket::{Body, Handler, Response};
+use super::socket::Handler;
 use crate::topology::Pop;
 use crate::world::World;
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use headers::header;
+pub use headers::{DATABASE_HEADER, NAMESPACE_HEADER, OUTBOUND_HEADER, RATE_LIMIT_HEADER};
+use http::StatusCode;
+use refusal::refusal;
 use std::rc::Rc;
-
-/// Header that names a KV namespace by its binding.
-pub const NAMESPACE_HEADER: &str = "x-sim-namespace";
-/// Header that names a D1 database by its binding.
-pub const DATABASE_HEADER: &str = "x-sim-database";
-/// Header that names the counters of a rate limiter by its `namespace_id`.
-pub const RATE_LIMIT_HEADER: &str = "x-sim-ratelimit";
-/// Header that marks an outbound fetch of the Worker.
-pub const OUTBOUND_HEADER: &str = "x-sim-outbound";
 
 /// Answers workerd's calls of its bindings with the KV, D1 and limiters of this world.
 pub fn handler(world: &World) -> Handler {
@@ -66,24 +61,4 @@ pub fn handler(world: &World) -> Handler {
             }
         })
     })
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// A refusal in words. workerd shows no bodies of refusals, so this is for whoever calls by hand.
-fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    response
-}
-
-/// Drops what is between the configuration and the simulator, and nobody else's.
-fn strip_own_headers(headers: &mut HeaderMap) {
-    let ours = |name: &&http::HeaderName| name.as_str().starts_with("x-sim-");
-    let names: Vec<http::HeaderName> = headers.keys().filter(ours).cloned().collect();
-    for name in names {
-        headers.remove(name);
-    }
 }

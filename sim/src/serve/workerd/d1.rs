@@ -4,7 +4,7 @@
 //! nothing: a reply is a JSON object, or a list of them, with `success`, `results`, `meta` or `error`. Sessions send a bookmark
 //! and get one; with a single primary and no replicas every session sees everything.
 
-use super::refusal;
+use super::refusal::refusal;
 use crate::exception::Exception;
 use crate::limits;
 use crate::platform::d1::{Call, QueryResult, Statement};

@@ -3,7 +3,8 @@
 //! `CF-Connecting-IP` is the client's own address unless it names one, as in `sim serve`; `request.cf` names the PoP; a request
 //! is counted for the bill. A request passes when it is whole, an answer as it comes.
 
-use super::{refusal, strip_own_headers};
+use super::headers::strip_own_headers;
+use super::refusal::refusal;
 use crate::serve::body::{REQUEST_BYTES_MAX, Unread, drained};
 use crate::serve::http::strip_connection_headers;
 use crate::serve::socket::{Body, Handler, Response};

@@ -3,7 +3,8 @@
 //! workerd sends them here as to an HTTP proxy, with the whole URL in the request line; so the rule that nothing but loopback is
 //! reached unless it was allowed is the same one as for a Worker inside the simulator.
 
-use super::{refusal, strip_own_headers};
+use super::headers::strip_own_headers;
+use super::refusal::refusal;
 use crate::http::Request;
 use crate::platform::outbound::NETWORK_CONNECTION_LOST;
 use crate::serve::body::{REQUEST_BYTES_MAX, Unread, drained};

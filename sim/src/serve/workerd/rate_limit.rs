@@ -3,7 +3,7 @@
 //! workerd has no such binding of its own. `POST /limit` takes `{"key","limit","period"}` and answers `{"success"}`; the texts of
 //! refusals are miniflare's (SDK 2026-08-22).
 
-use super::refusal;
+use super::refusal::refusal;
 use crate::platform::rate_limit::PERIODS_SECONDS;
 use crate::serve::body::drained;
 use crate::serve::socket::{Body, Response};
