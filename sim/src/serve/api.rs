@@ -28,16 +28,13 @@ use super::socket::{Handler, Request, Response};
 use crate::limits::api::ApiError;
 use crate::world::{Secret, World};
 use answer::Answer;
-use bytes::Bytes;
+pub use call::BASE;
 use call::Call;
 use http::header::{AUTHORIZATION, EXPECT, HOST};
 use hyper::body::{Body as _, Incoming};
 use std::rc::Rc;
 use subtle::ConstantTimeEq;
 use transfer::Transfers;
-
-/// Path under which the API answers, as in `https://api.cloudflare.com/client/v4`.
-pub const BASE: &str = "/client/v4";
 
 /// Size of a request in bytes: that of a bulk write, and room around it. Imports of D1 may be larger in production (5 GB).
 const BODY_BYTES: usize = crate::limits::api::BULK_BYTES + (8 << 20);
@@ -170,10 +167,4 @@ fn settings(world: &World, script: &str) -> Result<Answer, ApiError> {
     Ok(Answer::result(
         json!({ "bindings": bindings.collect::<Vec<_>>() }),
     ))
-}
-
-/// Bytes of a body, as text.
-fn text(body: &Bytes, what: &str) -> Result<String, ApiError> {
-    String::from_utf8(body.to_vec())
-        .map_err(|_| ApiError::other(400, format!("{what} is not UTF-8")))
 }
