@@ -16,6 +16,7 @@ mod error;
 pub mod file;
 mod keys;
 mod read;
+mod reader;
 mod value;
 
 use std::collections::BTreeMap;
