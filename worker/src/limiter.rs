@@ -46,7 +46,7 @@ use denials::Denial;
 /// After this the object counts as away, in milliseconds: longer than a call around the world, shorter than a client's patience.
 const CALL_TIMEOUT_MS: u64 = 3_000;
 
-/// Charges a request. `None`: nobody can count and the request must not go through (a login).
+/// Charges a request. `None`: nothing can count it, and it must not go through uncounted (a login).
 pub(crate) async fn charge(
     call: &Call<'_>,
     policy: &Policy,

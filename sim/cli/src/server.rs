@@ -94,7 +94,7 @@ pub(crate) fn check_given(config: &WorkerConfig, vars: &[Pair], secrets: &[Hidde
     Ok(())
 }
 
-/// Prints a line. A server whose output nobody reads any more serves on.
+/// Prints a line. A server goes on when its output is closed.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -401,7 +401,7 @@ async fn listen(port: u16) -> Result<TcpListener> {
         .wrap_err_with(|| format!("cannot listen on 127.0.0.1:{port}: choose another port"))
 }
 
-/// A folder for this run, which nobody else may look into.
+/// A folder for this run that only this user may read.
 fn scratch_folder() -> Result<TempDir> {
     let mut folder = tempfile::Builder::new();
     folder.prefix("edgeproof-");

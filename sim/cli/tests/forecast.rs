@@ -63,7 +63,7 @@ fn a_day_has_the_mix_and_each_request_gets_the_answer_that_it_deserves() {
 /// The whole day takes a minute without optimisation, so this is a fifth of it. Little is used less than in proportion by fewer
 /// requests: objects sleep more often, less is found in memory, and every user still comes for the first time.
 #[test]
-fn a_fifth_of_the_reference_day_uses_no_more_than_a_fifth_of_any_free_allowance() {
+fn a_fifth_of_the_reference_day_fits_a_fifth_of_each_allowance() {
     let report = reference(&["--requests", "20000"]);
     for row in report["budget"].as_array().expect("a list") {
         let share = row["share"].as_f64().expect("a number");

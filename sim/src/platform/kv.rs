@@ -121,7 +121,7 @@ pub struct Namespace {
     caches: Vec<FxHashMap<Rc<str>, Cached>>,
     /// What to forget, and when: expired values in the central store.
     expiring: BTreeMap<(u64, Rc<str>), ()>,
-    /// Cache entries in order of their end, to forget those that nobody may be served any more.
+    /// Cache entries in order of their end, to forget those that may no longer be served.
     cache_order: BTreeSet<(Instant, Pop, Rc<str>)>,
     /// Write times in order, to forget those older than a second.
     write_order: VecDeque<(Instant, Rc<str>)>,
@@ -284,7 +284,7 @@ impl Namespace {
             entry.versions.pop_front();
         }
         if entry.versions.len() == 1 && version.value.is_none() {
-            // A tombstone that nobody can look behind is the same as nothing.
+            // No PoP can ask for what was before a lone tombstone, so it is dropped.
             self.central.remove(&put.key);
         }
         self.forget(now);

@@ -49,7 +49,7 @@ struct Api {
     transfers: Rc<Transfers>,
 }
 
-/// Answers requests as Cloudflare's API does, for whoever has the token.
+/// Answers requests as Cloudflare's API does, if they carry the token.
 pub fn handler(world: &World, token: Secret) -> Handler {
     let api = Rc::new(Api {
         world: world.clone(),
@@ -92,7 +92,7 @@ impl Api {
         if !call::is_transfer(target) {
             self.authenticate(&head.headers)?;
         } else if !self.transfers.know(self.world.now(), target) {
-            // Nobody without the token or a name gets a body read.
+            // Without the token or a valid name the body is not even read.
             return Err(transfer::unknown());
         }
         let too_large = || {

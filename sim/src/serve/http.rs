@@ -42,7 +42,7 @@ async fn answer(
     request: hyper::Request<Incoming>,
 ) -> Response {
     let (head, mut body) = request.into_parts();
-    // Whoever waits for an invitation to send a body has not sent it.
+    // A client that waits for `100 Continue` has not sent its body.
     let sends_body =
         !head.headers.contains_key(EXPECT) && body.size_hint().lower() <= DRAIN_BYTES as u64;
     match simulate(world, first, peer, head, &mut body).await {

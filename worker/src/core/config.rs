@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use url::Url;
 
-use crate::core::cache::Pace;
 use crate::core::decimal;
 use crate::core::limiter::Algorithm;
+use crate::core::pace::Pace;
 use crate::core::policy::Policies;
 
 /// Cloudflare KV refuses an `expirationTtl` below this many seconds (KVPUT 2026-06-22).
@@ -321,7 +321,7 @@ fn origin(entry: &str) -> Option<String> {
         .filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let origin = url.origin().ascii_serialization();
     // Parsing is generous: it drops a default port and takes a path. Only what was an origin already is taken.
-    // A star is a valid character of a host name there, but nobody who writes one means it so.
+    // A star is a valid character of a host name there, but it is meant as a wildcard.
     (origin.eq_ignore_ascii_case(entry) && !origin.contains('*')).then_some(origin)
 }
 

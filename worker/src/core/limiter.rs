@@ -26,6 +26,7 @@
 //! row written, and it can be read by eye. A line of another algorithm than the configured one is dropped: a change of algorithm
 //! starts everybody afresh.
 
+mod decision;
 mod fixed_window;
 #[cfg(test)]
 mod oracle;
@@ -36,6 +37,7 @@ mod token_bucket;
 use crate::core::decimal;
 use crate::core::policy::Quota;
 
+pub use decision::Decision;
 use fixed_window::FixedWindow;
 use sliding_counter::SlidingCounter;
 use sliding_log::SlidingLog;
@@ -93,42 +95,6 @@ impl Algorithm {
             Self::TokenBucket => 2 * limit - limit.div_ceil(quota.window_ms),
             // So does the request that opened the first of the two windows, to the one before.
             Self::FixedWindow => 2 * limit - 1,
-        }
-    }
-}
-
-/// What a limiter says to one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decision {
-    /// Whether it goes through.
-    pub allowed: bool,
-    /// How many more would go through right now.
-    pub remaining: u32,
-    /// Whole seconds until quota comes back: for a denied request the `Retry-After` that is kept, from 1 to the window; for an
-    /// admitted one how long until the oldest admission is over (`sliding-log`), the window ends (`sliding-counter`,
-    /// `fixed-window`) or the bucket is full (`token-bucket`).
-    pub reset_seconds: u64,
-    /// The same in milliseconds, not rounded.
-    pub reset_ms: u64,
-}
-
-impl Decision {
-    pub(crate) fn admitted(remaining: u32, reset_ms: u64) -> Self {
-        Self {
-            allowed: true,
-            remaining,
-            reset_seconds: reset_ms.div_ceil(1_000),
-            reset_ms,
-        }
-    }
-
-    pub(crate) fn denied(wait_ms: u64) -> Self {
-        // A wait of 0 cannot be: it would have been admitted. The lower end guards against a client that takes 0 for "at once".
-        Self {
-            allowed: false,
-            remaining: 0,
-            reset_seconds: wait_ms.div_ceil(1_000).max(1),
-            reset_ms: wait_ms,
         }
     }
 }

@@ -42,7 +42,7 @@ fn a_charge_reads_back_as_it_was_written() {
 }
 
 #[test]
-fn of_many_denials_one_is_logged_per_window_and_one_alerted_per_dedupe_window() {
+fn one_denial_is_logged_per_window_and_one_alerted_per_dedupe() {
     let mut held = Held::new(Algorithm::SlidingLog);
     let (mut logged, mut alerted) = (Vec::new(), Vec::new());
     for second in 0..400 {
@@ -103,7 +103,7 @@ fn full() -> Held {
 }
 
 #[test]
-fn an_isolate_repeats_a_denial_only_while_the_object_would_deny_and_its_retry_after_is_honest() {
+fn an_isolate_repeats_a_denial_only_while_the_object_would_deny() {
     let mut held = Held::new(Algorithm::SlidingLog);
     held.charge(QUOTA, DEDUPE_MS, START);
     held.charge(QUOTA, DEDUPE_MS, START + 700);
@@ -173,8 +173,7 @@ fn a_clock_that_went_back_makes_the_isolate_ask() {
 }
 
 #[test]
-fn an_alarm_of_before_the_clock_went_back_is_replaced_only_beside_the_text_that_has_its_admission()
-{
+fn an_alarm_of_the_future_is_replaced_only_if_its_admission_is_stored() {
     let held_since = |lone_ms: u64| Some(lone_ms + ALARM_AFTER_MS);
     for usual in [true, false] {
         assert!(needs_alarm(None, usual, START));

@@ -164,7 +164,7 @@ fn reads_that_overlap_may_finish_in_any_order() {
 }
 
 #[test]
-fn a_miss_is_right_before_the_first_write_after_a_delete_and_once_expiry_is_possible() {
+fn a_miss_is_right_before_a_write_after_a_delete_and_after_expiry() {
     let records = [
         put("CDG", 10 * SECOND, 1),
         read("SIN", 20 * SECOND, None, 5 * SECOND),

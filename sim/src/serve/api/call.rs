@@ -108,7 +108,7 @@ impl Incoming<'_> {
                 name: path.strip_prefix(IMPORT)?.to_owned(),
                 body: self.body.clone(),
             },
-            // What follows the name is a file name, for whoever saves it.
+            // What follows the name is a file name for the client to save it under.
             "GET" => TransferCall::Download {
                 name: path.strip_prefix(EXPORT)?.split('/').next()?.to_owned(),
             },

@@ -331,7 +331,7 @@ impl Serialize for Cells<'_> {
     }
 }
 
-/// A row as an object. Of columns with one name the last one counts, as for whoever parses the JSON.
+/// A row as an object. Of columns with one name the last one counts, as it does for a parser of the JSON.
 struct Object<'a>(&'a [String], &'a [Value]);
 
 impl Serialize for Object<'_> {

@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn a_bucket_lets_through_what_it_holds_and_what_flows_in_for_any_length_of_time(quota in quota(), steps in steps()) {
+    fn a_bucket_admits_what_it_holds_and_what_flows_in(quota in quota(), steps in steps()) {
         let (mut ledger, mut now, mut admitted) = (Ledger::new(Algorithm::TokenBucket), START, Vec::new());
         for step in steps {
             now += step;
@@ -253,7 +253,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_quota_or_window_makes_no_panic_and_no_wait_beyond_the_new_window(algorithm in algorithm(), quotas in prop::collection::vec((quota(), 1u64..40), 1..6), jumps in jumps()) {
+    fn a_changed_quota_or_window_causes_no_wait_beyond_the_new_window(algorithm in algorithm(), quotas in prop::collection::vec((quota(), 1u64..40), 1..6), jumps in jumps()) {
         let (mut ledger, mut now) = (Ledger::new(algorithm), START);
         let quotas: Vec<Quota> = quotas.into_iter().flat_map(|(quota, times)| (0..times).map(move |_| quota)).collect();
         for ((step, jump), quota) in jumps.into_iter().zip(quotas) {
@@ -360,7 +360,7 @@ fn the_wait_is_exact_at_every_millisecond() {
 }
 
 #[test]
-fn a_jump_forward_to_the_end_of_a_window_gives_the_sliding_counter_two_quotas() {
+fn a_jump_to_the_end_of_a_window_gives_the_sliding_counter_two_quotas() {
     let quota = Quota {
         limit: 1,
         window_ms: 2_000,
