@@ -13,6 +13,11 @@ pub(super) const REQUEST_BYTES_MAX: usize = {
     workers::REQUEST_BODY_BYTES as usize
 };
 
+/// What a request over [`REQUEST_BYTES_MAX`] is answered.
+pub(super) const TOO_LARGE: &str = "the body is larger than 100 MB\n";
+/// What a request is answered whose connection ended before its body did.
+pub(super) const BROKEN: &str = "the body did not arrive whole\n";
+
 /// How much of a body over its limit is read and thrown away, the part within the limit included, in bytes. An isolate has no
 /// more memory than this, so a Worker sends a longer body only as a stream, which may have no end.
 const DRAIN_BYTES_MAX: u64 = workers::ISOLATE_MEMORY_BYTES;

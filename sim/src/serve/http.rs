@@ -4,7 +4,7 @@
 //! own, if absent), `x-sim-pop` the PoP it is attached to. The simulated latencies are waited out, so an answer takes as
 //! long here as it would take there.
 
-use super::body::{REQUEST_BYTES_MAX, Unread, whole};
+use super::body::{BROKEN, REQUEST_BYTES_MAX, TOO_LARGE, Unread, whole};
 use super::socket::{Body, Handler, Response};
 use crate::http::Request;
 use crate::limits;
@@ -117,20 +117,12 @@ async fn simulate(
             Pop::from_code(&code).ok_or_else(unknown)?
         }
     };
-    let too_large = || {
-        (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "the body is larger than 100 MB\n".to_owned(),
-        )
-    };
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE.to_owned());
     let body = whole(body, REQUEST_BYTES_MAX)
         .await
         .map_err(|unread| match unread {
             Unread::TooLong(_) => too_large(),
-            Unread::Broken => (
-                StatusCode::BAD_REQUEST,
-                "the body did not arrive whole\n".to_owned(),
-            ),
+            Unread::Broken => (StatusCode::BAD_REQUEST, BROKEN.to_owned()),
         })?;
     strip_connection_headers(&mut headers);
 

@@ -8,7 +8,7 @@ use super::refusal::refusal;
 use crate::exception::Exception;
 use crate::limits;
 use crate::platform::d1::{Call, QueryResult, Statement};
-use crate::serve::body::{Unread, drained};
+use crate::serve::body::{BROKEN, Unread, drained};
 use crate::serve::socket::{Body, Response};
 use crate::sql::Value;
 use crate::topology::Pop;
@@ -164,7 +164,7 @@ pub(super) async fn answer(
             );
         }
         Err(Unread::Broken) => {
-            return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole");
+            return refusal(StatusCode::BAD_REQUEST, BROKEN);
         }
     };
     let target = head

@@ -5,7 +5,7 @@
 
 use super::headers::strip_own_headers;
 use super::refusal::refusal;
-use crate::serve::body::{REQUEST_BYTES_MAX, Unread, drained};
+use crate::serve::body::{BROKEN, REQUEST_BYTES_MAX, TOO_LARGE, Unread, drained};
 use crate::serve::http::strip_connection_headers;
 use crate::serve::socket::{Body, Handler, Response};
 use crate::topology::Pop;
@@ -45,12 +45,7 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
         Box::pin(async move {
             let (mut head, body) = request.into_parts();
             let head_only = head.method == Method::HEAD;
-            let too_large = || {
-                refusal(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "the body is larger than 100 MB\n",
-                )
-            };
+            let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE);
             if body.size_hint().lower() > REQUEST_BYTES_MAX as u64 {
                 return too_large();
             }
@@ -58,7 +53,7 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
                 Ok(body) => body,
                 Err(Unread::TooLong(_)) => return too_large(),
                 Err(Unread::Broken) => {
-                    return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole\n");
+                    return refusal(StatusCode::BAD_REQUEST, BROKEN);
                 }
             };
             // RFC 9112 section 3.2: HTTP/1.1 has exactly one.

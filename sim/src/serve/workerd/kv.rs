@@ -12,7 +12,7 @@ pub use call::{Call, Failure, parse};
 use super::refusal::refusal;
 use crate::exception::Exception;
 use crate::limits;
-use crate::serve::body::{Unread, drained};
+use crate::serve::body::{BROKEN, Unread, drained};
 use crate::serve::socket::{Body, Response};
 use crate::topology::Pop;
 use crate::world::{Binding, World};
@@ -48,7 +48,7 @@ pub(super) async fn answer(
             return failed(&Failure::new(413, limits::kv::value_too_long(length)));
         }
         Err(Unread::Broken) => {
-            return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole");
+            return refusal(StatusCode::BAD_REQUEST, BROKEN);
         }
     };
     let target = head

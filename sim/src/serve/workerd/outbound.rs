@@ -7,7 +7,7 @@ use super::headers::strip_own_headers;
 use super::refusal::refusal;
 use crate::http::Request;
 use crate::platform::outbound::NETWORK_CONNECTION_LOST;
-use crate::serve::body::{REQUEST_BYTES_MAX, Unread, drained};
+use crate::serve::body::{BROKEN, REQUEST_BYTES_MAX, TOO_LARGE, Unread, drained};
 use crate::serve::http::strip_connection_headers;
 use crate::serve::socket::{Body, Broken, Response};
 use crate::topology::Pop;
@@ -48,13 +48,10 @@ pub(super) async fn answer(world: &World, pop: Pop, head: Parts, body: Incoming)
     let body = match drained(body, REQUEST_BYTES_MAX).await {
         Ok(body) => body,
         Err(Unread::TooLong(_)) => {
-            return refusal(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the body is larger than 100 MB",
-            );
+            return refusal(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE);
         }
         Err(Unread::Broken) => {
-            return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole");
+            return refusal(StatusCode::BAD_REQUEST, BROKEN);
         }
     };
     let mut headers = head.headers;
