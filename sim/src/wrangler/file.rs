@@ -27,7 +27,7 @@ pub fn bytes(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
 /// Reads a text of at most `bytes_max` bytes.
 ///
 /// # Errors
-/// As [`bytes`], and for what is not UTF-8.
+/// As [`bytes()`], and for what is not UTF-8.
 pub fn text(path: &Path, bytes_max: u64) -> io::Result<String> {
     String::from_utf8(bytes(path, bytes_max)?)
         .map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
