@@ -9,6 +9,7 @@
 //! operating system does, system calls included, without the client and the simulated KV and D1 behind workerd.
 //! `--bundle` measures another bundle than what `sim build` made, `--only` the rows that begin with a text, and no starts.
 
+#![expect(clippy::disallowed_methods, reason = "a bench measures the wall clock")]
 #![cfg(target_os = "linux")]
 
 #[path = "measure.rs"]

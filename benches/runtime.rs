@@ -7,6 +7,7 @@
 //! are no limit of workerd's. The bench compares CPU time as the operating system counts it: workerd's own, that of
 //! the KV and D1 behind it, and on the other side that of the one thread in which the whole platform runs.
 
+#![expect(clippy::disallowed_methods, reason = "a bench measures the wall clock")]
 #![cfg(target_os = "linux")]
 
 #[path = "measure.rs"]

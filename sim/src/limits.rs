@@ -6,6 +6,9 @@
 //! several unrelated public repositories but in no page. Figures that differ by plan are in [`PlanLimits`]; points that
 //! the sources leave open, or where they contradict each other, are in [`Unsettled`] with both values.
 //!
+//! A constant is the most that is allowed, unless its name ends in `MIN` or `DEFAULT`; it is a [`Duration`] or has its unit in
+//! its name. A text that more than one part of the simulator says is a constant or a function here.
+//!
 //! Nothing is enforced here: the platform's state machines and the world compare and refuse. Sizes of databases and of an
 //! object's storage, and [`Unsettled::sqlite`], are data that nothing compares yet.
 

@@ -6,10 +6,14 @@
 //! - [`api`]: the calls of Cloudflare's REST API that wrangler makes for KV and D1.
 //! - [`gateway`]: lets the Worker's outbound fetches reach loopback addresses, and hosts that the user allowed by name.
 //!
+//! A body is either read whole up to a bound, or passed on as it comes (`body`).
+//!
 //! Everything here may look at the real clock and the real network; nothing else in this crate may.
 
 pub mod api;
+mod body;
 pub mod gateway;
 pub mod http;
+mod percent;
 pub mod socket;
 pub mod workerd;

@@ -13,8 +13,10 @@
 
 mod classes;
 mod error;
+pub mod file;
 mod keys;
 mod read;
+mod reader;
 mod value;
 
 use std::collections::BTreeMap;
@@ -25,6 +27,10 @@ pub use error::{ConfigError, Problem};
 
 use crate::limits::{Plan, workers};
 use error::Source;
+
+/// Longest `wrangler.toml` in bytes. Wrangler has no such limit; all variables that the Paid plan allows, at their full size,
+/// have room in it.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What a Worker's `wrangler.toml` says, for one environment.
 #[derive(Debug, Clone)]
@@ -133,7 +139,8 @@ impl D1Database {
                 continue;
             };
             if name.ends_with(".sql") {
-                let text = std::fs::read_to_string(&path).map_err(|error| at(&path, error))?;
+                let text =
+                    file::text(&path, file::SQL_BYTES_MAX).map_err(|error| at(&path, error))?;
                 migrations.push(Migration {
                     name: name.to_owned(),
                     text,
@@ -202,7 +209,7 @@ impl WorkerConfig {
     /// The file cannot be read, is not TOML, lacks the environment, or holds what the simulator does not support; all
     /// problems that can be found are reported together.
     pub fn load(path: &Path, environment: Option<&str>) -> Result<Self, ConfigError> {
-        match std::fs::read_to_string(path) {
+        match file::text(path, FILE_BYTES_MAX) {
             Ok(text) => Self::parse(&text, &path.to_string_lossy(), environment),
             Err(error) => Err(ConfigError::unreadable(path, &error)),
         }

@@ -17,6 +17,11 @@
 //!
 //! How such a server has to be started stands in `docs/CONTRACT-SUITE.md`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "servers and their clients run under the wall clock, on threads of their own"
+)]
+
 /// Runs the named tests of a file on every arm. What is not named is dead code, which the lints refuse.
 macro_rules! on_every_arm {
     ($($name:ident),+ $(,)?) => {

@@ -19,6 +19,11 @@
 //!
 //! Differences that are meant stand in `CONFORMANCE.md`, section "Production Worker"; the list must be exact ([`difference`]).
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "servers and their clients run under the wall clock, on threads of their own"
+)]
+
 mod arm;
 mod bodies;
 mod broken;

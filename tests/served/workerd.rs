@@ -21,7 +21,7 @@ use wiremock::ResponseTemplate;
 const KV: [(&str, &str); 2] = [("x-sim-pop", "MEX"), ("x-sim-namespace", "KV")];
 const D1: [(&str, &str); 2] = [("x-sim-pop", "MEX"), ("x-sim-database", "DB")];
 
-fn builder() -> Builder {
+pub(crate) fn builder() -> Builder {
     let toml = "name = 'probe'\ncompatibility_date = '2026-08-20'\n\
         kv_namespaces = [{ binding = 'KV' }, { binding = 'OTHER' }]\nd1_databases = [{ binding = 'DB', database_name = 'probe' }]\n";
     let config = WorkerConfig::parse(toml, "wrangler.toml", None).expect("a configuration");

@@ -14,7 +14,8 @@ use worker::wasm_bindgen::JsValue;
 use worker::{D1Database, Delay, console_error};
 
 use crate::core::alert::Severity;
-use crate::core::cache::{Kind, Pace, key, usable};
+use crate::core::cache::{Kind, key, usable};
+use crate::core::pace::Pace;
 use crate::headers::Reply;
 use crate::isolate::{App, now_ms, within};
 use crate::problem::Failure;

@@ -14,6 +14,7 @@ pub mod dedupe;
 pub mod identity;
 pub mod jwt;
 pub mod limiter;
+pub mod pace;
 pub mod password;
 pub mod policy;
 pub mod request_id;

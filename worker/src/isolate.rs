@@ -29,7 +29,7 @@ static APP: IsolateLocal<RefCell<Option<Rc<App>>>> = IsolateLocal::new(|| RefCel
 /// One isolate's state. Shared by everything that runs in it, also by the Durable Objects that live there.
 pub(crate) struct App {
     pub(crate) config: Config,
-    /// Absent without `AUTH_JWT_SECRET`: then nobody can be authenticated.
+    /// Absent without `AUTH_JWT_SECRET`: then no token is accepted.
     pub(crate) key: Option<jwt::Key>,
     pub(crate) prepared: Prepared,
     pub(crate) kv: Option<KvStore>,
@@ -46,7 +46,7 @@ pub(crate) struct App {
     pub(crate) announced: Cell<bool>,
 }
 
-/// This isolate's state, made from `env` by whoever asks first.
+/// This isolate's state, made from `env` on first use.
 pub(crate) fn app(env: &Env) -> Rc<App> {
     APP.with(|slot| {
         if let Some(app) = slot.borrow().as_ref() {

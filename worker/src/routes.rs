@@ -346,7 +346,7 @@ impl Call<'_> {
         Reply::json(200, self.app.metrics.json())
     }
 
-    /// The answer to a failure; what nobody expects is logged and alerted.
+    /// The answer to a failure; an unexpected one is logged and alerted.
     fn failed(&self, failure: Failure) -> Reply {
         let (problem, what, key, detail) = match failure {
             Failure::Refused(problem) => return problem.reply(&self.request_id),

@@ -7,6 +7,11 @@
 //! Only loopback is reached unless [`admit`] is given the host's name. Redirects are answers like any other. HTTP/2,
 //! proxies and compressed bodies are deliberately absent.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a real server is waited for under the wall clock"
+)]
+
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;

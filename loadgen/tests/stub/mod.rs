@@ -1,5 +1,10 @@
 //! A small HTTP/1.1 server on a loopback port, with a limiter of its own and the ways in which one can be broken.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "servers and their clients run under the wall clock, on threads of their own"
+)]
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;

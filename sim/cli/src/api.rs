@@ -56,7 +56,7 @@ pub(crate) struct TokenArgument {
 #[derive(Debug)]
 pub(crate) struct Token {
     secret: Secret,
-    /// Nobody knows it yet.
+    /// It was made here, so the user has to be told.
     made: bool,
 }
 
@@ -139,7 +139,7 @@ async fn serve(arguments: Arguments, config: WorkerConfig, token: Token) -> Resu
     let listener = listen(arguments.port).await?;
     let address = listener.local_addr().into_diagnostic()?;
     let mut stop = Box::pin(told_to_stop());
-    // The handler is there from the first poll on: before anybody is told that the server is.
+    // The handler is there from the first poll on: before the line that says the server is up.
     let interrupted = poll_fn(|context| Poll::Ready(stop.as_mut().poll(context).is_ready())).await;
     say(&format!("listening on http://{address}"));
     token.announce(address);

@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             listeners.push((listener, api::handler(&world, token.secret())));
         }
         let mut stop = Box::pin(told_to_stop());
-        // The handler is there from the first poll on: before anybody is told that the server is.
+        // The handler is there from the first poll on: before the line that says the server is up.
         let interrupted = poll_fn(|context| Poll::Ready(stop.as_mut().poll(context).is_ready())).await;
         say(&format!("listening on http://{address}"));
         if development {

@@ -3,8 +3,8 @@
 use edgeproof_sim::serve::gateway;
 use edgeproof_sim::topology::Pop;
 use edgeproof_sim::world::builder::Builder;
-use edgeproof_sim::wrangler::{Var, WorkerConfig};
-use miette::{IntoDiagnostic, Result, miette};
+use edgeproof_sim::wrangler::{Var, WorkerConfig, file};
+use miette::{Context, IntoDiagnostic, Result, miette};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
@@ -94,7 +94,7 @@ pub(crate) fn check_given(config: &WorkerConfig, vars: &[Pair], secrets: &[Hidde
     Ok(())
 }
 
-/// Prints a line. A server whose output nobody reads any more serves on.
+/// Prints a line. A server goes on when its output is closed.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
@@ -178,7 +178,9 @@ pub(crate) fn with_seeds(mut builder: Builder, config: &WorkerConfig) -> Result<
     let folder = config.file.parent().unwrap_or(Path::new("."));
     let seeds = folder.join("seeds/development.sql");
     if seeds.exists() {
-        let sql = std::fs::read_to_string(&seeds).into_diagnostic()?;
+        let sql = file::text(&seeds, file::SQL_BYTES_MAX)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} cannot be read", seeds.display()))?;
         for database in &config.d1_databases {
             builder = builder.seed_sql(&database.binding, &seeds.to_string_lossy(), &sql);
         }

@@ -28,7 +28,7 @@ use edgeproof_sim::serve::socket::{self, Handler};
 use edgeproof_sim::serve::workerd::{self as wire, front};
 use edgeproof_sim::topology::Pop;
 use edgeproof_sim::world::options::Options;
-use edgeproof_sim::wrangler::{Var, WorkerConfig};
+use edgeproof_sim::wrangler::{Var, WorkerConfig, file};
 use miette::{Context, IntoDiagnostic, Result, miette};
 use process::Process;
 use std::collections::BTreeMap;
@@ -41,6 +41,9 @@ use tokio::net::TcpListener;
 
 /// How long `waitUntil` tasks may go on after the last request when the command is told to stop: workerd drops them otherwise.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// Longest file of faults in bytes: a hundred thousand of them have room in it.
+const FAULTS_BYTES_MAX: u64 = 16 << 20;
 
 /// A fault that lasts as long as the command: a century.
 const FOR_EVER_MS: u64 = 100 * 365 * 86_400_000;
@@ -124,13 +127,13 @@ impl Arguments {
     fn faults(&self) -> Result<Vec<Fault>> {
         let mut faults = match &self.faults {
             None => Vec::new(),
-            Some(file) => {
-                let text = std::fs::read_to_string(file)
+            Some(path) => {
+                let text = file::text(path, FAULTS_BYTES_MAX)
                     .into_diagnostic()
-                    .wrap_err_with(|| format!("{} cannot be read", file.display()))?;
+                    .wrap_err_with(|| format!("{} cannot be read", path.display()))?;
                 serde_json::from_str(&text)
                     .into_diagnostic()
-                    .wrap_err_with(|| format!("{} holds no list of faults", file.display()))?
+                    .wrap_err_with(|| format!("{} holds no list of faults", path.display()))?
             }
         };
         let mut always = |kind| faults.push(Fault { at_ms: 0, kind });
@@ -215,6 +218,10 @@ fn check_names(config: &WorkerConfig) -> Result<()> {
     Ok(())
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a real process is waited for under the wall clock"
+)]
 async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Result<()> {
     let workerd = Npm::provide(&Cache::of_user()?)?.workerd()?;
     // From the beginning on: Ctrl-C during the start ends what was started.
@@ -394,7 +401,7 @@ async fn listen(port: u16) -> Result<TcpListener> {
         .wrap_err_with(|| format!("cannot listen on 127.0.0.1:{port}: choose another port"))
 }
 
-/// A folder for this run, which nobody else may look into.
+/// A folder for this run that only this user may read.
 fn scratch_folder() -> Result<TempDir> {
     let mut folder = tempfile::Builder::new();
     folder.prefix("edgeproof-");

@@ -4,6 +4,11 @@
 //! resizing, Polish…) are plain data with upstream's way into JavaScript: the simulator has none of
 //! those products.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "the API of workers-rs has these maps"
+)]
+
 use crate::js_sys::{Object, Reflect};
 use crate::wasm_bindgen::JsValue;
 use crate::{Headers, Method};

@@ -131,6 +131,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "another thread is what the wrapper must notice"
+    )]
     fn another_thread_panics_instead_of_touching_the_value() {
         let wrapped = SendWrapper::new(Cell::new(0));
         let touched = std::thread::scope(|scope| scope.spawn(|| wrapped.set(1)).join());

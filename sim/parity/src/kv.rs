@@ -1,5 +1,10 @@
 //! `kv`.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "the API of workers-rs has these maps"
+)]
+
 both! {
     use serde::{Serialize, de::DeserializeOwned};
     use std::collections::HashMap;

@@ -1,5 +1,10 @@
 //! `RequestInit` and the types of Cloudflare's own options.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "the API of workers-rs has these maps"
+)]
+
 both! {
     use std::collections::HashMap;
     use worker::wasm_bindgen::JsValue;

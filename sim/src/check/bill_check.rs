@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bill_with_more_than_the_history_is_rejected_if_nothing_was_in_flight() {
+    fn a_bill_above_the_history_is_rejected_if_nothing_was_in_flight() {
         let mut bill = honest_bill();
         bill.add(DAY, Meter::KvReads, 1);
         let violations = check(&history(), &bill, Drained::Yes);

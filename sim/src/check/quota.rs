@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_decided_outside_the_window_is_not_held_against_the_limiter() {
+    fn a_decision_that_may_lie_outside_the_window_is_not_counted() {
         let mut slow = request("a", 59 * SECOND, 200);
         slow.end = 61 * SECOND;
         assert_eq!(

@@ -11,6 +11,10 @@
 //! Not modelled: regional tiers (they are revalidated on writes and so only change latency), background refresh of hot
 //! keys, the two storage back ends, and KV Instant.
 
+mod check;
+
+pub use check::{check_bulk_key, check_cache_ttl, check_key, check_list, check_put, failed};
+
 use crate::exception::Exception;
 use crate::kernel::time::Instant;
 use crate::limits;
@@ -117,7 +121,7 @@ pub struct Namespace {
     caches: Vec<FxHashMap<Rc<str>, Cached>>,
     /// What to forget, and when: expired values in the central store.
     expiring: BTreeMap<(u64, Rc<str>), ()>,
-    /// Cache entries in order of their end, to forget those that nobody may be served any more.
+    /// Cache entries in order of their end, to forget those that may no longer be served.
     cache_order: BTreeSet<(Instant, Pop, Rc<str>)>,
     /// Write times in order, to forget those older than a second.
     write_order: VecDeque<(Instant, Rc<str>)>,
@@ -244,7 +248,7 @@ impl Namespace {
             && now.since(last) < limits::kv::WRITE_INTERVAL
         {
             let verb = if put.value.is_some() { "PUT" } else { "DELETE" };
-            return Err(failed(verb, 429, "Too Many Requests"));
+            return Err(failed(verb, 429, limits::kv::WRITE_TOO_SOON));
         }
         self.last_write.insert(Rc::clone(&put.key), now);
         self.write_order.push_back((now, Rc::clone(&put.key)));
@@ -280,7 +284,7 @@ impl Namespace {
             entry.versions.pop_front();
         }
         if entry.versions.len() == 1 && version.value.is_none() {
-            // A tombstone that nobody can look behind is the same as nothing.
+            // No PoP can ask for what was before a lone tombstone, so it is dropped.
             self.central.remove(&put.key);
         }
         self.forget(now);
@@ -376,142 +380,4 @@ fn stored(key: &str, version: &Version) -> u64 {
         .value
         .as_ref()
         .map_or(0, |value| (key.len() + value.len() + metadata) as u64)
-}
-
-/// `KV <verb> failed: <status> <reason>` (workerd kv.c++).
-pub fn failed(verb: &str, status: u16, reason: &str) -> Exception {
-    Exception::error(limits::kv::failed(verb, status, reason))
-}
-
-/// Checks a key as the runtime does before it sends anything (workerd kv.c++).
-///
-/// # Errors
-/// An empty key, `.` or `..`: a `TypeError`. More than 512 bytes: 414.
-pub fn check_key(verb: &str, key: &str) -> Result<(), Exception> {
-    match key {
-        "" => Err(Exception::type_error(limits::kv::KEY_EMPTY)),
-        "." => Err(Exception::type_error(limits::kv::KEY_DOT)),
-        ".." => Err(Exception::type_error(limits::kv::KEY_DOT_DOT)),
-        _ if key.len() > limits::kv::KEY_BYTES => {
-            Err(Exception::error(limits::kv::key_too_long(verb, key.len())))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Checks a key of a bulk read: the runtime leaves that to the service, whose words are others (miniflare's validator).
-///
-/// # Errors
-/// An empty key, `.` or `..`: 400. More than 512 bytes: 414.
-pub fn check_bulk_key(key: &str) -> Result<(), Exception> {
-    let reason = match key {
-        "" => limits::kv::SERVICE_KEY_EMPTY.to_owned(),
-        "." | ".." => limits::kv::service_key_illegal(key),
-        _ => return check_key("GET_BULK", key),
-    };
-    Err(failed("GET_BULK", 400, &reason))
-}
-
-/// Checks a `cacheTtl` as the service does.
-///
-/// # Errors
-/// Below 30 seconds: 400 (KVLIM 2026-10-08; it was 60).
-pub fn check_cache_ttl(verb: &str, cache_ttl_seconds: Option<u64>) -> Result<Duration, Exception> {
-    let minimum = limits::kv::CACHE_TTL_MIN_SECONDS;
-    match cache_ttl_seconds {
-        None => Ok(limits::kv::CACHE_TTL_DEFAULT),
-        Some(seconds) if seconds < minimum => {
-            Err(failed(verb, 400, &limits::kv::cache_ttl_too_short(seconds)))
-        }
-        Some(seconds) => Ok(Duration::from_secs(seconds)),
-    }
-}
-
-/// Checks a write and gives its expiration in seconds since the Unix epoch.
-///
-/// # Errors
-/// The service's own answers for sizes and times (miniflare's validator; KVLIM).
-pub fn check_put(
-    now: Instant,
-    value_bytes: usize,
-    metadata_bytes: usize,
-    expiration: Option<u64>,
-    expiration_ttl: Option<u64>,
-) -> Result<Option<u64>, Exception> {
-    let minimum = limits::kv::EXPIRATION_TTL_SECONDS;
-    let now_seconds = now.unix_seconds();
-    // With both given, the time-to-live counts.
-    let expires = match (expiration_ttl, expiration) {
-        (Some(0), _) => {
-            return Err(failed(
-                "PUT",
-                400,
-                "Invalid expiration_ttl of 0. Please specify integer greater than 0.",
-            ));
-        }
-        (Some(ttl), _) if ttl < minimum => {
-            return Err(failed(
-                "PUT",
-                400,
-                &limits::kv::expiration_ttl_too_short(ttl),
-            ));
-        }
-        (Some(ttl), _) => Some(now_seconds.saturating_add(ttl)),
-        (None, Some(at)) if at <= now_seconds => {
-            let reason = format!(
-                "Invalid expiration of {at}. Please specify integer greater than the current number of seconds since the UNIX epoch."
-            );
-            return Err(failed("PUT", 400, &reason));
-        }
-        (None, Some(at)) if at < now_seconds + minimum => {
-            let reason = format!(
-                "Invalid expiration of {at}. Expiration times must be at least {minimum} seconds in the future."
-            );
-            return Err(failed("PUT", 400, &reason));
-        }
-        (None, at) => at,
-    };
-    if metadata_bytes > limits::kv::METADATA_BYTES {
-        return Err(failed(
-            "PUT",
-            413,
-            &limits::kv::metadata_too_long(metadata_bytes),
-        ));
-    }
-    if value_bytes > limits::kv::VALUE_BYTES {
-        let limit = limits::kv::VALUE_BYTES;
-        return Err(failed(
-            "PUT",
-            413,
-            &format!("Value length of {value_bytes} exceeds limit of {limit}."),
-        ));
-    }
-    Ok(expires)
-}
-
-/// Checks the options of a list and gives the page size.
-///
-/// # Errors
-/// A limit outside 1…1000, or no number of 32 bits at all, or a prefix longer than a key may be.
-pub fn check_list(prefix: &str, limit: Option<u64>) -> Result<usize, Exception> {
-    if prefix.len() > limits::kv::KEY_BYTES {
-        check_key("GET", prefix)?;
-    }
-    let most = limits::kv::LIST_KEYS;
-    match limit {
-        // Before anything is sent: JavaScript hands the runtime a number of 32 bits.
-        Some(limit) if i32::try_from(limit).is_err() => {
-            Err(Exception::type_error(limits::kv::LIST_LIMIT_OUT_OF_RANGE))
-        }
-        // The runtime leaves a limit of 0 out of the request (workerd kv.c++), so the page has its default size.
-        None | Some(0) => Ok(most),
-        Some(limit) if limit > most as u64 => Err(failed(
-            "GET",
-            400,
-            &format!(
-                "Invalid key_count_limit of {limit}. Please specify an integer less than {most}."
-            ),
-        )),
-        Some(limit) => Ok(usize::try_from(limit).expect("at most 1000")),
-    }
 }

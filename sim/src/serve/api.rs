@@ -23,27 +23,24 @@ mod kv;
 mod multipart;
 mod transfer;
 
+use super::body::{Unread, whole};
 use super::socket::{Handler, Request, Response};
 use crate::limits::api::ApiError;
 use crate::world::{Secret, World};
 use answer::Answer;
-use bytes::Bytes;
+pub use call::BASE;
 use call::Call;
 use http::header::{AUTHORIZATION, EXPECT, HOST};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 use std::rc::Rc;
 use subtle::ConstantTimeEq;
 use transfer::Transfers;
-
-/// Path under which the API answers, as in `https://api.cloudflare.com/client/v4`.
-pub const BASE: &str = "/client/v4";
 
 /// Size of a request in bytes: that of a bulk write, and room around it. Imports of D1 may be larger in production (5 GB).
 const BODY_BYTES: usize = crate::limits::api::BULK_BYTES + (8 << 20);
 
 /// How much of a refused request's body is read and thrown away, in bytes, so that the refusal arrives.
-const DRAIN_BYTES: u64 = 8 << 20;
+const DRAIN_BYTES: usize = 8 << 20;
 
 /// The API over one world.
 struct Api {
@@ -52,7 +49,7 @@ struct Api {
     transfers: Rc<Transfers>,
 }
 
-/// Answers requests as Cloudflare's API does, for whoever has the token.
+/// Answers requests as Cloudflare's API does, if they carry the token.
 pub fn handler(world: &World, token: Secret) -> Handler {
     let api = Rc::new(Api {
         world: world.clone(),
@@ -69,13 +66,12 @@ impl Api {
     async fn answer(&self, request: Request) -> Response {
         let (head, mut body) = request.into_parts();
         let sends_body =
-            !head.headers.contains_key(EXPECT) && body.size_hint().lower() <= DRAIN_BYTES;
+            !head.headers.contains_key(EXPECT) && body.size_hint().lower() <= DRAIN_BYTES as u64;
         let answered = match self.read(&head, &mut body).await {
             Ok((call, origin)) => self.run(call, origin).await,
             Err(error) => {
                 if sends_body {
-                    let limit = usize::try_from(DRAIN_BYTES).unwrap_or(usize::MAX);
-                    let _ = Limited::new(body, limit).collect().await;
+                    let _ = whole(body, DRAIN_BYTES).await;
                 }
                 Err(error)
             }
@@ -96,25 +92,20 @@ impl Api {
         if !call::is_transfer(target) {
             self.authenticate(&head.headers)?;
         } else if !self.transfers.know(self.world.now(), target) {
-            // Nobody without the token or a name gets a body read.
+            // Without the token or a valid name the body is not even read.
             return Err(transfer::unknown());
         }
         let too_large = || {
             let limit = BODY_BYTES;
             ApiError::other(413, format!("the request is larger than {limit} bytes"))
         };
-        if body.size_hint().lower() > BODY_BYTES as u64 {
-            return Err(too_large());
-        }
-        let body = Limited::new(body, BODY_BYTES).collect().await;
-        let body = body.map_err(|problem| {
-            if problem.is::<LengthLimitError>() {
-                too_large()
-            } else {
-                ApiError::other(400, "the request's body did not arrive whole")
-            }
-        })?;
-        let call = call::parse(&head.method, target, &head.headers, body.to_bytes())?;
+        let body = whole(body, BODY_BYTES)
+            .await
+            .map_err(|unread| match unread {
+                Unread::TooLong(_) => too_large(),
+                Unread::Broken => ApiError::other(400, "the request's body did not arrive whole"),
+            })?;
+        let call = call::parse(&head.method, target, &head.headers, body)?;
         let host = head
             .headers
             .get(HOST)
@@ -176,10 +167,4 @@ fn settings(world: &World, script: &str) -> Result<Answer, ApiError> {
     Ok(Answer::result(
         json!({ "bindings": bindings.collect::<Vec<_>>() }),
     ))
-}
-
-/// Bytes of a body, as text.
-fn text(body: &Bytes, what: &str) -> Result<String, ApiError> {
-    String::from_utf8(body.to_vec())
-        .map_err(|_| ApiError::other(400, format!("{what} is not UTF-8")))
 }

@@ -1,10 +1,16 @@
 //! Outbound fetches to real servers: loopback only, unless a host is allowed by name.
+//!
+//! An answer is handed to the Worker whole, so it has a largest length; a stream without an end is an exception in the Worker.
 
+use super::body::{Unread, whole};
+use crate::exception::Exception;
 use crate::http::{Request, Response};
+use crate::limits::workers;
+use crate::platform::outbound::NETWORK_CONNECTION_LOST;
 use crate::script::LocalBoxFuture;
 use crate::world::Gateway;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::collections::BTreeSet;
@@ -18,10 +24,18 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use url::Host;
 
+/// Largest body of an answer in bytes, unless the gateway is told another. The platform streams answers and has no limit (LIM
+/// 2026-07-28); here they are whole, and no isolate has the memory for a longer one.
+pub const ANSWER_BYTES_MAX: usize = {
+    assert!(workers::ISOLATE_MEMORY_BYTES <= usize::MAX as u64);
+    workers::ISOLATE_MEMORY_BYTES as usize
+};
+
 /// A gateway to loopback addresses and to the hosts that the user named.
 pub struct RealGateway {
     allowed: BTreeSet<String>,
     tls: TlsConnector,
+    answer_bytes_max: usize,
 }
 
 impl std::fmt::Debug for RealGateway {
@@ -47,7 +61,15 @@ impl RealGateway {
                 .filter_map(|name| spelled(&name))
                 .collect(),
             tls: TlsConnector::from(Arc::new(config)),
+            answer_bytes_max: ANSWER_BYTES_MAX,
         }
+    }
+
+    /// The same with another largest body of an answer, in bytes; the default is [`ANSWER_BYTES_MAX`].
+    #[must_use]
+    pub fn answer_bytes_max(mut self, bytes: usize) -> Self {
+        self.answer_bytes_max = bytes;
+        self
     }
 }
 
@@ -83,15 +105,15 @@ impl Gateway for RealGateway {
                 .is_some_and(|host| self.allowed.contains(host))
     }
 
-    fn fetch(&self, request: Request) -> LocalBoxFuture<Option<Response>> {
-        let tls = self.tls.clone();
+    fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response, Exception>> {
+        let (tls, most) = (self.tls.clone(), self.answer_bytes_max);
         // A task of its own: what it waits for is woken by the runtime, on whatever thread, and only its end by the world.
-        let mut exchange = AbortOnDrop(tokio::task::spawn_local(exchange(tls, request)));
-        Box::pin(async move { (&mut exchange.0).await.ok().flatten() })
+        let mut exchange = AbortOnDrop(tokio::task::spawn_local(exchange(tls, request, most)));
+        Box::pin(async move { (&mut exchange.0).await.unwrap_or_else(|_| Err(lost())) })
     }
 }
 
-/// A task that nobody waits for any more ends, and its connection with it: a Worker that aborts a fetch leaves none open.
+/// A task that ends when it is dropped, and its connection with it: a Worker that aborts a fetch leaves none open.
 struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
@@ -100,7 +122,34 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-async fn exchange(tls: TlsConnector, request: Request) -> Option<Response> {
+/// The exception of a connection that could not be made, or broke.
+fn lost() -> Exception {
+    Exception::error(NETWORK_CONNECTION_LOST).retryable()
+}
+
+async fn exchange(
+    tls: TlsConnector,
+    request: Request,
+    answer_bytes_max: usize,
+) -> Result<Response, Exception> {
+    let answer = answer(tls, request).await.ok_or_else(lost)?;
+    let (head, body) = answer.into_parts();
+    let body = whole(body, answer_bytes_max)
+        .await
+        .map_err(|unread| match unread {
+            // In production the Worker meets this when it reads the body (TypeError: observed in workerd's source).
+            Unread::TooLong(_) => Exception::type_error(workers::MEMORY_BEFORE_EOF),
+            Unread::Broken => lost(),
+        })?;
+    Ok(Response {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body,
+    })
+}
+
+/// Sends a request on a connection of its own; `None` if that cannot be made, or breaks before the answer begins.
+async fn answer(tls: TlsConnector, request: Request) -> Option<hyper::Response<Incoming>> {
     let host = request.url.host_str()?.trim_matches(['[', ']']).to_owned();
     let port = request.url.port_or_known_default()?;
     let stream = TcpStream::connect((host.as_str(), port)).await.ok()?;
@@ -115,7 +164,7 @@ async fn exchange(tls: TlsConnector, request: Request) -> Option<Response> {
 async fn send(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     request: Request,
-) -> Option<Response> {
+) -> Option<hyper::Response<Incoming>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
     tokio::task::spawn_local(async move {
         // A connection that breaks shows as the request's own failure.
@@ -132,12 +181,5 @@ async fn send(
     message
         .headers_mut()
         .insert(hyper::header::HOST, host.parse().ok()?);
-    let answer = sender.send_request(message).await.ok()?;
-    let (head, body) = answer.into_parts();
-    let body: Bytes = body.collect().await.ok()?.to_bytes();
-    Some(Response {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body,
-    })
+    sender.send_request(message).await.ok()
 }

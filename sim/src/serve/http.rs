@@ -4,18 +4,17 @@
 //! own, if absent), `x-sim-pop` the PoP it is attached to. The simulated latencies are waited out, so an answer takes as
 //! long here as it would take there.
 
-use super::socket::Handler;
+use super::body::{BROKEN, REQUEST_BYTES_MAX, TOO_LARGE, Unread, whole};
+use super::socket::{Body, Handler, Response};
 use crate::http::Request;
 use crate::limits;
 use crate::topology::Pop;
 use crate::world::World;
 use crate::world::client::CF_CONNECTING_IP;
-use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 use std::net::IpAddr;
 use std::rc::Rc;
 use url::Url;
@@ -25,7 +24,7 @@ pub const POP_HEADER: &str = "x-sim-pop";
 
 /// How much of a refused request's body is read and thrown away, in bytes, so that the refusal arrives and the connection can
 /// go on. More than that is not waited for, and the connection ends.
-const DRAIN_BYTES: u64 = 1 << 20;
+const DRAIN_BYTES: usize = 1 << 20;
 
 /// Answers requests with the world's own Worker.
 pub fn handler(world: &World) -> Handler {
@@ -41,17 +40,18 @@ async fn answer(
     first: Pop,
     peer: IpAddr,
     request: hyper::Request<Incoming>,
-) -> hyper::Response<Full<Bytes>> {
+) -> Response {
     let (head, mut body) = request.into_parts();
-    // Whoever waits for an invitation to send a body has not sent it.
-    let sends_body = !head.headers.contains_key(EXPECT) && body.size_hint().lower() <= DRAIN_BYTES;
+    // A client that waits for `100 Continue` has not sent its body.
+    let sends_body =
+        !head.headers.contains_key(EXPECT) && body.size_hint().lower() <= DRAIN_BYTES as u64;
     match simulate(world, first, peer, head, &mut body).await {
         Ok(response) => response,
         Err((status, text)) => {
             if sends_body {
-                let _ = Limited::new(body, DRAIN_BYTES as usize).collect().await;
+                let _ = whole(body, DRAIN_BYTES).await;
             }
-            let mut response = hyper::Response::new(Full::new(Bytes::from(text)));
+            let mut response = Response::new(Body::from(text));
             *response.status_mut() = status;
             response
         }
@@ -101,7 +101,7 @@ async fn simulate(
     peer: IpAddr,
     head: Parts,
     body: &mut Incoming,
-) -> Result<hyper::Response<Full<Bytes>>, Refusal> {
+) -> Result<Response, Refusal> {
     let url = url(&head)?;
     let mut headers = head.headers;
     let pop = match headers.remove(POP_HEADER) {
@@ -117,28 +117,12 @@ async fn simulate(
             Pop::from_code(&code).ok_or_else(unknown)?
         }
     };
-    let too_large = || {
-        (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "the body is larger than 100 MB\n".to_owned(),
-        )
-    };
-    if body.size_hint().lower() > limits::workers::REQUEST_BODY_BYTES {
-        return Err(too_large());
-    }
-    let limit = usize::try_from(limits::workers::REQUEST_BODY_BYTES).unwrap_or(usize::MAX);
-    let body = Limited::new(body, limit)
-        .collect()
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE.to_owned());
+    let body = whole(body, REQUEST_BYTES_MAX)
         .await
-        .map_err(|problem| {
-            if problem.is::<LengthLimitError>() {
-                too_large()
-            } else {
-                (
-                    StatusCode::BAD_REQUEST,
-                    "the body did not arrive whole\n".to_owned(),
-                )
-            }
+        .map_err(|unread| match unread {
+            Unread::TooLong(_) => too_large(),
+            Unread::Broken => (StatusCode::BAD_REQUEST, BROKEN.to_owned()),
         })?;
     strip_connection_headers(&mut headers);
 
@@ -153,7 +137,7 @@ async fn simulate(
         method: head.method,
         url,
         headers,
-        body: body.to_bytes(),
+        body,
         cf: None,
     };
     let (sender, receiver) = futures_channel::oneshot::channel();
@@ -167,7 +151,7 @@ async fn simulate(
             "the server is stopping\n".to_owned(),
         )
     })?;
-    let mut response = hyper::Response::new(Full::new(answered.body));
+    let mut response = Response::new(Body::from(answered.body));
     *response.status_mut() =
         StatusCode::from_u16(answered.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = answered.headers;

@@ -2,11 +2,10 @@
 //!
 //! A server is a list of listeners, each with a [`Handler`]; they share one world and one thread, and end together.
 
+pub use super::body::Body;
 use crate::kernel::time::nanos;
 use crate::script::LocalBoxFuture;
 use crate::world::World;
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,7 +23,7 @@ use tokio::sync::watch;
 pub type Request = hyper::Request<Incoming>;
 
 /// What a handler answers.
-pub type Response = hyper::Response<Full<Bytes>>;
+pub type Response = hyper::Response<Body>;
 
 /// Answers the requests of one listener; the address is the peer's.
 pub type Handler = Rc<dyn Fn(IpAddr, Request) -> LocalBoxFuture<Response>>;
@@ -45,6 +44,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// under way finish for up to five seconds.
 ///
 /// Runs on a current-thread runtime, inside a [`LocalSet`](tokio::task::LocalSet): the world stays on its thread.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a server's end is waited for under the wall clock"
+)]
 pub async fn serve(
     world: &World,
     listeners: Vec<(TcpListener, Handler)>,
@@ -71,6 +74,10 @@ pub async fn serve(
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "descriptors are waited for under the wall clock"
+)]
 async fn accept(
     listener: TcpListener,
     handler: Handler,

@@ -18,28 +18,21 @@
 
 pub mod d1;
 pub mod front;
+mod headers;
 pub mod kv;
 pub mod outbound;
 pub mod rate_limit;
+mod refusal;
 
 pub use super::http::POP_HEADER;
-use super::socket::{Handler, Response};
+use super::socket::Handler;
 use crate::topology::Pop;
 use crate::world::World;
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Incoming};
+use headers::header;
+pub use headers::{DATABASE_HEADER, NAMESPACE_HEADER, OUTBOUND_HEADER, RATE_LIMIT_HEADER};
+use http::StatusCode;
+use refusal::refusal;
 use std::rc::Rc;
-
-/// Header that names a KV namespace by its binding.
-pub const NAMESPACE_HEADER: &str = "x-sim-namespace";
-/// Header that names a D1 database by its binding.
-pub const DATABASE_HEADER: &str = "x-sim-database";
-/// Header that names the counters of a rate limiter by its `namespace_id`.
-pub const RATE_LIMIT_HEADER: &str = "x-sim-ratelimit";
-/// Header that marks an outbound fetch of the Worker.
-pub const OUTBOUND_HEADER: &str = "x-sim-outbound";
 
 /// Answers workerd's calls of its bindings with the KV, D1 and limiters of this world.
 pub fn handler(world: &World) -> Handler {
@@ -68,50 +61,4 @@ pub fn handler(world: &World) -> Handler {
             }
         })
     })
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// A refusal in words. workerd shows no bodies of refusals, so this is for whoever calls by hand.
-fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Full::new(text.into()));
-    *response.status_mut() = status;
-    response
-}
-
-/// Drops what is between the configuration and the simulator, and nobody else's.
-fn strip_own_headers(headers: &mut HeaderMap) {
-    let ours = |name: &&http::HeaderName| name.as_str().starts_with("x-sim-");
-    let names: Vec<http::HeaderName> = headers.keys().filter(ours).cloned().collect();
-    for name in names {
-        headers.remove(name);
-    }
-}
-
-/// Reads a body of at most `limit` bytes; of a longer one, how long it is. A longer one is read to its end as well: workerd
-/// takes an answer only when it has sent everything.
-///
-/// # Errors
-/// The length in bytes of a body over the limit, or `None` for a body that did not arrive whole.
-async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Option<u64>> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    let mut bytes = Vec::with_capacity(if announced <= limit { announced } else { 0 });
-    let mut length = 0_u64;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| None)?;
-        let Some(data) = frame.data_ref() else {
-            continue;
-        };
-        length += data.len() as u64;
-        // Beyond the limit nothing is kept, but the length is told.
-        if length <= limit as u64 {
-            bytes.extend_from_slice(data);
-        }
-    }
-    if length > limit as u64 {
-        return Err(Some(length));
-    }
-    Ok(bytes.into())
 }

@@ -6,7 +6,7 @@ use crate::exception::Exception;
 use crate::history::{Op, Outcome};
 use crate::http::{Request, Response};
 use crate::kernel::time::nanos;
-use crate::platform::outbound::{self, Answer, NETWORK_CONNECTION_LOST};
+use crate::platform::outbound::{self, Answer};
 use crate::script::LocalBoxFuture;
 
 /// A way to real origins, for hosts that nobody simulates.
@@ -14,8 +14,11 @@ pub trait Gateway {
     /// Whether this gateway may be used for a request; otherwise its host does not resolve.
     fn accepts(&self, request: &Request) -> bool;
 
-    /// Sends the request; `None` when the connection could not be made or broke.
-    fn fetch(&self, request: Request) -> LocalBoxFuture<Option<Response>>;
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// What the Worker's `fetch` throws: the connection could not be made or broke, or the answer cannot be taken.
+    fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response, Exception>>;
 }
 
 impl World {
@@ -79,10 +82,7 @@ impl World {
             }
             Answer::Never => std::future::pending().await,
             Answer::Unknown => match &self.0.gateway {
-                Some(gateway) if gateway.accepts(&request) => {
-                    let lost = || Exception::error(NETWORK_CONNECTION_LOST).retryable();
-                    gateway.fetch(request).await.ok_or_else(lost)
-                }
+                Some(gateway) if gateway.accepts(&request) => gateway.fetch(request).await,
                 _ => Ok(outbound::unresolved()),
             },
         }

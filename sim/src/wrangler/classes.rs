@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::DurableObject;
 use super::keys;
-use super::read::{Found, Layers, Reader};
+use super::reader::{Found, Layers, Reader};
 use super::value::Item;
 
 /// How a class keeps its data.

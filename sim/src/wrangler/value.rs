@@ -6,7 +6,7 @@ use toml_span::value::{Key, Table, Value, ValueInner};
 use super::Note;
 use super::error::Problem;
 use super::keys;
-use super::read::{Layers, Reader};
+use super::reader::{Layers, Reader};
 
 impl Reader {
     pub(super) fn refuse(&mut self, span: Span, message: String, help: Option<String>) {

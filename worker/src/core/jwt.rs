@@ -161,7 +161,7 @@ impl Key {
         let payload = URL_SAFE_NO_PAD
             .decode(payload)
             .map_err(|_| Rejection::Malformed)?;
-        // An array would be read as the members in order, which is no token of anybody's.
+        // An array would be read as the members in order, and no issuer writes tokens so.
         if payload.first() != Some(&b'{') {
             return Err(Rejection::Malformed);
         }

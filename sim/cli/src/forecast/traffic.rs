@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_at_home_but_for_a_twentieth_and_the_homes_are_spread_evenly() {
+    fn one_person_in_twenty_travels_and_homes_are_spread_evenly() {
         let traffic = Traffic::reference(2);
         let homes = counted(traffic.homes.iter().map(|home| home.code()));
         assert_eq!(homes.len(), 20);

@@ -6,9 +6,12 @@
 
 use miette::{IntoDiagnostic, Result, miette};
 use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// Longest output of a program in bytes. The longest one wanted, `cargo metadata` of this workspace, has less than ten million.
+const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 
 /// A program with arguments, in a clean environment.
 #[derive(Debug)]
@@ -92,21 +95,45 @@ impl Tool {
     }
 
     /// Runs it to its end and gives its standard output.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "two pipes are read at once, outside of any world"
+    )]
     pub(crate) fn output(mut self) -> Result<String> {
         self.prepare()?;
-        let output = self
+        let mut child = self
             .command
             .stdin(Stdio::null())
-            .output()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .map_err(|problem| self.not_started(&problem))?;
-        if output.status.success() {
-            return String::from_utf8(output.stdout).into_diagnostic();
+        let stdout = child.stdout.take().expect("it is piped");
+        let stderr = child.stderr.take().expect("it is piped");
+        // Both at once: a program that fills one pipe while the other is read would wait for ever.
+        let read = std::thread::scope(|scope| {
+            let said = scope.spawn(|| up_to(stderr, OUTPUT_BYTES_MAX));
+            let output = up_to(stdout, OUTPUT_BYTES_MAX);
+            (output, said.join().expect("reading does not panic"))
+        });
+        let (Some(output), Some(said)) = (read.0.into_diagnostic()?, read.1.into_diagnostic()?)
+        else {
+            // It may have ended by itself; what matters is that it is gone.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(self.failed(format!(
+                "`{}` printed more than {OUTPUT_BYTES_MAX} bytes",
+                self.spelled()
+            )));
+        };
+        let status = child.wait().into_diagnostic()?;
+        if status.success() {
+            return String::from_utf8(output).into_diagnostic();
         }
-        let said = String::from_utf8_lossy(&output.stderr);
+        let said = String::from_utf8_lossy(&said);
         Err(self.failed(format!(
-            "`{}` ended with {}:\n{}",
+            "`{}` ended with {status}:\n{}",
             self.spelled(),
-            output.status,
             said.trim_end()
         )))
     }
@@ -150,6 +177,13 @@ impl Tool {
             .collect::<Vec<_>>()
             .join(" ")
     }
+}
+
+/// What comes out of a pipe; `None` if that is more than `most` bytes. The pipe is closed then, so that the program ends.
+fn up_to(pipe: impl Read, most: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let read = pipe.take(most + 1).read_to_end(&mut bytes)?;
+    Ok((read as u64 <= most).then_some(bytes))
 }
 
 /// Whether cargo set this variable for the program that it runs, for a build script, or to have itself called again.
@@ -218,6 +252,15 @@ mod tests {
             assert!(is_of_a_toolchain(folder.as_ref()), "{folder}");
         }
         assert!(!is_of_a_toolchain("/opt/cuda/lib".as_ref()));
+    }
+
+    #[test]
+    fn a_program_that_prints_without_an_end_is_ended() {
+        let failure = Tool::new("yes").output().unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            format!("`yes` printed more than {OUTPUT_BYTES_MAX} bytes")
+        );
     }
 
     #[test]

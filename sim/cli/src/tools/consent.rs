@@ -1,7 +1,7 @@
 //! A question before something is changed outside the user's own folders.
 
 use miette::{IntoDiagnostic, Result, miette};
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 
 /// How far the user has agreed already.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,9 @@ impl Consent {
         eprint!("Go on? [y/N] ");
         std::io::stderr().flush().into_diagnostic()?;
         let mut answer = String::new();
-        stdin.read_line(&mut answer).into_diagnostic()?;
+        // Longer than any yes.
+        let mut typed = stdin.lock().take(64);
+        typed.read_line(&mut answer).into_diagnostic()?;
         match answer.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(()),
             _ => Err(miette!("not agreed: nothing was changed")),

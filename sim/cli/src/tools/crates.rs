@@ -1,6 +1,8 @@
 //! Programs from crates.io, built once.
 
-use super::{Cache, Tool, WasmRust};
+use super::cache::Cache;
+use super::command::Tool;
+use super::rust::WasmRust;
 use miette::Result;
 use std::path::{Path, PathBuf};
 

@@ -4,9 +4,11 @@
 //! for wasm. It is built once from those sources, into a folder of the cache that poses as the compiler's installation; only
 //! the packages are installed for the whole system.
 
+use super::cache::Cache;
 use super::cache::digest;
+use super::command::Tool;
+use super::consent::Consent;
 use super::metadata::TARGET;
-use super::{Cache, Consent, Tool};
 use miette::{IntoDiagnostic, Result, miette};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What cargo knows of the crate that is built.
 
-use super::Tool;
+use super::command::Tool;
 use miette::{Context, IntoDiagnostic, Result, miette};
 use serde_json::Value;
 use std::path::{Path, PathBuf};

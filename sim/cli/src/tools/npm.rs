@@ -2,8 +2,9 @@
 //!
 //! Nothing is run at installation (`--ignore-scripts`): the native programs come as packages of their own.
 
+use super::cache::Cache;
 use super::cache::digest;
-use super::{Cache, Tool};
+use super::command::Tool;
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -4,8 +4,11 @@
 //! Debian's sources ([`super::debian`]), which from then on is taken without asking rustup again. Whether a toolchain can is found out by compiling something: a folder that exists
 //! says neither that it is whole nor that there is a linker.
 
+use super::cache::Cache;
+use super::command::Tool;
+use super::consent::Consent;
+use super::debian;
 use super::metadata::TARGET;
-use super::{Cache, Consent, Tool, debian};
 use miette::{Context, IntoDiagnostic, Result};
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,8 @@
 //! A Worker's modules, as they lie in a folder.
 
 use super::configuration::{Module, ModuleKind, RATE_LIMIT_MODULE};
+use edgeproof_sim::limits::workers::SCRIPT_BYTES;
+use edgeproof_sim::wrangler::file;
 use miette::{Context, IntoDiagnostic, Result, miette};
 use std::path::{Path, PathBuf};
 
@@ -43,13 +45,21 @@ impl Bundle {
             modules: Vec::new(),
             contents: Vec::new(),
         };
+        // What a plan deploys at most is also what is read.
+        let mut room = SCRIPT_BYTES;
         for (name, path) in files {
             let Some(kind) = ModuleKind::of(&name) else {
                 continue;
             };
-            let content = std::fs::read(&path)
+            let content = file::bytes(&path, room)
                 .into_diagnostic()
-                .wrap_err_with(|| format!("{} cannot be read", path.display()))?;
+                .wrap_err_with(|| {
+                    format!(
+                        "{} cannot be read, or the Worker's modules are longer than {SCRIPT_BYTES} bytes together",
+                        path.display()
+                    )
+                })?;
+            room -= content.len() as u64;
             bundle.modules.push(Module { name, kind });
             bundle.contents.push(content);
         }
@@ -155,6 +165,20 @@ mod tests {
         let copy = tempfile::tempdir().expect("a folder");
         bundle.write(copy.path()).expect("written");
         assert!(copy.path().join("snippets/x/inline0.js").is_file());
+    }
+
+    #[test]
+    fn modules_longer_than_a_deployment_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, bytes: u64| {
+            let file = std::fs::File::create(folder.path().join(name)).expect("made");
+            file.set_len(bytes).expect("a sparse file");
+        };
+        write("index.js", SCRIPT_BYTES / 2);
+        write("a.wasm", SCRIPT_BYTES / 2);
+        Bundle::read(folder.path()).expect("as much as a deployment takes");
+        write("b.wasm", 1);
+        assert!(Bundle::read(folder.path()).is_err(), "one byte more");
     }
 
     #[test]

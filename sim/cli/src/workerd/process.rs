@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
 /// How long workerd may take until its sockets are open. A Worker may use a second of CPU time to start (LIM), and machines are slow.
@@ -16,11 +16,33 @@ const START: Duration = Duration::from_secs(30);
 /// How long it may take to end after it was told to.
 const END: Duration = Duration::from_secs(5);
 
+/// Longest line that is kept, in bytes; a longer one comes in pieces. Its own lines are short, but a Worker prints there, too.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
 /// A running workerd. Dropped, it is killed.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+}
+
+/// The lines of a program's output.
+#[derive(Debug)]
+struct Lines<R>(R);
+
+impl<R: AsyncBufRead + Unpin> Lines<R> {
+    /// The next line without its end, or the next piece of one that is too long; `None` at the end. What is not UTF-8 is replaced.
+    async fn next(&mut self) -> std::io::Result<Option<String>> {
+        let mut line = Vec::new();
+        let mut piece = (&mut self.0).take(LINE_BYTES_MAX);
+        if piece.read_until(b'\n', &mut line).await? == 0 {
+            return Ok(None);
+        }
+        if line.ends_with(b"\n") {
+            line.pop();
+        }
+        Ok(Some(String::from_utf8_lossy(&line).into_owned()))
+    }
 }
 
 /// What workerd says of its sockets on the control descriptor.
@@ -36,6 +58,10 @@ impl Process {
     ///
     /// # Errors
     /// It cannot be started, or ends at once; its own words are on the standard error output by then.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a real process is waited for under the wall clock"
+    )]
     pub(super) async fn start(
         workerd: &Path,
         configuration: &Path,
@@ -57,7 +83,7 @@ impl Process {
         let stdout = child.stdout.take().expect("it is piped");
         let mut process = Self {
             child,
-            lines: BufReader::new(stdout).lines(),
+            lines: Lines(BufReader::new(stdout)),
         };
         let ports = tokio::time::timeout(START, process.ports(sockets)).await;
         match ports {
@@ -73,7 +99,7 @@ impl Process {
     async fn ports(&mut self, sockets: &[String]) -> Result<BTreeMap<String, u16>> {
         let mut ports = BTreeMap::new();
         while ports.len() < sockets.len() {
-            let line = self.lines.next_line().await.into_diagnostic()?;
+            let line = self.lines.next().await.into_diagnostic()?;
             let Some(line) = line else {
                 let status = self.child.wait().await.into_diagnostic()?;
                 return Err(miette!(
@@ -97,13 +123,17 @@ impl Process {
 
     /// Passes on what the Worker prints, until workerd ends by itself.
     pub(super) async fn ended(&mut self) -> Result<ExitStatus> {
-        while let Some(line) = self.lines.next_line().await.into_diagnostic()? {
+        while let Some(line) = self.lines.next().await.into_diagnostic()? {
             eprintln!("{line}");
         }
         self.child.wait().await.into_diagnostic()
     }
 
     /// Ends it: asks first, then kills.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a real process is waited for under the wall clock"
+    )]
     pub(super) async fn end(mut self) {
         #[cfg(unix)]
         if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok())
@@ -128,5 +158,30 @@ fn dying_with_this(program: &Path) -> Command {
         command
     } else {
         Command::new(program)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_without_an_end_comes_in_pieces() {
+        let endless = tokio::io::repeat(b'a');
+        let mut lines = Lines(BufReader::new(endless));
+        for _ in 0..3 {
+            let piece = lines.next().await.expect("it is read").expect("more");
+            assert_eq!(piece.len() as u64, LINE_BYTES_MAX);
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_come_one_by_one_whatever_their_bytes() {
+        let mut lines = Lines(b"one\n\nt\xffo".as_slice());
+        let mut seen = Vec::new();
+        while let Some(line) = lines.next().await.expect("it is read") {
+            seen.push(line);
+        }
+        assert_eq!(seen, ["one", "", "t\u{fffd}o"]);
     }
 }

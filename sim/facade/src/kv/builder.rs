@@ -1,5 +1,10 @@
 //! The option builders of KV calls.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "the API of workers-rs has these maps"
+)]
+
 use super::{Key, KvError, ListResponse};
 use crate::js::thrown;
 use crate::js_sys::JSON;

@@ -1,10 +1,9 @@
 //! Answers in the API's envelope: `{"result":…,"success":true,"errors":[],"messages":[]}`.
 
-use super::super::socket::Response;
+use super::super::socket::{Body, Response};
 use crate::limits::api::ApiError;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http_body_util::Full;
 use serde_json::{Value, json};
 
 /// An answer that is no error.
@@ -55,7 +54,7 @@ impl Answer {
                 json_response(200, &envelope)
             }
             Self::Raw { headers, body } => {
-                let mut response = Response::new(Full::new(body));
+                let mut response = Response::new(Body::from(body));
                 response.headers_mut().extend(headers);
                 response
             }
@@ -75,7 +74,7 @@ pub(super) fn refusal(error: ApiError) -> Response {
 }
 
 fn json_response(status: u16, value: &Value) -> Response {
-    let mut response = Response::new(Full::new(value.to_string().into()));
+    let mut response = Response::new(Body::from(value.to_string()));
     *response.status_mut() =
         http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let json = HeaderValue::from_static("application/json");

@@ -1,5 +1,8 @@
 //! `multipart/form-data` (RFC 7578), whole in memory, as far as a value and its metadata need it: named parts, no files within
 //! files, no character sets.
+//!
+//! By hand, because the crate `multer` reads asynchronous streams, copies every part and brings tables of character sets: here
+//! the form is in memory, its parts are slices of it, and reading it is a pure function that a fuzzer drives.
 
 use bytes::Bytes;
 use memchr::memmem;

@@ -168,6 +168,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// 128 bits of the operating system's chance: the world's own is for all to know.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a name that stands for a token must not follow from a seed"
+)]
 fn random_name() -> Result<String, ApiError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)

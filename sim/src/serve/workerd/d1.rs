@@ -4,18 +4,18 @@
 //! nothing: a reply is a JSON object, or a list of them, with `success`, `results`, `meta` or `error`. Sessions send a bookmark
 //! and get one; with a single primary and no replicas every session sees everything.
 
-use super::{read, refusal};
+use super::refusal::refusal;
 use crate::exception::Exception;
 use crate::limits;
 use crate::platform::d1::{Call, QueryResult, Statement};
-use crate::serve::socket::Response;
+use crate::serve::body::{BROKEN, Unread, drained};
+use crate::serve::socket::{Body, Response};
 use crate::sql::Value;
 use crate::topology::Pop;
 use crate::world::{Binding, World};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Serialize, Serializer};
@@ -155,15 +155,17 @@ pub(super) async fn answer(
         return json(StatusCode::NOT_FOUND, &failure("no such D1 database"));
     };
     let database = *database;
-    let body = match read(body, REQUEST_BYTES).await {
+    let body = match drained(body, REQUEST_BYTES).await {
         Ok(body) => body,
-        Err(Some(_)) => {
+        Err(Unread::TooLong(_)) => {
             return json(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 &failure("the request is too large"),
             );
         }
-        Err(None) => return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole"),
+        Err(Unread::Broken) => {
+            return refusal(StatusCode::BAD_REQUEST, BROKEN);
+        }
     };
     let target = head
         .uri
@@ -219,7 +221,7 @@ fn failure(text: &str) -> impl Serialize {
 
 fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let text = serde_json::to_vec(value).expect("plain data can be written");
-    let mut response = Response::new(Full::new(text.into()));
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
@@ -329,7 +331,7 @@ impl Serialize for Cells<'_> {
     }
 }
 
-/// A row as an object. Of columns with one name the last one counts, as for whoever parses the JSON.
+/// A row as an object. Of columns with one name the last one counts, as it does for a parser of the JSON.
 struct Object<'a>(&'a [String], &'a [Value]);
 
 impl Serialize for Object<'_> {

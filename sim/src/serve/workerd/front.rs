@@ -1,19 +1,20 @@
 //! What a client of a PoP talks to: requests pass on to workerd with what the platform adds to them.
 //!
 //! `CF-Connecting-IP` is the client's own address unless it names one, as in `sim serve`; `request.cf` names the PoP; a request
-//! is counted for the bill. Whole messages pass, not streams.
+//! is counted for the bill. A request passes when it is whole, an answer as it comes.
 
-use super::{read, refusal, strip_own_headers};
-use crate::limits;
+use super::headers::strip_own_headers;
+use super::refusal::refusal;
+use crate::serve::body::{BROKEN, REQUEST_BYTES_MAX, TOO_LARGE, Unread, drained};
 use crate::serve::http::strip_connection_headers;
-use crate::serve::socket::{Handler, Response};
+use crate::serve::socket::{Body, Handler, Response};
 use crate::topology::Pop;
 use crate::world::World;
 use crate::world::client::CF_CONNECTING_IP;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::{Method, StatusCode, Uri, Version};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Body as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -44,21 +45,15 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
         Box::pin(async move {
             let (mut head, body) = request.into_parts();
             let head_only = head.method == Method::HEAD;
-            let limit = usize::try_from(limits::workers::REQUEST_BODY_BYTES).unwrap_or(usize::MAX);
-            let too_large = || {
-                refusal(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "the body is larger than 100 MB\n",
-                )
-            };
-            if body.size_hint().lower() > limits::workers::REQUEST_BODY_BYTES {
+            let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE);
+            if body.size_hint().lower() > REQUEST_BYTES_MAX as u64 {
                 return too_large();
             }
-            let body = match read(body, limit).await {
+            let body = match drained(body, REQUEST_BYTES_MAX).await {
                 Ok(body) => body,
-                Err(Some(_)) => return too_large(),
-                Err(None) => {
-                    return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole\n");
+                Err(Unread::TooLong(_)) => return too_large(),
+                Err(Unread::Broken) => {
+                    return refusal(StatusCode::BAD_REQUEST, BROKEN);
                 }
             };
             // RFC 9112 section 3.2: HTTP/1.1 has exactly one.
@@ -120,10 +115,8 @@ async fn pass(
         );
     }
     let (head, body) = answer.into_parts();
-    let Ok(body) = body.collect().await else {
-        return thrown();
-    };
-    let mut response = Response::new(Full::new(body.to_bytes()));
+    // A stream may have no end, so it is passed on as it comes; one that breaks ends the client's connection, too.
+    let mut response = Response::new(Body::Passing(body));
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
     strip_connection_headers(response.headers_mut());

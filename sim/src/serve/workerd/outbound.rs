@@ -3,17 +3,18 @@
 //! workerd sends them here as to an HTTP proxy, with the whole URL in the request line; so the rule that nothing but loopback is
 //! reached unless it was allowed is the same one as for a Worker inside the simulator.
 
-use super::{read, refusal, strip_own_headers};
+use super::headers::strip_own_headers;
+use super::refusal::refusal;
 use crate::http::Request;
-use crate::limits;
+use crate::platform::outbound::NETWORK_CONNECTION_LOST;
+use crate::serve::body::{BROKEN, REQUEST_BYTES_MAX, TOO_LARGE, Unread, drained};
 use crate::serve::http::strip_connection_headers;
-use crate::serve::socket::{Broken, Response};
+use crate::serve::socket::{Body, Broken, Response};
 use crate::topology::Pop;
 use crate::world::World;
 use http::StatusCode;
 use http::header::HOST;
 use http::request::Parts;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use url::Url;
 
@@ -44,16 +45,14 @@ pub(super) async fn answer(world: &World, pop: Pop, head: Parts, body: Incoming)
         Ok(url) => url,
         Err(text) => return refusal(StatusCode::BAD_REQUEST, text),
     };
-    let limit = usize::try_from(limits::workers::REQUEST_BODY_BYTES).unwrap_or(usize::MAX);
-    let body = match read(body, limit).await {
+    let body = match drained(body, REQUEST_BYTES_MAX).await {
         Ok(body) => body,
-        Err(Some(_)) => {
-            return refusal(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the body is larger than 100 MB",
-            );
+        Err(Unread::TooLong(_)) => {
+            return refusal(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE);
         }
-        Err(None) => return refusal(StatusCode::BAD_REQUEST, "the body did not arrive whole"),
+        Err(Unread::Broken) => {
+            return refusal(StatusCode::BAD_REQUEST, BROKEN);
+        }
     };
     let mut headers = head.headers;
     strip_own_headers(&mut headers);
@@ -68,11 +67,21 @@ pub(super) async fn answer(world: &World, pop: Pop, head: Parts, body: Incoming)
     };
     let task = {
         let world = world.clone();
-        async move { world.fetch(message).await }
+        let host = message.url.host_str().unwrap_or_default().to_owned();
+        async move {
+            let answered = world.fetch(message).await;
+            // The Worker learns no more than that the connection broke, so the reason is told here.
+            if let Err(exception) = &answered
+                && exception.message != NETWORK_CONNECTION_LOST
+            {
+                world.console("error", &format!("fetch of {host}: {}", exception.message));
+            }
+            answered
+        }
     };
     match world.guest(pop, task).await {
         Some(Ok(answer)) => {
-            let mut response = Response::new(Full::new(answer.body));
+            let mut response = Response::new(Body::from(answer.body));
             *response.status_mut() =
                 StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
             *response.headers_mut() = answer.headers;

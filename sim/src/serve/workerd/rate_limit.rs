@@ -3,14 +3,14 @@
 //! workerd has no such binding of its own. `POST /limit` takes `{"key","limit","period"}` and answers `{"success"}`; the texts of
 //! refusals are miniflare's (SDK 2026-08-22).
 
-use super::{read, refusal};
+use super::refusal::refusal;
 use crate::platform::rate_limit::PERIODS_SECONDS;
-use crate::serve::socket::Response;
+use crate::serve::body::drained;
+use crate::serve::socket::{Body, Response};
 use crate::topology::Pop;
 use crate::world::World;
 use http::StatusCode;
 use http::request::Parts;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Deserialize;
 
@@ -49,7 +49,7 @@ pub(super) async fn answer(
     _head: &Parts,
     body: Incoming,
 ) -> Response {
-    let body = match read(body, REQUEST_BYTES).await {
+    let body = match drained(body, REQUEST_BYTES).await {
         Ok(body) => body,
         Err(_) => return refusal(StatusCode::BAD_REQUEST, "invalid rate limit options"),
     };
@@ -62,7 +62,7 @@ pub(super) async fn answer(
                 call.limit,
                 call.period,
             );
-            Response::new(Full::new(format!("{{\"success\":{success}}}").into()))
+            Response::new(Body::from(format!("{{\"success\":{success}}}")))
         }
         Err(text) => refusal(StatusCode::BAD_REQUEST, text),
     }

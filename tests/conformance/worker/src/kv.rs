@@ -1,5 +1,10 @@
 //! Calls of a KV namespace.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "the API of workers-rs has these maps"
+)]
+
 use crate::{Answer, value};
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 //! Bound: 2q - 1 in an interval of one window. A quota comes at the end of one window and another at the start of the next, but
 //! the request that opened the first window lies a whole window before the second and so outside of the interval.
 
-use super::Decision;
+use super::decision::Decision;
 use crate::core::policy::Quota;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

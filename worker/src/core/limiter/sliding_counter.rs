@@ -5,7 +5,7 @@
 //! window's requests came evenly; when all of them came in its last millisecond, none is forgotten in truth and nearly all are in
 //! the estimate by the end of the next. With evenly spread traffic the estimate is exact.
 
-use super::Decision;
+use super::decision::Decision;
 use crate::core::policy::Quota;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::Decision;
+use super::decision::Decision;
 use crate::core::decimal;
 use crate::core::policy::Quota;
 

@@ -5,7 +5,7 @@
 //! during the w - 1 ms that are left. In any interval of t milliseconds it is q + floor(q * t / w), so that in the long run no more
 //! than the quota's rate gets through.
 
-use super::Decision;
+use super::decision::Decision;
 use crate::core::policy::Quota;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
