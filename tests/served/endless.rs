@@ -13,9 +13,9 @@ use edgeproof_sim::topology::Pop;
 use edgeproof_sim::world::Gateway as _;
 use http::Method;
 
-use crate::client::PATIENCE;
+use support::client::PATIENCE;
 use crate::echo::echo;
-use crate::server::Served;
+use support::server::Served;
 
 /// What sockets on loopback hold between two programs, at most, and a little more.
 const IN_SOCKETS: u64 = 32 << 20;
