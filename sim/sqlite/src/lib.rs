@@ -6,8 +6,11 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `database.rs` | the connection: statements, transactions, sizes |
-//! | `statement.rs` | prepared statements, their cache, and the exact row counts of `count(*)` |
+//! | `connection.rs` | the raw handle: opening, compiling, asking the policy |
+//! | `statement.rs` | one compiled statement: binding, stepping, reading rows |
+//! | `count.rs` | the exact row counts of `count(*)` |
+//! | `prepared.rs` | statements kept compiled, and their cache |
+//! | `database.rs` | the database: texts of SQL, transactions, sizes |
 //! | `policy.rs` | what untrusted SQL may do: functions, pragmas, `_cf_` names, transactions |
 //! | `limits.rs` | lengths, counts and depths, documented and as the open source runtime sets them |
 //! | `clock.rs`, `random.rs` | the only time and the only chance SQLite can see |
@@ -37,19 +40,26 @@
 //! owns the database. No sharing: a [`Database`] stays on the thread that opened it.
 
 mod clock;
+mod connection;
+mod count;
 mod database;
 mod error;
 mod limits;
 mod math;
+mod outcome;
 mod policy;
+mod prepared;
 mod random;
 mod script;
 mod statement;
+mod value;
 
 pub use clock::set_clock_unix_ms;
-pub use database::{Database, Outcome, Value};
+pub use database::Database;
 pub use error::{ErrorKind, SqlError};
 pub use limits::Limits;
+pub use outcome::Outcome;
+pub use value::Value;
 
 /// Which product the database belongs to. Both run the same engine under the same policy; they differ in how a text without a
 /// statement is answered and in the words of a reset.
