@@ -19,6 +19,7 @@
 //! user's own, symbols, promises, lone surrogates in strings (they become U+FFFD, as they do when a
 //! string crosses into wasm), sparse arrays (holes hold `undefined`) and anything of the DOM.
 
+mod calendar;
 pub mod clone;
 mod heap;
 pub mod host;

@@ -5,7 +5,8 @@
 
 mod cast;
 mod convert;
-pub(crate) mod debug;
+mod debug;
+pub(crate) mod text;
 mod throw;
 
 use std::rc::Rc;
@@ -13,19 +14,12 @@ use std::rc::Rc;
 pub use cast::JsCast;
 pub use throw::{JsError, UnwrapThrowExt, throw_str, throw_val};
 
-use crate::heap::{BigInt, Kind, Obj, Repr, Text, number_to_string, string_to_number};
+pub use crate::heap::JsValue;
+use crate::heap::{BigInt, Kind, Obj, Repr, Text};
 
 /// What a Worker imports with a star.
 pub mod prelude {
     pub use super::{JsCast, JsError, JsValue, UnwrapThrowExt};
-}
-
-/// Any value of JavaScript: a primitive, or a reference to an object.
-///
-/// It belongs to its thread (neither `Send` nor `Sync`), as a handle onto an engine does.
-#[derive(Clone)]
-pub struct JsValue {
-    pub(crate) repr: Repr,
 }
 
 impl JsValue {
@@ -217,43 +211,6 @@ impl JsValue {
         match &self.repr {
             Repr::Object(object) => Some(object),
             _ => None,
-        }
-    }
-
-    /// `Number(v)`.
-    pub(crate) fn to_number(&self) -> f64 {
-        match &self.repr {
-            Repr::Undefined => f64::NAN,
-            Repr::Null => 0.0,
-            Repr::Bool(b) => f64::from(u8::from(*b)),
-            Repr::Number(n) => *n,
-            Repr::String(text) => string_to_number(text),
-            Repr::BigInt(n) => {
-                let magnitude = n.magnitude() as f64;
-                if n.is_negative() {
-                    -magnitude
-                } else {
-                    magnitude
-                }
-            }
-            Repr::Object(object) => match &object.kind {
-                Kind::Date(time) => time.get(),
-                _ => string_to_number(&self.to_text()),
-            },
-        }
-    }
-
-    /// `String(v)`.
-    pub(crate) fn to_text(&self) -> Text {
-        match &self.repr {
-            Repr::Undefined => Text::Literal("undefined"),
-            Repr::Null => Text::Literal("null"),
-            Repr::Bool(true) => Text::Literal("true"),
-            Repr::Bool(false) => Text::Literal("false"),
-            Repr::Number(n) => Text::from(number_to_string(*n)),
-            Repr::String(text) => text.clone(),
-            Repr::BigInt(n) => Text::from(n.to_string()),
-            Repr::Object(object) => debug::object_to_text(object),
         }
     }
 }

@@ -4,8 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::{BigInt, Ordered, Repr, Text, number_to_string};
-use crate::wasm_bindgen::JsValue;
+use super::{BigInt, JsValue, Ordered, Repr, Text, number_to_string};
 
 /// Own enumerable properties, in the order they were made.
 pub(crate) type Props = Ordered<Text, JsValue>;

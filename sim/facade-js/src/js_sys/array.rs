@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::class::{class, plain_traits};
 use super::{JsString, Object, try_iter};
 use crate::heap::{Kind, Obj, Repr};
-use crate::wasm_bindgen::{JsValue, debug};
+use crate::wasm_bindgen::{JsValue, text};
 
 class! {
     /// A list of values.
@@ -190,7 +190,7 @@ impl Array {
     pub fn join(&self, delimiter: &str) -> JsString {
         let text = self
             .object()
-            .map(|array| debug::join(array, delimiter))
+            .map(|array| text::join(array, delimiter))
             .unwrap_or_default();
         JsValue::from(text).into()
     }

@@ -4,8 +4,6 @@
 //! class. What else somebody sets on an error (`retryable`, `overloaded`, `remote`, `code`) is an
 //! ordinary property. There are no stack frames: `stack` is its first line.
 
-use std::rc::Rc;
-
 use super::class::{class, plain_traits};
 use super::{JsString, Object, Reflect};
 use crate::heap::{ErrorClass, Kind, Obj, Text};
@@ -132,17 +130,6 @@ impl Error {
     #[must_use]
     pub fn to_string(&self) -> JsString {
         JsValue::from(self.to_text()).into()
-    }
-}
-
-/// `Error.prototype.toString`.
-pub(crate) fn to_text(error: &Rc<Obj>) -> String {
-    let part = |key| error.get(key).unwrap_or_default().to_text();
-    let (name, message) = (part("name"), part("message"));
-    match (name.is_empty(), message.is_empty()) {
-        (true, _) => message.to_string(),
-        (_, true) => name.to_string(),
-        _ => format!("{}: {}", &*name, &*message),
     }
 }
 
