@@ -21,7 +21,7 @@
 //! | 16 | `Array` of numbers alone, none an `i32` (a list of times) | count, 8 bytes each, as a number |
 //!
 //! Lengths and counts are varints (LEB128). What the algorithm of the HTML standard drops is dropped:
-//! properties that somebody gave to an error, a date, a map or bytes. Differences: an object met twice
+//! properties that code added to an error, a date, a map or bytes. Differences: an object met twice
 //! becomes two, a cycle is an error, a `Uint8Array` takes its own bytes along and not the whole buffer,
 //! and names given to an array (`array.total = 1`) are an error instead of being kept.
 

@@ -1,7 +1,7 @@
 //! What a JavaScript value is made of: primitives by value, objects behind one reference count.
 //!
 //! An object is a kind (its internal slots) and its own properties. Reference counts are enough: a
-//! Worker's values are trees in practice, and a cycle somebody builds leaks until the process ends.
+//! Worker's values are trees in practice, and a cycle leaks until the process ends.
 
 mod bigint;
 mod number;

@@ -62,17 +62,6 @@ impl JsValue {
         Self::NULL
     }
 
-    /// `BigInt(text)`, for decimal text of at most 128 bits.
-    ///
-    /// # Panics
-    /// On any other text, where JavaScript throws a `SyntaxError`.
-    pub fn bigint_from_str(text: &str) -> Self {
-        match BigInt::parse(text) {
-            Some(n) => Self::of(Repr::BigInt(Rc::new(n))),
-            None => throw_str(&format!("Cannot convert {text} to a BigInt")),
-        }
-    }
-
     /// The number, if it is one. A `BigInt` is not.
     pub fn as_f64(&self) -> Option<f64> {
         match self.repr {
@@ -153,12 +142,6 @@ impl JsValue {
         Self::from(Text::Literal(name))
     }
 
-    /// `key in obj`; false where JavaScript throws because `obj` is no object.
-    pub fn js_in(&self, obj: &Self) -> bool {
-        obj.object()
-            .is_some_and(|o| o.get(&self.to_text()).is_some())
-    }
-
     /// `!!v`.
     pub fn is_truthy(&self) -> bool {
         !self.is_falsy()
@@ -191,11 +174,6 @@ impl JsValue {
             }
             _ => self.to_number() == other.to_number(),
         }
-    }
-
-    /// `+v` without the check: what is no number is converted or NaN.
-    pub fn unchecked_into_f64(&self) -> f64 {
-        self.to_number()
     }
 
     /// The text of a string value.

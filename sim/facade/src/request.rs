@@ -1,17 +1,18 @@
 //! [`Request`]: what a Worker receives, and what it sends.
 //!
-//! Two states are kept apart, as upstream keeps them: this handle remembers whether *it* read the
-//! body ([`Error::BodyUsed`]), and the request itself whether anybody did, for a body passes to a
-//! copy that was made with [`Request::clone_mut`]. Errors of the platform reach a Worker in the
-//! words of workers-rs, which hides most of them behind a fixed text.
+//! Two states are kept apart, as upstream keeps them. This handle remembers whether *it* read the body
+//! ([`Error::BodyUsed`]). The request remembers whether the body was read at all, because
+//! [`Request::clone_mut`] passes the body on to a copy. Errors of the platform reach a Worker in the
+//! words of workers-rs, which hides most of them behind a fixed text. Reading the body is in
+//! `request/body.rs`, the way into and out of the Worker in `request/crossing.rs`.
 //!
 //! JSON is decoded through JavaScript values and not straight from the text: an integer above 2⁵³
 //! loses digits, a repeated key keeps its last value, an array is no struct, and a type that asks
 //! for `u128` fails, all as in production. A shortcut past that model cannot be proven equal for
 //! every `Deserialize`, so there is none.
 //!
-//! Absent: `inner()` and the conversions from and to `web_sys`. A body that is empty counts as
-//! none. The URL comes parsed, so that routing does not parse it again.
+//! Absent: the conversions from and to `web_sys`. [`Request::inner`] gives the method alone. An empty body
+//! counts as no body. The URL comes parsed, so that routing does not parse it again.
 
 mod body;
 mod crossing;

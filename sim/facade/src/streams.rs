@@ -39,7 +39,7 @@ enum Source {
     Rest(Bytes),
     /// Made by the Worker, piece by piece.
     Live(LocalBoxStream<'static, Result<Vec<u8>, JsValue>>),
-    /// Being read by somebody who holds it.
+    /// A reader holds it.
     Taken,
 }
 

@@ -113,7 +113,7 @@ unsafe extern "C" fn randomness(_: *mut ffi::sqlite3_vfs, len: c_int, out: *mut 
     len as c_int
 }
 
-/// Waiting would be real time; nobody shares these databases, so there is nobody to wait for.
+/// Waiting would take real time. These databases are not shared, so there is no lock to wait for.
 unsafe extern "C" fn sleep(_: *mut ffi::sqlite3_vfs, microseconds: c_int) -> c_int {
     microseconds
 }

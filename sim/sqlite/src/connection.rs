@@ -257,7 +257,7 @@ impl Connection {
             && !shared.trusted.get()
             && script::renamed_to(&sql[..used]).is_some_and(|name| !policy::is_allowed_name(name))
         {
-            // SAFETY: compiled above, and nobody else has seen it. Null is allowed.
+            // SAFETY: compiled above and not handed out; finalizing null does nothing.
             unsafe { ffi::sqlite3_finalize(raw) };
             return Err(SqlError::from_code("not authorized", ffi::SQLITE_AUTH));
         }

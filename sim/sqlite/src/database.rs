@@ -278,7 +278,7 @@ impl Database {
             let count = statement.scalar(&self.connection).ok()??;
             u64::try_from(count).ok()
         };
-        // Both only fail on a file that somebody damaged meanwhile; the next statement will say so.
+        // Both fail only on a file that was damaged after it was opened; the next statement reports that.
         let all = pages(&self.page_count, "PRAGMA page_count").unwrap_or(0);
         let free = pages(&self.free_pages, "PRAGMA freelist_count").unwrap_or(0);
         all.saturating_sub(free) * self.page_size_bytes

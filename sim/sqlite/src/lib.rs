@@ -1,6 +1,6 @@
 //! SQLite as D1 and SQLite-backed Durable Objects run it, made deterministic.
 //!
-//! One [`Database`] is one connection to one database, in memory or in a file. The engine is libSQL (SQLite 3.45.1 with the
+//! One [`Database`] is one connection to one database, in memory or in a file. The engine is libSQL (SQLite 3.47.0 with the
 //! row counters Cloudflare's own build has), so rows read, rows written, query plans, type rules and error texts are the
 //! engine's and not a model of it. Around the engine stand five things that the platform adds or that a simulation needs:
 //!
@@ -31,7 +31,7 @@
 //!
 //! # Where it is not the production engine
 //!
-//! Cloudflare runs SQLite 3.53 (WORKERD 2026-08-22); this is 3.45.1. Functions and syntax newer than that are absent, and so is
+//! Cloudflare runs SQLite 3.53 (WORKERD 2026-08-22); this is 3.47.0. Functions and syntax newer than that are absent, and so is
 //! `DELETE … LIMIT`. libSQL's own additions (`RANDOM ROWID`, `ALTER TABLE … ALTER COLUMN … TO`) are accepted here and refused there.
 //!
 //! # What it deliberately does not do
@@ -69,4 +69,14 @@ pub enum Dialect {
     D1,
     /// The SQLite storage of a Durable Object (`ctx.storage.sql`): a trailing comment is a statement that is not there.
     DurableObject,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_documented_version_is_the_engines() {
+        let version = std::ffi::CStr::from_bytes_with_nul(libsql_ffi::SQLITE_VERSION);
+        let version = version.expect("a C string").to_string_lossy();
+        assert!(include_str!("lib.rs").contains(&format!("(SQLite {version} with")));
+    }
 }

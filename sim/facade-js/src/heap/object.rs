@@ -9,7 +9,7 @@ use super::{BigInt, JsValue, Ordered, Repr, Text, number_to_string};
 /// Own enumerable properties, in the order they were made.
 pub(crate) type Props = Ordered<Text, JsValue>;
 
-/// An object: its kind and the properties somebody gave it.
+/// An object: its kind and its own properties.
 pub(crate) struct Obj {
     pub(crate) kind: Kind,
     pub(crate) props: RefCell<Props>,
@@ -429,7 +429,7 @@ pub(crate) fn set_item(items: &mut Vec<JsValue>, index: u32, value: JsValue) {
     items[index] = value;
 }
 
-/// `ToUint8`: modulo 256, what is no number is 0.
+/// `ToUint8`: modulo 256; NaN is 0.
 pub(crate) fn to_uint8(value: &JsValue) -> u8 {
     let n = value.to_number();
     if n.is_finite() {

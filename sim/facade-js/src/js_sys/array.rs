@@ -50,12 +50,6 @@ impl Array {
         Self::holding(vec![a.clone(), b.clone()])
     }
 
-    /// `Array.of(a, b, c)`.
-    #[must_use]
-    pub fn of3(a: &JsValue, b: &JsValue, c: &JsValue) -> Self {
-        Self::holding(vec![a.clone(), b.clone(), c.clone()])
-    }
-
     /// `Array.from(value)`: a copy of what an iterable gives, of a string its characters, else empty.
     #[must_use]
     pub fn from(value: &JsValue) -> Self {

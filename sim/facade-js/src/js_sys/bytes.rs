@@ -99,21 +99,6 @@ impl Uint8Array {
         Self::owning(bytes.into())
     }
 
-    /// `new Uint8Array(buffer, byteOffset)`.
-    ///
-    /// # Panics
-    /// Where JavaScript throws a `RangeError`: the offset lies outside.
-    #[must_use]
-    pub fn new_with_byte_offset(buffer: &JsValue, byte_offset: u32) -> Self {
-        let length = ArrayBuffer::from(buffer.clone()).byte_length();
-        match length.checked_sub(byte_offset) {
-            Some(length) => Self::new_with_byte_offset_and_length(buffer, byte_offset, length),
-            None => throw_str(&format!(
-                "Start offset {byte_offset} is outside the bounds of the buffer"
-            )),
-        }
-    }
-
     /// `new Uint8Array(buffer, byteOffset, length)`.
     ///
     /// # Panics

@@ -110,28 +110,10 @@ impl Date {
         }
     }
 
-    /// `date.setTime(time)`; answers the time.
-    pub fn set_time(&self, time: f64) -> f64 {
-        if let Some(Kind::Date(slot)) = self.object().map(|o| &o.kind) {
-            slot.set(time_clip(time));
-        }
-        self.get_time()
-    }
-
     /// `date.valueOf()`.
     #[must_use]
     pub fn value_of(&self) -> f64 {
         self.get_time()
-    }
-
-    /// Minutes between UTC and local time: 0, or NaN for an invalid date.
-    #[must_use]
-    pub fn get_timezone_offset(&self) -> f64 {
-        if self.get_time().is_nan() {
-            f64::NAN
-        } else {
-            0.0
-        }
     }
 
     /// `date.toISOString()`.
@@ -185,12 +167,6 @@ impl Date {
                 f.year_text()
             )
         })
-    }
-
-    /// `date.toTimeString()`: `00:00:00 GMT+0000 (Coordinated Universal Time)`.
-    #[must_use]
-    pub fn to_time_string(&self) -> JsString {
-        self.written(|f| format!("{} GMT+0000 (Coordinated Universal Time)", f.clock_text()))
     }
 
     fn written(&self, write: impl FnOnce(&Fields) -> String) -> JsString {

@@ -1,8 +1,8 @@
 //! `Error` and its subclasses.
 //!
 //! `message`, `stack` and `cause` are own properties that are not enumerable, `name` comes from the
-//! class. What else somebody sets on an error (`retryable`, `overloaded`, `remote`, `code`) is an
-//! ordinary property. There are no stack frames: `stack` is its first line.
+//! class. Any other property of an error (`retryable`, `overloaded`, `remote`, `code`) is
+//! an ordinary one. There are no stack frames: `stack` is its first line.
 
 use super::class::{class, plain_traits};
 use super::{JsString, Object, Reflect};
@@ -62,22 +62,6 @@ impl Error {
     #[must_use]
     pub fn new(message: &str) -> Self {
         JsValue::from(Obj::error(ErrorClass::Error, message)).into()
-    }
-
-    /// `new Error(message, options)`, where `options` may have a `cause`.
-    #[must_use]
-    pub fn new_with_options(message: &str, options: &Object) -> Self {
-        let error = Self::new(message);
-        if let Some(cause) = options.object().and_then(|options| options.get("cause")) {
-            error.set_cause(&cause);
-        }
-        error
-    }
-
-    /// Whether the value is an error.
-    #[must_use]
-    pub fn is_error(value: &JsValue) -> bool {
-        error_class(value).is_some()
     }
 
     fn property(&self, key: &str) -> JsValue {

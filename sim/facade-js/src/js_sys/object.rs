@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn indices_come_first_and_ascending_then_names_in_the_order_they_were_made() {
+    fn indices_come_first_ascending_then_names_in_order_of_creation() {
         let value = object(&[
             ("b", 1.into()),
             ("10", 2.into()),

@@ -43,7 +43,7 @@ impl<'a> ListOptions<'a> {
         self
     }
 
-    /// At most so many.
+    /// At most this many keys.
     pub fn limit(mut self, val: usize) -> Self {
         self.limit = Some(val);
         self

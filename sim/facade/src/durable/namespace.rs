@@ -117,7 +117,7 @@ impl ObjectNamespace {
     /// A stub for the object of this name, to be placed where `location_hint` says if it is new.
     ///
     /// # Errors
-    /// A hint that is none.
+    /// A text that is no location hint.
     pub fn get_by_name_with_location_hint(&self, name: &str, location_hint: &str) -> Result<Stub> {
         self.id_from_name(name)?
             .get_stub_with_location_hint(location_hint)
@@ -153,7 +153,7 @@ impl ObjectId<'_> {
     /// A stub for this object, to be placed where `location_hint` says if it is new.
     ///
     /// # Errors
-    /// As [`get_stub`](Self::get_stub); a hint that is none.
+    /// As [`get_stub`](Self::get_stub); a text that is no location hint.
     pub fn get_stub_with_location_hint(&self, location_hint: &str) -> Result<Stub> {
         let hint = LocationHint::from_name(location_hint);
         let hint =
