@@ -1,9 +1,9 @@
-//! [`ListOptions`]: which keys a list wants.
+//! [`ListOptions`]: which keys a list gives.
 
 use edgeproof_sim::platform::durable::storage::ListOptions as RawListOptions;
 use serde::Serialize;
 
-/// Which keys a list wants.
+/// Which keys a list gives.
 #[derive(Default, Serialize, Debug)]
 pub struct ListOptions<'a> {
     start: Option<&'a str>,

@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use url::Url;
 
-/// A way to one object.
+/// A handle through which one object is called.
 #[derive(Debug)]
 pub struct Stub {
     state: Arc<StubState>,
@@ -81,7 +81,7 @@ impl ObjectNamespace {
     /// Reads an id that was printed.
     ///
     /// # Errors
-    /// Not 64 hexadecimal digits, or another namespace's id.
+    /// The text is not 64 hexadecimal digits, or the id of another namespace.
     pub fn id_from_string(&self, hex_id: &str) -> Result<ObjectId<'_>> {
         let id = World::current()
             .object_id_from_string(self.class, hex_id)
@@ -145,7 +145,7 @@ impl ObjectId<'_> {
     /// A stub for this object.
     ///
     /// # Errors
-    /// For the id that an object has of itself: it names no namespace.
+    /// The object's own id, from [`State::id`](super::State::id), names no namespace.
     pub fn get_stub(&self) -> Result<Stub> {
         self.stub(None)
     }

@@ -40,7 +40,7 @@ impl Storage {
     /// The value of a key.
     ///
     /// # Errors
-    /// A value of another shape; an instance that was reset.
+    /// The value has another shape, or the instance was reset.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let value = values::get(self.object, key)?;
         if value.is_undefined() {
@@ -50,10 +50,10 @@ impl Storage {
             .map_err(|error| JsValue::from(error.to_string()).into())
     }
 
-    /// The values of many keys; those that are not there are left out.
+    /// The values of many keys; missing keys are left out.
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn get_multiple(&self, keys: Vec<impl Deref<Target = str>>) -> Result<Map> {
         values::get_multiple(self.object, keys)
     }
@@ -61,7 +61,7 @@ impl Storage {
     /// Writes a value.
     ///
     /// # Errors
-    /// A value that cannot be cloned or is too large; an instance that was reset.
+    /// The value cannot be cloned or is too large, or the instance was reset.
     pub async fn put<T: Serialize>(&self, key: &str, value: T) -> Result<()> {
         values::put(self.object, key, &serde_wasm_bindgen::to_value(&value)?)
     }
@@ -77,7 +77,7 @@ impl Storage {
     /// Writes every field of a struct as a key.
     ///
     /// # Errors
-    /// As [`put`](Self::put); anything but a struct.
+    /// As [`put`](Self::put); the value is not a struct.
     pub async fn put_multiple<T: Serialize>(&self, values: T) -> Result<()> {
         values::put_fields(self.object, &values)
     }
@@ -90,18 +90,18 @@ impl Storage {
         values::put_multiple(self.object, &values)
     }
 
-    /// Deletes a key; whether it was there.
+    /// Deletes a key. Gives whether it was there.
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn delete(&self, key: &str) -> Result<bool> {
         values::delete(self.object, key)
     }
 
-    /// Deletes keys; how many were there.
+    /// Deletes keys. Gives how many were there.
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn delete_multiple(&self, keys: Vec<impl Deref<Target = str>>) -> Result<usize> {
         values::delete_multiple(self.object, &keys)
     }
@@ -109,7 +109,7 @@ impl Storage {
     /// Deletes everything but the alarm.
     ///
     /// # Errors
-    /// Inside a transaction; an instance that was reset.
+    /// A transaction is open, or the instance was reset.
     pub async fn delete_all(&self) -> Result<()> {
         values::delete_all(self.object)
     }
@@ -117,15 +117,15 @@ impl Storage {
     /// All keys and values.
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn list(&self) -> Result<Map> {
         values::list(self.object, &ListOptions::new())
     }
 
-    /// The keys and values that the options want.
+    /// The keys and values that the options select.
     ///
     /// # Errors
-    /// A limit of 0; an instance that was reset.
+    /// The limit is 0, or the instance was reset.
     pub async fn list_with_options(&self, opts: ListOptions<'_>) -> Result<Map> {
         values::list(self.object, &opts)
     }
@@ -133,7 +133,7 @@ impl Storage {
     /// The alarm, in milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn get_alarm(&self) -> Result<Option<i64>> {
         let alarm = World::current()
             .storage_alarm(self.object)
@@ -144,7 +144,7 @@ impl Storage {
     /// The alarm, in milliseconds since the Unix epoch. The options change nothing: reads never block here.
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn get_alarm_with_options(&self, options: GetAlarmOptions) -> Result<Option<i64>> {
         let _ = options;
         self.get_alarm().await
@@ -153,7 +153,7 @@ impl Storage {
     /// Sets the alarm.
     ///
     /// # Errors
-    /// A time of 0 or before; an instance that was reset.
+    /// The time is 1970 or earlier, or the instance was reset.
     pub async fn set_alarm(&self, scheduled_time: impl Into<ScheduledTime>) -> Result<()> {
         let at_ms = scheduled_time.into().unix_ms();
         #[expect(
@@ -170,7 +170,7 @@ impl Storage {
     /// Sets the alarm.
     ///
     /// # Errors
-    /// As [`set_alarm`](Self::set_alarm); `allow_unconfirmed`, which the simulator does not know.
+    /// As [`set_alarm`](Self::set_alarm); `allow_unconfirmed` is set, which is not simulated.
     pub async fn set_alarm_with_options(
         &self,
         scheduled_time: impl Into<ScheduledTime>,
@@ -183,7 +183,7 @@ impl Storage {
     /// Deletes the alarm.
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn delete_alarm(&self) -> Result<()> {
         World::current()
             .storage_set_alarm(self.object, None)
@@ -193,7 +193,7 @@ impl Storage {
     /// Deletes the alarm.
     ///
     /// # Errors
-    /// As [`delete_alarm`](Self::delete_alarm); `allow_unconfirmed`, which the simulator does not know.
+    /// As [`delete_alarm`](Self::delete_alarm); `allow_unconfirmed` is set, which is not simulated.
     pub async fn delete_alarm_with_options(&self, options: SetAlarmOptions) -> Result<()> {
         confirmed(&options)?;
         self.delete_alarm().await
@@ -219,7 +219,7 @@ impl Storage {
                 failed.replace(Some(error));
                 return Err(failure);
             }
-            // A rollback that was asked for is no failure; it only has to look like one to the storage.
+            // A rollback that the Worker asked for is no failure, but the storage undoes only what failed.
             if asked.get() {
                 Err(Exception::error("rolled back"))
             } else {
@@ -247,7 +247,7 @@ impl Storage {
     /// Waits until everything written so far is durable.
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn sync(&self) -> Result<()> {
         World::current()
             .storage_sync(self.object)

@@ -45,7 +45,7 @@ impl Transaction {
     /// The value of a key.
     ///
     /// # Errors
-    /// No such key; a value of another shape.
+    /// There is no such key, or its value has another shape.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
         self.open("get")?;
         let value = values::get(self.object, key)?;
@@ -58,7 +58,7 @@ impl Transaction {
     /// As [`Storage::get_multiple`](super::Storage::get_multiple).
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn get_multiple(&self, keys: Vec<impl Deref<Target = str>>) -> Result<Map> {
         self.open("get")?;
         values::get_multiple(self.object, keys)
@@ -85,7 +85,7 @@ impl Transaction {
     /// As [`Storage::delete`](super::Storage::delete).
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn delete(&self, key: &str) -> Result<bool> {
         self.open("delete")?;
         values::delete(self.object, key)
@@ -94,7 +94,7 @@ impl Transaction {
     /// As [`Storage::delete_multiple`](super::Storage::delete_multiple).
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn delete_multiple(&self, keys: Vec<impl Deref<Target = str>>) -> Result<usize> {
         self.open("delete")?;
         values::delete_multiple(self.object, &keys)
@@ -111,7 +111,7 @@ impl Transaction {
     /// As [`Storage::list`](super::Storage::list).
     ///
     /// # Errors
-    /// An instance that was reset.
+    /// The instance was reset.
     pub async fn list(&self) -> Result<Map> {
         self.open("list")?;
         values::list(self.object, &ListOptions::new())
@@ -120,7 +120,7 @@ impl Transaction {
     /// As [`Storage::list_with_options`](super::Storage::list_with_options).
     ///
     /// # Errors
-    /// A limit of 0; an instance that was reset.
+    /// The limit is 0, or the instance was reset.
     pub async fn list_with_options(&self, opts: ListOptions<'_>) -> Result<Map> {
         self.open("list")?;
         values::list(self.object, &opts)

@@ -55,7 +55,7 @@ pub(super) fn put(object: ObjectRef, key: &str, value: &JsValue) -> Result<()> {
 }
 
 pub(super) fn put_multiple(object: ObjectRef, values: &Object) -> Result<()> {
-    // All or nothing: whatever may be refused is refused before the first is written.
+    // All or nothing: every value is checked before the first is written.
     if values.is_instance_of::<js_sys::Array>() {
         // The platform takes a list for the key of a single value that was not given (observed on workerd).
         return Err(crate::js::type_error(UNDEFINED_VALUE));
