@@ -1,8 +1,7 @@
 //! Structured clone: a value as bytes, and back.
 //!
-//! This is how values are stored (a Durable Object's key-value storage) and how they cross from one
-//! isolate to another. V8 has a format of its own for it; this one is smaller and is read by this crate
-//! alone. One version byte, then the value:
+//! A Durable Object's storage keeps values in this form, and values cross from one isolate to another in
+//! it. V8's own format is larger; only this crate reads this one. One version byte, then the value:
 //!
 //! | tag | value | content |
 //! |---|---|---|
@@ -20,10 +19,10 @@
 //! | 15 | `Error` | class, `message`, `stack`, `cause` as values (`undefined` if absent) |
 //! | 16 | `Array` of numbers alone, none an `i32` (a list of times) | count, 8 bytes each, as a number |
 //!
-//! Lengths and counts are varints (LEB128). What the algorithm of the HTML standard drops is dropped:
-//! properties that code added to an error, a date, a map or bytes. Differences: an object met twice
-//! becomes two, a cycle is an error, a `Uint8Array` takes its own bytes along and not the whole buffer,
-//! and names given to an array (`array.total = 1`) are an error instead of being kept.
+//! Lengths and counts are varints (LEB128). As in the HTML standard, properties that code added to an error,
+//! a date, a map or bytes are lost. Four differences from the standard: an object that occurs twice
+//! becomes two objects, a cycle is an error, a `Uint8Array` copies its own bytes and not the whole
+//! buffer, and names given to an array (`array.total = 1`) are an error instead of being kept.
 
 mod read;
 mod tag;
@@ -47,7 +46,7 @@ pub fn to_bytes(value: &JsValue) -> Result<Vec<u8>, JsValue> {
     Ok(bytes)
 }
 
-/// Clones a value onto the end of a buffer, for those who reuse one.
+/// Clones a value onto the end of a buffer, so that a caller can reuse one.
 ///
 /// # Errors
 /// As [`to_bytes`]; the buffer then ends with a part of the value.

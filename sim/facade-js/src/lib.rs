@@ -13,7 +13,7 @@
 //! - [`serde_wasm_bindgen`]: Serde types from and to `JsValue`.
 //! - [`clone`]: structured clone to bytes and back, for what is stored.
 //! - [`host`]: the clock, the randomness and the executor of the thread; there are none here.
-//! - `heap` (private): what a value is made of; `calendar` (private): times as dates and text. Both know nothing of the modules above.
+//! - `heap` (private): what a value is made of; `calendar` (private): times as dates and text. Neither imports the modules above.
 //!
 //! # Scope
 //!

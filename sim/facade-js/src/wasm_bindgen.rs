@@ -1,7 +1,7 @@
 //! `JsValue` and what `wasm-bindgen` offers around it.
 //!
 //! A [`JsValue`] is a primitive or a reference to an object; cloning it never copies an object. Equality
-//! is `===`. Not there: the `#[wasm_bindgen]` attribute, closures, symbols and the arithmetic operators.
+//! is `===`. Absent: the `#[wasm_bindgen]` attribute, closures, symbols and the arithmetic operators.
 
 mod cast;
 mod convert;

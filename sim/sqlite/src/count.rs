@@ -1,10 +1,11 @@
 //! Exact row counts of a bare `count(*)`.
 //!
-//! Cloudflare's patched SQLite and libSQL count rows at the same instructions, with one exception: a bare `count(*)` is
-//! one instruction, `Count`, that workerd counts as the entries of the b-tree it walks and libSQL as its pages. Statements that
-//! contain it (`EXPLAIN` tells, asked once per compiled statement) run a twin `SELECT count(*)` over the same
-//! b-tree just before, whose value and own count give the difference. The twin assumes that the instruction runs once;
-//! in a correlated subquery, which repeats it per outer row, the correction is too small.
+//! Cloudflare's patched SQLite and libSQL count rows at the same instructions, with one exception. A bare `count(*)` is
+//! one instruction, `Count`: workerd counts the entries of the b-tree that it walks, libSQL counts the pages. `EXPLAIN`,
+//! asked once per compiled statement, tells which statements contain it. Before such a statement runs, a twin
+//! `SELECT count(*)` runs over the same b-tree; the difference between its value and its own count corrects the statement's.
+//! The correction assumes that the instruction runs once. In a correlated subquery it runs once per outer row, and the correction
+//! is too small.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -18,7 +19,7 @@ use crate::limits::Limits;
 use crate::statement::Statement;
 use crate::value::Value;
 
-/// By how much the platform counts more rows than libSQL did for one `count(*)`.
+/// How many more rows the platform counts for one `count(*)` than libSQL.
 pub(crate) fn difference(twin: &Statement, connection: &Connection) -> Result<i64, SqlError> {
     let (entries, pages) = twin.count(connection)?;
     Ok(entries - i64::try_from(pages).expect("the counter has 32 bits"))

@@ -39,7 +39,7 @@ pub struct Database {
     schema_counts: bool,
     /// The open transaction changed the schema, so that rolling it back changes it again.
     schema_changed: bool,
-    /// How many statements so far changed the schema, not counting those that found it as they wanted it.
+    /// How many statements so far changed the schema. `CREATE TABLE IF NOT EXISTS` of a table that exists is not one of them.
     schema_changes: u64,
 }
 
@@ -107,7 +107,7 @@ impl Database {
         Ok(database)
     }
 
-    /// Replaces the limits; [`Limits::DOCUMENTED`] until then. Statements already compiled keep what they were compiled under.
+    /// Replaces the limits, which are [`Limits::DOCUMENTED`] at first, and forgets the compiled statements.
     pub fn set_limits(&mut self, limits: Limits) {
         self.connection.apply(&limits);
         self.limits = limits;
@@ -134,13 +134,13 @@ impl Database {
         self.connection.seed_random(seed);
     }
 
-    /// Runs the text of a query (D1's `prepare(sql).bind(params)`, `ctx.storage.sql.exec`). Several statements may stand in it; they
-    /// run one after another and the last one's outcome is given. The parameters belong to the last.
+    /// Runs the text of a query (D1's `prepare(sql).bind(params)`, `ctx.storage.sql.exec`). It may hold several statements; they
+    /// run one after another. The parameters belong to the last one, and so does the outcome.
     ///
     /// # Errors
-    /// The platform's text when there is no statement, or none after the last semicolon but a comment; when a statement before the
-    /// last has parameters; when the number of parameters is wrong; and for whatever SQLite or the policy refuse. Statements
-    /// before the failing one keep their effect unless the caller rolls back.
+    /// In the platform's words: there is no statement, or only a comment after the last semicolon; a statement before the last has
+    /// parameters; the number of parameters is wrong; SQLite or the policy refuses a statement. Statements before the failing one
+    /// keep their effect unless the caller rolls back.
     pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Outcome, SqlError> {
         match self.cache.get(sql) {
             Some(prepared) => prepared.run(&self.connection, &self.limits, params),
@@ -224,7 +224,7 @@ impl Database {
         }
     }
 
-    /// SQLite's own count of the changes of the schema, where it is of interest.
+    /// SQLite's own count of schema changes, if `wanted`.
     fn schema_version_if(&self, wanted: bool) -> Option<i64> {
         if !wanted {
             return None;

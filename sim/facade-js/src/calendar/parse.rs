@@ -1,4 +1,4 @@
-//! `Date.parse`: ISO 8601, and what `toString` and `toUTCString` write. The many other forms that V8 guesses at are no time here.
+//! `Date.parse`: ISO 8601, and what `toString` and `toUTCString` write. The many other forms that V8 guesses at are refused.
 
 use super::{MONTHS, MS_PER_DAY, WEEKDAYS, time_clip, time_of};
 

@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         unreachable!("the shift passes 128 long before the range ends")
     }
 
-    /// A count of items of at least `least_bytes` each: more than there are bytes for cannot be.
+    /// A count of items of at least `least_bytes` each. A count too large for the bytes that are left is refused.
     fn count(&mut self, least_bytes: usize) -> Result<usize, DecodeError> {
         let count = usize::try_from(self.varint()?).map_err(|_| DecodeError::Truncated)?;
         if count > self.rest.len() / least_bytes {

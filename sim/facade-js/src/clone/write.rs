@@ -142,8 +142,7 @@ fn write_object(
     Ok(())
 }
 
-/// The classes an error can come back as. A name of its own is lost unless it is one of these, as in the
-/// standard.
+/// The classes that an error can be read back as. Any other name is lost, as in the standard.
 pub(super) const CLASSES: [ErrorClass; 7] = [
     ErrorClass::Error,
     ErrorClass::EvalError,

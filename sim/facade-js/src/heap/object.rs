@@ -85,7 +85,7 @@ impl ErrorClass {
 
 /// A value as the key of a `Map`: equal by SameValueZero (NaN is itself, both zeros are one).
 ///
-/// The order serves the index of large tables only and is never seen: objects compare by address.
+/// The order serves only the index of large tables and never shows: objects compare by address.
 #[derive(Clone)]
 pub(crate) struct MapKey(pub(crate) JsValue);
 

@@ -50,7 +50,7 @@ impl Array {
         Self::holding(vec![a.clone(), b.clone()])
     }
 
-    /// `Array.from(value)`: a copy of what an iterable gives, of a string its characters, else empty.
+    /// `Array.from(value)`: the items of an iterable, the characters of a string; empty for any other value.
     #[must_use]
     pub fn from(value: &JsValue) -> Self {
         if let Repr::String(text) = &value.repr {
@@ -72,7 +72,7 @@ impl Array {
         JsValue::from(Obj::array(items)).into()
     }
 
-    /// The items; a value that was cast without a check and is no array has none.
+    /// The items, or none if an unchecked cast made another value look like an array.
     fn items(&self) -> Option<&RefCell<Vec<JsValue>>> {
         match &self.object()?.kind {
             Kind::Array(items) => Some(items),

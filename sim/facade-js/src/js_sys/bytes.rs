@@ -102,7 +102,7 @@ impl Uint8Array {
     /// `new Uint8Array(buffer, byteOffset, length)`.
     ///
     /// # Panics
-    /// Where JavaScript throws a `RangeError`: the window lies outside.
+    /// The window lies outside the buffer, where JavaScript throws a `RangeError`.
     #[must_use]
     pub fn new_with_byte_offset_and_length(
         buffer: &JsValue,
@@ -226,7 +226,7 @@ impl Uint8Array {
     /// `array.set(source, offset)`: copies the bytes of another array or list.
     ///
     /// # Panics
-    /// Where JavaScript throws a `RangeError`: the source does not fit.
+    /// The source does not fit, where JavaScript throws a `RangeError`.
     pub fn set(&self, source: &JsValue, offset: u32) {
         let source = Self::new(source).to_vec();
         if let Some(view) = self.view() {

@@ -150,7 +150,7 @@ impl From<char> for JsString {
 
 impl From<&JsString> for String {
     /// # Panics
-    /// Where an unchecked cast made something else look like a string.
+    /// An unchecked cast made another value look like a string.
     fn from(text: &JsString) -> Self {
         text.as_string().unwrap_throw()
     }

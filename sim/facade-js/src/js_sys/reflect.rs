@@ -58,7 +58,7 @@ pub fn has(target: &JsValue, key: &JsValue) -> Result<bool, JsValue> {
     Ok(object(target, "has")?.get(&key.to_text()).is_some())
 }
 
-/// `Reflect.deleteProperty(target, key)`: false for what cannot be deleted.
+/// `Reflect.deleteProperty(target, key)`: false if the property cannot be deleted.
 ///
 /// # Errors
 /// A `TypeError` where the target is no object.

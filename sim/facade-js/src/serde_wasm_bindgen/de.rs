@@ -1,6 +1,6 @@
 //! From JavaScript to Rust.
 //!
-//! `source` is the value and what it can be read as, `access` walks its parts; here Serde's questions are answered with both.
+//! `source` holds the value and says what it can be read as; `access` walks its parts. This file answers Serde's calls with both.
 
 mod access;
 mod source;

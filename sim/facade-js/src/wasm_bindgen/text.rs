@@ -44,7 +44,7 @@ impl JsValue {
     }
 }
 
-/// The arrays being printed, outermost first: one that comes again is a cycle.
+/// The arrays being printed, outermost first. An array that occurs twice is a cycle.
 pub(super) type Ancestors = Vec<*const Obj>;
 
 pub(super) fn enter(ancestors: &mut Ancestors, array: &Rc<Obj>) -> bool {

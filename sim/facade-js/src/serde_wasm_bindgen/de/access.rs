@@ -69,7 +69,7 @@ impl<'de> de::MapAccess<'de> for Pairs<'_> {
     }
 }
 
-/// The fields of a struct, looked up in an object one after the other; what else it has is not seen.
+/// The fields of a struct, looked up in an object one after the other; its other properties are ignored.
 pub(super) struct Fields<'a> {
     pub(super) around: &'a Deserializer,
     pub(super) object: &'a Rc<Obj>,
