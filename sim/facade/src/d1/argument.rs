@@ -80,7 +80,7 @@ impl<'a> IntoIterator for &'a D1PreparedArgument<'a> {
     }
 }
 
-/// Something that [`D1PreparedStatement::bind_refs`] takes.
+/// Something that [`D1PreparedStatement::bind_refs`](super::D1PreparedStatement::bind_refs) takes.
 pub trait D1Argument {
     /// The value to bind.
     fn js_value(&self) -> impl AsRef<JsValue>;
