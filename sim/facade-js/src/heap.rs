@@ -1,7 +1,7 @@
 //! What a JavaScript value is made of: primitives by value, objects behind one reference count.
 //!
 //! An object is a kind (its internal slots) and its own properties. Reference counts are enough: a
-//! Worker's values are trees in practice, and a cycle somebody builds leaks until the process ends.
+//! Worker's values are trees in practice, and a cycle leaks until the process ends.
 
 mod bigint;
 mod number;
@@ -23,7 +23,7 @@ use std::rc::Rc;
 /// its stack, several thousand levels, and differs between builds; this one fits a small native stack.
 pub(crate) const MAX_DEPTH: u32 = 500;
 
-/// The value behind a `JsValue`.
+/// What a [`JsValue`] holds.
 #[derive(Clone)]
 pub(crate) enum Repr {
     Undefined,
@@ -33,4 +33,12 @@ pub(crate) enum Repr {
     String(Text),
     BigInt(Rc<BigInt>),
     Object(Rc<Obj>),
+}
+
+/// Any value of JavaScript: a primitive, or a reference to an object.
+///
+/// It belongs to its thread (neither `Send` nor `Sync`), as a handle onto an engine does.
+#[derive(Clone)]
+pub struct JsValue {
+    pub(crate) repr: Repr,
 }

@@ -1,4 +1,4 @@
-//! What JavaScript asks of its surroundings: the time, randomness and somebody to run futures.
+//! What JavaScript asks of its surroundings: the time, randomness and an executor for futures.
 //!
 //! There is one host per thread. This crate has no clock and no entropy of its own, so that a program
 //! that runs inside a simulation cannot reach past it: without a host those calls panic.
@@ -17,7 +17,7 @@ pub struct Host {
     pub now_ms: fn() -> f64,
     /// `Math.random()`: at least 0, below 1.
     pub random: fn() -> f64,
-    /// Starts a future that nobody awaits.
+    /// Runs a future in the background.
     pub spawn_local: fn(LocalTask),
 }
 

@@ -13,12 +13,20 @@
 //! - [`serde_wasm_bindgen`]: Serde types from and to `JsValue`.
 //! - [`clone`]: structured clone to bytes and back, for what is stored.
 //! - [`host`]: the clock, the randomness and the executor of the thread; there are none here.
-//! - `heap` (private): what a value is made of.
+//! - `heap` (private): what a value is made of; `calendar` (private): times as dates and text. Neither imports the modules above.
+//!
+//! # Scope
+//!
+//! The scope is frozen. A function is here if `sim/parity` compares a signature that needs it, if the façade or the simulator calls
+//! it, or if Workers in Rust use it: they make values, read them, and pass them on. The rest of `js-sys` is for programs that
+//! live in JavaScript, and stays out. To add a function, show the Worker that does not compile without it, and test the function
+//! against what an engine answers.
 //!
 //! Deliberately absent, so that using them does not compile: functions, prototypes and getters of the
 //! user's own, symbols, promises, lone surrogates in strings (they become U+FFFD, as they do when a
 //! string crosses into wasm), sparse arrays (holes hold `undefined`) and anything of the DOM.
 
+mod calendar;
 pub mod clone;
 mod heap;
 pub mod host;

@@ -1,8 +1,8 @@
 //! Serde types from and to [`JsValue`], by the rules of `serde-wasm-bindgen` 0.6.5.
 //!
-//! What passes here passes in production, and what is refused there is refused here: a `u64` beyond
-//! 2^53 - 1 is an error, `None` is `undefined` and not `null`, a `HashMap` becomes a `Map` and a struct an
-//! object, and a struct is not read from a `Map`. Not there: `preserve`, which passes a `JsValue` through
+//! A value passes here exactly if it passes in production. A `u64` beyond
+//! 2^53 - 1 is an error, `None` is `undefined` and not `null`, a `HashMap` becomes a `Map`, a struct
+//! becomes an object and cannot be read from a `Map`. Absent: `preserve`, which passes a `JsValue` through
 //! Serde unchanged.
 
 mod de;

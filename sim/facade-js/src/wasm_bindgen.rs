@@ -1,11 +1,12 @@
 //! `JsValue` and what `wasm-bindgen` offers around it.
 //!
 //! A [`JsValue`] is a primitive or a reference to an object; cloning it never copies an object. Equality
-//! is `===`. Not there: the `#[wasm_bindgen]` attribute, closures, symbols and the arithmetic operators.
+//! is `===`. Absent: the `#[wasm_bindgen]` attribute, closures, symbols and the arithmetic operators.
 
 mod cast;
 mod convert;
-pub(crate) mod debug;
+mod debug;
+pub(crate) mod text;
 mod throw;
 
 use std::rc::Rc;
@@ -13,19 +14,12 @@ use std::rc::Rc;
 pub use cast::JsCast;
 pub use throw::{JsError, UnwrapThrowExt, throw_str, throw_val};
 
-use crate::heap::{BigInt, Kind, Obj, Repr, Text, number_to_string, string_to_number};
+pub use crate::heap::JsValue;
+use crate::heap::{BigInt, Kind, Obj, Repr, Text};
 
 /// What a Worker imports with a star.
 pub mod prelude {
     pub use super::{JsCast, JsError, JsValue, UnwrapThrowExt};
-}
-
-/// Any value of JavaScript: a primitive, or a reference to an object.
-///
-/// It belongs to its thread (neither `Send` nor `Sync`), as a handle onto an engine does.
-#[derive(Clone)]
-pub struct JsValue {
-    pub(crate) repr: Repr,
 }
 
 impl JsValue {
@@ -66,17 +60,6 @@ impl JsValue {
     /// `null`.
     pub const fn null() -> Self {
         Self::NULL
-    }
-
-    /// `BigInt(text)`, for decimal text of at most 128 bits.
-    ///
-    /// # Panics
-    /// On any other text, where JavaScript throws a `SyntaxError`.
-    pub fn bigint_from_str(text: &str) -> Self {
-        match BigInt::parse(text) {
-            Some(n) => Self::of(Repr::BigInt(Rc::new(n))),
-            None => throw_str(&format!("Cannot convert {text} to a BigInt")),
-        }
     }
 
     /// The number, if it is one. A `BigInt` is not.
@@ -159,12 +142,6 @@ impl JsValue {
         Self::from(Text::Literal(name))
     }
 
-    /// `key in obj`; false where JavaScript throws because `obj` is no object.
-    pub fn js_in(&self, obj: &Self) -> bool {
-        obj.object()
-            .is_some_and(|o| o.get(&self.to_text()).is_some())
-    }
-
     /// `!!v`.
     pub fn is_truthy(&self) -> bool {
         !self.is_falsy()
@@ -199,11 +176,6 @@ impl JsValue {
         }
     }
 
-    /// `+v` without the check: what is no number is converted or NaN.
-    pub fn unchecked_into_f64(&self) -> f64 {
-        self.to_number()
-    }
-
     /// The text of a string value.
     pub(crate) fn text(&self) -> Option<&Text> {
         match &self.repr {
@@ -217,43 +189,6 @@ impl JsValue {
         match &self.repr {
             Repr::Object(object) => Some(object),
             _ => None,
-        }
-    }
-
-    /// `Number(v)`.
-    pub(crate) fn to_number(&self) -> f64 {
-        match &self.repr {
-            Repr::Undefined => f64::NAN,
-            Repr::Null => 0.0,
-            Repr::Bool(b) => f64::from(u8::from(*b)),
-            Repr::Number(n) => *n,
-            Repr::String(text) => string_to_number(text),
-            Repr::BigInt(n) => {
-                let magnitude = n.magnitude() as f64;
-                if n.is_negative() {
-                    -magnitude
-                } else {
-                    magnitude
-                }
-            }
-            Repr::Object(object) => match &object.kind {
-                Kind::Date(time) => time.get(),
-                _ => string_to_number(&self.to_text()),
-            },
-        }
-    }
-
-    /// `String(v)`.
-    pub(crate) fn to_text(&self) -> Text {
-        match &self.repr {
-            Repr::Undefined => Text::Literal("undefined"),
-            Repr::Null => Text::Literal("null"),
-            Repr::Bool(true) => Text::Literal("true"),
-            Repr::Bool(false) => Text::Literal("false"),
-            Repr::Number(n) => Text::from(number_to_string(*n)),
-            Repr::String(text) => text.clone(),
-            Repr::BigInt(n) => Text::from(n.to_string()),
-            Repr::Object(object) => debug::object_to_text(object),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use worker_native_js::serde_wasm_bindgen;
 
-/// The bindings of a Worker: those that its configuration gives it in the world that runs.
+/// The bindings that the Worker's configuration names, in the world that runs.
 #[derive(Debug, Clone)]
 pub struct Env {
     _private: (),
@@ -26,7 +26,7 @@ impl Env {
     /// A secret.
     ///
     /// # Errors
-    /// No such binding, or one that is no string.
+    /// There is no such binding, or it is not a string.
     pub fn secret(&self, binding: &str) -> Result<Secret> {
         text(binding)
     }
@@ -34,7 +34,7 @@ impl Env {
     /// A plain-text variable.
     ///
     /// # Errors
-    /// No such binding, or one that is no string.
+    /// There is no such binding, or it is not a string.
     pub fn var(&self, binding: &str) -> Result<Var> {
         text(binding)
     }
@@ -42,7 +42,7 @@ impl Env {
     /// A JSON variable.
     ///
     /// # Errors
-    /// No such binding, one that is no JSON value, or one of another shape.
+    /// There is no such binding, it is not JSON, or its shape differs from `T`.
     pub fn object_var<T: DeserializeOwned>(&self, binding: &str) -> Result<T> {
         lookup(binding, |found| match found {
             Binding::Json(json) if json.is_object() => {
@@ -56,7 +56,7 @@ impl Env {
     /// A KV namespace.
     ///
     /// # Errors
-    /// No such binding.
+    /// There is no such binding.
     pub fn kv(&self, binding: &str) -> Result<KvStore> {
         match World::current().binding(binding) {
             Some(Binding::Kv(namespace)) => Ok(KvStore::new(*namespace)),
@@ -67,7 +67,7 @@ impl Env {
     /// A Durable Object namespace.
     ///
     /// # Errors
-    /// No such binding, or one that is no namespace.
+    /// There is no such binding, or it is not a namespace.
     pub fn durable_object(&self, binding: &str) -> Result<ObjectNamespace> {
         lookup(binding, |found| match found {
             Binding::Objects(class) => Ok(ObjectNamespace::new(*class)),
@@ -78,7 +78,7 @@ impl Env {
     /// A D1 database.
     ///
     /// # Errors
-    /// No such binding, or one that is no database.
+    /// There is no such binding, or it is not a database.
     #[cfg(feature = "d1")]
     pub fn d1(&self, binding: &str) -> Result<D1Database> {
         lookup(binding, |found| match found {

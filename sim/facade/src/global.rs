@@ -8,7 +8,7 @@ use edgeproof_sim::World;
 use futures_util::future::{Either, select};
 use http::{Method, StatusCode, header};
 
-/// Redirects that a fetch follows at most (Fetch standard, HTTP-redirect fetch).
+/// The most redirects that a fetch follows (Fetch standard, HTTP-redirect fetch).
 const REDIRECTS_MAX: u32 = 20;
 
 /// A request to be sent to an origin.
@@ -25,7 +25,7 @@ impl Fetch {
     /// Sends it.
     ///
     /// # Errors
-    /// A connection that breaks, too many subrequests, a body that was read before.
+    /// The connection breaks, there were too many subrequests, or the body was read before.
     pub async fn send(&self) -> Result<Response> {
         let (request, redirect) = match self {
             Self::Url(url) => (

@@ -1,10 +1,9 @@
 //! [`Headers`]: the header list of a request or response, with the rules of the platform.
 //!
-//! Names are lower-cased and iteration is sorted by name; several values of one name are read as
-//! one, joined by `", "`, only `set-cookie` stays apart. Methods that change the list take `&self`,
-//! as in JavaScript, so the map sits behind a lock: that, and not a `RefCell`, because a
-//! [`crate::Request`] has to be `Sync`. The lock is never held while other code runs. Builders that
-//! own their headers pass by it.
+//! Names are lower-cased and iteration is sorted by name. Several values of one name are read as one,
+//! joined by `", "`; only those of `set-cookie` stay apart. Methods that change the list take `&self`, as
+//! in JavaScript, so the map sits behind a lock, not a `RefCell`: a [`crate::Request`] has to be
+//! `Sync`. The lock is never held while other code runs. Builders that own their headers need no lock.
 //!
 //! Headers of an incoming request and of a response that came from elsewhere are *immutable*
 //! (workerd api/headers.h, 2026-08-22): changing them throws `TypeError: Can't modify immutable
@@ -34,7 +33,7 @@ impl Headers {
     /// The values of this name, joined by `", "`.
     ///
     /// # Errors
-    /// When the name is not one a header can have.
+    /// The name is not allowed for a header.
     pub fn get(&self, name: &str) -> Result<Option<String>> {
         let map = self.lock();
         let mut values = map.get_all(name).iter();
@@ -54,7 +53,7 @@ impl Headers {
     /// Whether there is a header of this name.
     ///
     /// # Errors
-    /// When the name is not one a header can have.
+    /// The name is not allowed for a header.
     pub fn has(&self, name: &str) -> Result<bool> {
         let has = self.lock().contains_key(name);
         if !has {
@@ -63,10 +62,10 @@ impl Headers {
         Ok(has)
     }
 
-    /// Adds a value, beside those the name has already.
+    /// Adds a value and keeps those that the name has.
     ///
     /// # Errors
-    /// When name or value cannot stand in a header, or the list is immutable.
+    /// The name or the value is not allowed in a header, or the list is immutable.
     pub fn append(&self, name: &str, value: &str) -> Result<()> {
         let (name, value) = self.checked(name, value)?;
         self.lock()
@@ -78,7 +77,7 @@ impl Headers {
     /// Sets the only value of a name.
     ///
     /// # Errors
-    /// When name or value cannot stand in a header, or the list is immutable.
+    /// The name or the value is not allowed in a header, or the list is immutable.
     pub fn set(&self, name: &str, value: &str) -> Result<()> {
         let (name, value) = self.checked(name, value)?;
         self.lock()
@@ -87,10 +86,10 @@ impl Headers {
             .map_err(too_many)
     }
 
-    /// Removes every value of a name; there need not be one.
+    /// Removes every value of a name, if there is one.
     ///
     /// # Errors
-    /// When the name is not one a header can have, or the list is immutable.
+    /// The name is not allowed for a header, or the list is immutable.
     pub fn delete(&self, name: &str) -> Result<()> {
         self.check_guard()?;
         let name = parse_name(name)?;
@@ -138,7 +137,7 @@ impl Headers {
         }
     }
 
-    /// The same, but not to be changed: those of a message the Worker received.
+    /// The headers of a message that the Worker received: they cannot be changed.
     pub(crate) fn immutable(map: HeaderMap) -> Self {
         Self {
             map: Mutex::new(map),
@@ -228,7 +227,7 @@ fn valid_name(name: &str) -> Result<()> {
     parse_name(name).map(drop)
 }
 
-/// Bytes on the wire are UTF-8 for the platform, whatever they were meant to be.
+/// The platform reads the bytes of a value as UTF-8, whatever the sender meant.
 fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
@@ -244,15 +243,14 @@ impl Default for Headers {
 }
 
 impl Clone for Headers {
-    /// A copy that may be changed, even of a list that may not.
+    /// A copy that may be changed, even if the original may not.
     fn clone(&self) -> Self {
         Self::from_map(self.to_map())
     }
 }
 
 impl std::fmt::Debug for Headers {
-    /// Every header with its value, as upstream prints them: a Worker that logs its headers must be
-    /// seen doing so.
+    /// Every header with its value, as upstream prints them. Nothing is hidden: a test must see it when a Worker logs its headers.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Headers {\n")?;
         for (name, value) in self {

@@ -1,4 +1,4 @@
-//! The few JavaScript objects the façade makes itself: the platform's own errors, and bodies out of values.
+//! The JavaScript objects that the façade makes itself: errors of the platform, and bodies made from values.
 
 use crate::error::Error;
 use crate::js_sys::{self, ArrayBuffer, Uint8Array};
@@ -16,7 +16,7 @@ pub(crate) fn range_error(message: &str) -> Error {
     JsValue::from(js_sys::RangeError::new(message)).into()
 }
 
-/// The reason of an abort that was given none (workerd api/basics.c++, 2026-08-22).
+/// The default reason of an abort (workerd api/basics.c++, 2026-08-22).
 pub(crate) fn abort_error() -> JsValue {
     let error = js_sys::Error::new("The operation was aborted");
     error.set_name("AbortError");
@@ -28,9 +28,9 @@ pub(crate) fn abort_error() -> JsValue {
 pub(crate) enum Body {
     /// `null` and `undefined`.
     Null,
-    /// Bytes, which say nothing of their type.
+    /// Bytes, which set no content type.
     Bytes(Bytes),
-    /// Anything else is turned into a string and is `text/plain;charset=UTF-8` unless the headers say otherwise.
+    /// Any other value, as a string. Its content type is `text/plain;charset=UTF-8` unless the headers set one.
     Text(Bytes),
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn shown(value: &JsValue) -> String {
     String::from(js_sys::JsString::from("").concat(value))
 }
 
-/// What the platform threw, as the Worker meets it: an error object with the platform's own properties.
+/// What the platform threw, as the error object that the Worker catches, with the platform's own properties.
 pub(crate) fn thrown(exception: Exception) -> JsValue {
     let error: js_sys::Error = match exception.name.as_str() {
         "TypeError" => JsValue::from(js_sys::TypeError::new(&exception.message)).unchecked_into(),
@@ -87,7 +87,7 @@ pub(crate) fn thrown(exception: Exception) -> JsValue {
     error.into()
 }
 
-/// What a handler returned as its error, as the platform sees it thrown.
+/// A handler's error, as the exception that the platform sees.
 pub(crate) fn exception(error: &Error) -> Exception {
     let value = error.to_js_value();
     let mut exception = match value.dyn_ref::<js_sys::Error>() {

@@ -37,7 +37,7 @@ impl KvStore {
         }
     }
 
-    /// Reads a key; the builder says as what.
+    /// Reads a key. The builder chooses the type of the value.
     pub fn get(&self, name: &str) -> GetOptionsBuilder {
         GetOptionsBuilder {
             namespace: self.namespace,
@@ -59,7 +59,7 @@ impl KvStore {
     /// Writes a key; the builder's `execute` does it.
     ///
     /// # Errors
-    /// A value that cannot be written as JSON.
+    /// The value cannot be written as JSON.
     pub fn put<T: ToRawKvValue>(&self, name: &str, value: T) -> Result<PutOptionsBuilder, KvError> {
         let value = value.raw_kv_value()?;
         let bytes = if let Some(text) = value.as_string() {
@@ -112,7 +112,7 @@ impl KvStore {
     /// Deletes a key.
     ///
     /// # Errors
-    /// The platform's: a bad key, a second write within a second, a failing store.
+    /// The platform refuses the key, or a second write within a second, or the store fails.
     pub async fn delete(&self, name: &str) -> Result<(), KvError> {
         World::current()
             .kv_delete(self.namespace, name.into())
@@ -143,7 +143,7 @@ pub struct Key {
     pub metadata: Option<Value>,
 }
 
-/// What a KV call may answer instead of a value.
+/// The error of a KV call.
 #[derive(Debug)]
 pub enum KvError {
     /// An error thrown by the platform.
@@ -195,7 +195,7 @@ pub trait ToRawKvValue {
     /// The value as `put` takes it: a string or bytes.
     ///
     /// # Errors
-    /// A value that cannot be written as JSON.
+    /// The value cannot be written as JSON.
     fn raw_kv_value(&self) -> Result<JsValue, KvError>;
 }
 

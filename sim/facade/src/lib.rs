@@ -10,6 +10,9 @@
 //! - bindings, thin handles onto the simulator's state machines: [`Env`], [`kv`], [`d1`] and the like;
 //! - [`wasm_bindgen`] and [`js_sys`], JavaScript values without an engine, from `worker-native-js`.
 //!
+//! One circle of modules is upstream's and stays: [`Error`] has a variant for the errors of [`kv`] and [`d1`], whose calls return
+//! [`Error`]s made in `js`. Taking it apart would move public names.
+//!
 //! What the simulator does not know is absent, so that using it does not compile; where a type has to exist and a call cannot be
 //! answered, it answers an error that says so. `sim/parity` holds the signatures of both crates against each other.
 

@@ -64,7 +64,7 @@ inventory::collect!(ScheduledEntry);
 inventory::collect!(StartEntry);
 inventory::collect!(ClassEntry);
 
-/// A [`DurableObject`] of any type.
+/// A [`DurableObject`] whose type is erased.
 pub trait ErasedObject {
     /// See [`DurableObject::fetch`].
     fn fetch(self: Rc<Self>, request: Request) -> LocalBoxFuture<Result<Response>>;
@@ -84,7 +84,7 @@ impl<T: DurableObject + 'static> ErasedObject for T {
 
 /// The Worker in the Cargo package of this name, as the simulator runs it.
 ///
-/// A program that uses nothing else of the package must say `extern crate`, or the linker leaves its handlers out.
+/// A program that uses nothing else of the package has to name it with `extern crate`; otherwise the linker drops its handlers.
 ///
 /// # Panics
 /// If the package has no `#[event(fetch)]` handler, or more than one, or is not linked.

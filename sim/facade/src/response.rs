@@ -8,15 +8,20 @@
 //!
 //! Absent: WebSockets and the conversions from and to `web_sys`.
 
+mod body;
+mod builder;
+mod init;
+
+pub use body::ResponseBody;
+pub use init::{EncodeBody, ResponseBuilder};
+
 use crate::cors::Cors;
 use crate::error::Error;
-use crate::js_sys::Object;
 use crate::streams::ReadableStream;
-use crate::wasm_bindgen::{JsCast, JsValue};
 use crate::{ByteStream, Headers, Result, js};
 use bytes::Bytes;
 use futures_util::{TryStream, TryStreamExt};
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,28 +29,6 @@ use worker_native_js::serde_wasm_bindgen;
 
 /// A response as it crosses the border of the Worker.
 pub(crate) type RawResponse = Response;
-
-/// The body of a response.
-#[derive(Debug, Clone)]
-pub enum ResponseBody {
-    /// None.
-    Empty,
-    /// Bytes.
-    Body(Vec<u8>),
-    /// A stream, which can be read once.
-    Stream(ReadableStream),
-}
-
-/// Whether the platform compresses a body on its way out.
-#[non_exhaustive]
-#[derive(Default, Debug, Clone, Copy)]
-pub enum EncodeBody {
-    /// As the `Content-Encoding` header says.
-    #[default]
-    Automatic,
-    /// The body is compressed already.
-    Manual,
-}
 
 /// An HTTP response.
 #[derive(Debug)]
@@ -347,7 +330,6 @@ impl Response {
     }
 }
 
-const ERROR_STATUS: &str = "error status codes must be in the 400-599 range! see https://developer.mozilla.org/en-US/docs/Web/HTTP/Status for more";
 const REDIRECT_STATUS: &str = "redirect status codes must be in the 300-399 range! Please checkout https://developer.mozilla.org/en-US/docs/Web/HTTP/Status#redirection_messages for more";
 
 /// Statuses that have no body (Fetch standard, "null body status").
@@ -376,172 +358,6 @@ fn check_status(status: u16, body: &ResponseBody) -> Result<()> {
     Ok(())
 }
 
-/// Status, headers and options of a response to be.
-#[derive(Debug, Clone)]
-pub struct ResponseBuilder {
-    status_code: u16,
-    headers: Headers,
-    encode_body: EncodeBody,
-    cf: Option<Object>,
-}
-
-impl ResponseBuilder {
-    /// Status 200, no headers.
-    #[allow(clippy::new_without_default, reason = "upstream has no Default either")]
-    pub fn new() -> Self {
-        Self {
-            status_code: 200,
-            headers: Headers::new(),
-            encode_body: EncodeBody::default(),
-            cf: None,
-        }
-    }
-
-    /// Sets the status. Outside 200 to 599 the response fails when it leaves the Worker.
-    pub fn with_status(mut self, status: u16) -> Self {
-        self.status_code = status;
-        self
-    }
-
-    /// Replaces the headers.
-    pub fn with_headers(mut self, headers: Headers) -> Self {
-        self.headers = headers;
-        self
-    }
-
-    /// Sets one header.
-    ///
-    /// # Errors
-    /// When name or value cannot stand in a header, or the headers are immutable.
-    pub fn with_header(self, key: &str, value: &str) -> Result<Self> {
-        self.headers.set(key, value)?;
-        Ok(self)
-    }
-
-    /// Adds CORS headers.
-    ///
-    /// # Errors
-    /// When an item of `cors` cannot stand in a header.
-    pub fn with_cors(self, cors: &Cors) -> Result<Self> {
-        let mut headers = self.headers.clone();
-        cors.apply_headers(&mut headers)?;
-        Ok(self.with_headers(headers))
-    }
-
-    /// Sets whether the platform compresses the body.
-    pub fn with_encode_body(mut self, encode_body: EncodeBody) -> Self {
-        self.encode_body = encode_body;
-        self
-    }
-
-    /// Sets the response's `cf` object, which has no effect of its own.
-    ///
-    /// # Errors
-    /// When `cf` is not an object.
-    pub fn with_cf<T: Serialize>(mut self, cf: T) -> Result<Self> {
-        let value = serde_wasm_bindgen::to_value(&cf)?;
-        if !value.is_object() {
-            return Err("cf must be an object".into());
-        }
-        self.cf = Some(value.unchecked_into());
-        Ok(self)
-    }
-
-    /// A response with these bytes and no content type.
-    pub fn fixed(self, body: Vec<u8>) -> Response {
-        self.body(ResponseBody::Body(body))
-    }
-
-    /// A response with this stream.
-    pub fn stream(self, stream: ReadableStream) -> Response {
-        self.body(ResponseBody::Stream(stream))
-    }
-
-    /// A response with this body.
-    pub fn body(self, body: ResponseBody) -> Response {
-        Response { body, init: self }
-    }
-
-    /// A response without a body.
-    pub fn empty(self) -> Response {
-        self.body(ResponseBody::Empty)
-    }
-
-    /// JSON, with `Content-Type: application/json`.
-    ///
-    /// # Errors
-    /// [`Error::Json`] when `value` cannot be written as JSON; when the headers are immutable.
-    pub fn from_json<B: Serialize>(self, value: &B) -> Result<Response> {
-        let Ok(json) = serde_json::to_vec(value) else {
-            return Err(Error::Json((
-                "Failed to encode data to json".to_owned(),
-                500,
-            )));
-        };
-        self.typed("application/json", json)
-    }
-
-    /// HTML, with `Content-Type: text/html; charset=utf-8`.
-    ///
-    /// # Errors
-    /// When the headers are immutable.
-    pub fn from_html(self, html: impl AsRef<str>) -> Result<Response> {
-        self.typed(
-            "text/html; charset=utf-8",
-            html.as_ref().as_bytes().to_vec(),
-        )
-    }
-
-    /// Bytes, with `Content-Type: application/octet-stream`.
-    ///
-    /// # Errors
-    /// When the headers are immutable.
-    pub fn from_bytes(self, bytes: Vec<u8>) -> Result<Response> {
-        self.typed("application/octet-stream", bytes)
-    }
-
-    /// A stream without a content type, polled when the response leaves the Worker.
-    ///
-    /// # Errors
-    /// Never; the type is upstream's.
-    pub fn from_stream<S>(self, stream: S) -> Result<Response>
-    where
-        S: TryStream + 'static,
-        S::Ok: Into<Vec<u8>>,
-        S::Error: Into<Error>,
-    {
-        // Upstream hands an error to JavaScript as its text.
-        let pieces = stream
-            .map_ok(Into::into)
-            .map_err(|error| JsValue::from(error.into().to_string()));
-        Ok(self.stream(ReadableStream::from_stream(pieces)))
-    }
-
-    /// Text, with `Content-Type: text/plain; charset=utf-8`.
-    ///
-    /// # Errors
-    /// When the headers are immutable.
-    pub fn ok(self, body: impl Into<String>) -> Result<Response> {
-        self.typed("text/plain; charset=utf-8", body.into().into_bytes())
-    }
-
-    /// Text without a content type, with a status of 400 to 599.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] for any other status.
-    pub fn error(self, msg: impl Into<String>, status: u16) -> Result<Response> {
-        if !(400..=599).contains(&status) {
-            return Err(Error::Internal(ERROR_STATUS.into()));
-        }
-        Ok(self.with_status(status).fixed(msg.into().into_bytes()))
-    }
-
-    fn typed(mut self, content_type: &'static str, body: Vec<u8>) -> Result<Response> {
-        self.headers.set_static(CONTENT_TYPE, content_type)?;
-        Ok(self.fixed(body))
-    }
-}
-
 /// What a `fetch` handler may answer.
 pub trait IntoResponse {
     /// The response that leaves the Worker.
@@ -558,189 +374,4 @@ impl IntoResponse for Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_util::{FutureExt, stream};
-    use serde_json::json;
-
-    fn now<T>(future: impl Future<Output = T>) -> T {
-        future.now_or_never().unwrap()
-    }
-
-    fn sent(response: Result<Response>) -> (u16, Option<String>, Bytes) {
-        let (status, headers, body) = now(response.unwrap().into_parts_native()).unwrap();
-        (
-            status,
-            headers
-                .get(CONTENT_TYPE)
-                .map(|value| value.to_str().unwrap().to_owned()),
-            body,
-        )
-    }
-
-    fn received(body: &'static str) -> Response {
-        Response::from_parts_native(200, HeaderMap::new(), Bytes::from_static(body.as_bytes()))
-    }
-
-    fn refusal(response: Response) -> String {
-        now(response.into_parts_native()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn each_constructor_has_its_content_type() {
-        let typed = |content_type: &str, body: &'static str| {
-            (
-                200,
-                Some(content_type.to_owned()),
-                Bytes::from_static(body.as_bytes()),
-            )
-        };
-        assert_eq!(
-            sent(Response::ok("t")),
-            typed("text/plain; charset=utf-8", "t")
-        );
-        assert_eq!(
-            sent(Response::from_html("t")),
-            typed("text/html; charset=utf-8", "t")
-        );
-        assert_eq!(
-            sent(Response::from_json(&json!({"a": 1}))),
-            typed("application/json", "{\"a\":1}")
-        );
-        assert_eq!(
-            sent(Response::from_bytes(b"t".to_vec())),
-            typed("application/octet-stream", "t")
-        );
-        assert_eq!(
-            sent(Response::error("t", 404)),
-            (404, None, Bytes::from_static(b"t"))
-        );
-        assert_eq!(sent(Response::empty()), (200, None, Bytes::new()));
-        assert_eq!(
-            sent(Response::from_stream(stream::iter([
-                Ok::<_, Error>(b"a".to_vec()),
-                Ok(b"b".to_vec())
-            ])))
-            .2,
-            "ab"
-        );
-    }
-
-    #[test]
-    fn a_response_can_be_changed_before_it_is_sent() {
-        let response = Response::ok("t")
-            .unwrap()
-            .with_status(201)
-            .with_headers([("a", "b")].into_iter().collect());
-        let cors = Cors::new().with_origins(["https://a.example"]);
-        let (status, headers, _) =
-            now(response.with_cors(&cors).unwrap().into_parts_native()).unwrap();
-        assert_eq!(status, 201);
-        let mut names: Vec<_> = headers.keys().map(http::HeaderName::as_str).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["a", "access-control-allow-origin"]);
-    }
-
-    #[test]
-    fn an_error_needs_a_status_of_an_error() {
-        for status in [200, 399, 600] {
-            let error = Response::error("t", status).unwrap_err().to_string();
-            assert!(
-                error.contains("error status codes must be in the 400-599 range!"),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_status_the_platform_refuses_is_refused_when_the_response_leaves() {
-        for status in [0, 101, 199, 600] {
-            assert_eq!(
-                refusal(Response::empty().unwrap().with_status(status)),
-                "RangeError: Responses may only be constructed with status codes in the range 200 to 599, inclusive."
-            );
-        }
-        assert_eq!(
-            refusal(Response::ok("t").unwrap().with_status(204)),
-            "TypeError: Response with null body status (101, 204, 205, or 304) cannot have a body."
-        );
-        assert_eq!(
-            sent(Response::ok("").map(|response| response.with_status(204))).0,
-            204
-        );
-    }
-
-    #[test]
-    fn a_redirect_names_its_target_and_cannot_be_changed() {
-        let url = url::Url::parse("https://a.example/x").unwrap();
-        let response = Response::redirect(url.clone()).unwrap();
-        assert_eq!(response.status_code(), 302);
-        assert_eq!(
-            response.headers().get("location").unwrap().as_deref(),
-            Some("https://a.example/x")
-        );
-        assert!(response.headers().set("a", "b").is_err());
-        assert!(Response::redirect_with_status(url.clone(), 200).is_err());
-        assert_eq!(
-            Response::redirect_with_status(url, 304)
-                .unwrap_err()
-                .to_string(),
-            "RangeError: 304 is not a redirect status code. It must be one of: 301, 302, 303, 307, or 308."
-        );
-    }
-
-    #[test]
-    fn a_received_body_is_read_once_and_its_headers_cannot_be_changed() {
-        let mut response = received("{\"a\":1}");
-        assert_eq!(
-            now(response.json::<serde_json::Value>()).unwrap(),
-            json!({"a": 1})
-        );
-        assert_eq!(now(response.text()).unwrap(), "");
-        assert!(response.headers_mut().set("a", "b").is_err());
-        assert!(refusal(response).starts_with("TypeError: This ReadableStream is disturbed"));
-    }
-
-    #[test]
-    fn a_body_of_the_workers_own_can_be_read_again_but_not_as_a_stream() {
-        let mut response = Response::ok("t").unwrap();
-        for _ in 0..2 {
-            assert_eq!(now(response.text()).unwrap(), "t");
-        }
-        assert_eq!(
-            response.stream().unwrap_err().to_string(),
-            "body is not streamable"
-        );
-        assert!(now(Response::from_bytes(vec![0xff]).unwrap().text()).is_err());
-    }
-
-    #[test]
-    fn a_clone_has_a_body_of_its_own() {
-        let mut response = received("t");
-        let mut clone = response.cloned().unwrap();
-        assert_eq!(now(clone.text()).unwrap(), "t");
-        assert_eq!(now(response.text()).unwrap(), "t");
-        clone.headers_mut().set("a", "b").unwrap();
-        assert!(response.cloned().is_err());
-    }
-
-    #[test]
-    fn cf_goes_there_and_back() {
-        let response = Response::empty()
-            .unwrap()
-            .with_cf(Some(json!({"a": 1})))
-            .unwrap();
-        assert_eq!(
-            response.cf::<serde_json::Value>().unwrap(),
-            Some(json!({"a": 1}))
-        );
-        assert_eq!(
-            response.with_cf(None::<()>).unwrap().cf::<()>().unwrap(),
-            None
-        );
-        assert_eq!(
-            Response::builder().with_cf(1).unwrap_err().to_string(),
-            "cf must be an object"
-        );
-    }
-}
+mod tests;

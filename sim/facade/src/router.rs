@@ -1,9 +1,9 @@
 //! [`Router`]: handlers by method and path.
 //!
-//! Patterns are those of `matchit` 0.7, as upstream: `/user/:id` and `/files/*rest`. A path that
-//! only other methods know answers 405 (without `Allow`), an unknown one 404. Handlers that are not
-//! `async` are function pointers, as upstream, so that a closure which captures something compiles
-//! on neither side.
+//! Patterns are those of `matchit` 0.7, as upstream: `/user/:id` and `/files/*rest`. A path that is registered
+//! only for other methods answers 405 (without `Allow`), an unknown path 404. Handlers that are not
+//! `async` are function pointers, as upstream, so a closure that captures something compiles
+//! neither here nor there.
 //!
 //! `RouteContext` has no `service`, `bucket` and `rate_limiter`: those bindings are not simulated.
 //!
@@ -161,7 +161,7 @@ macro_rules! verbs {
                 #[doc = concat!("Registers a handler for [`Method::", stringify!($method), "`].")]
                 ///
                 /// # Panics
-                /// When the pattern is not valid or collides with another.
+                /// The pattern is not valid, or it collides with another.
                 pub fn $sync(self, pattern: &str, func: HandlerFn<D>) -> Self {
                     self.register(pattern, Handler::Sync(func), Method::$method)
                 }
@@ -169,7 +169,7 @@ macro_rules! verbs {
                 #[doc = concat!("Registers an `async` handler for [`Method::", stringify!($method), "`].")]
                 ///
                 /// # Panics
-                /// When the pattern is not valid or collides with another.
+                /// The pattern is not valid, or it collides with another.
                 pub fn $with_future<T>(self, pattern: &str, func: impl Fn(Request, RouteContext<D>) -> T + 'a) -> Self
                 where
                     T: Future<Output = Result<Response>> + 'a,
@@ -204,7 +204,7 @@ impl<'a, D: 'a> Router<'a, D> {
     /// Registers a handler for [`Method::Report`].
     ///
     /// # Panics
-    /// When the pattern is not valid or collides with another.
+    /// The pattern is not valid, or it collides with another.
     pub fn report(self, pattern: &str, func: HandlerFn<D>) -> Self {
         self.register(pattern, Handler::Sync(func), Method::Report)
     }
@@ -212,7 +212,7 @@ impl<'a, D: 'a> Router<'a, D> {
     /// Registers a handler for every method.
     ///
     /// # Panics
-    /// When the pattern is not valid or collides with another.
+    /// The pattern is not valid, or it collides with another.
     pub fn on(self, pattern: &str, func: HandlerFn<D>) -> Self {
         self.register_all(pattern, &Handler::Sync(func))
     }
@@ -220,7 +220,7 @@ impl<'a, D: 'a> Router<'a, D> {
     /// Registers an `async` handler for every method.
     ///
     /// # Panics
-    /// When the pattern is not valid or collides with another.
+    /// The pattern is not valid, or it collides with another.
     pub fn on_async<T>(
         self,
         pattern: &str,
@@ -232,18 +232,18 @@ impl<'a, D: 'a> Router<'a, D> {
         self.register_all(pattern, &Handler::boxed(func))
     }
 
-    /// Registers a handler for paths no other handler knows under any method.
+    /// Registers a handler for the paths that are registered under no method.
     ///
     /// # Panics
-    /// When the pattern is not valid or collides with another.
+    /// The pattern is not valid, or it collides with another.
     pub fn or_else_any_method(self, pattern: &str, func: HandlerFn<D>) -> Self {
         self.register_otherwise(pattern, Handler::Sync(func))
     }
 
-    /// Registers an `async` handler for paths no other handler knows under any method.
+    /// Registers an `async` handler for the paths that are registered under no method.
     ///
     /// # Panics
-    /// When the pattern is not valid or collides with another.
+    /// The pattern is not valid, or it collides with another.
     pub fn or_else_any_method_async<T>(
         self,
         pattern: &str,

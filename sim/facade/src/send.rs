@@ -1,8 +1,8 @@
 //! [`SendFuture`] and [`SendWrapper`]: values of one thread where an API asks for `Send`.
 //!
-//! On the platform there is one thread, and upstream asserts `Send` for any type. Natively there
-//! are others, so both wrappers remember their thread and panic when they are used or dropped on
-//! another one. `SendWrapper`'s public field `.0` is absent: it would go past that check.
+//! The platform has one thread, so upstream asserts `Send` for any type. A native program has several threads,
+//! so both wrappers remember theirs and panic when they are used or dropped on another.
+//! `SendWrapper`'s public field `.0` is absent, because it would bypass that check.
 
 use std::fmt;
 use std::future::Future;

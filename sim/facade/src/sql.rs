@@ -196,10 +196,10 @@ impl SqlStorage {
     }
 
     /// Runs statements; the parameters belong to the last one, and so does the cursor. A boolean arrives as text (observed on
-    /// workerd), so what is to be counted with is bound as an integer.
+    /// workerd), so bind an integer where SQL calculates with the value.
     ///
     /// # Errors
-    /// SQLite's, with the platform's text; an instance that was reset.
+    /// SQLite refuses the statement (the text is the platform's), or the instance was reset.
     pub fn exec(
         &self,
         query: &str,
@@ -235,7 +235,7 @@ impl SqlStorage {
     }
 }
 
-/// A result, free of anything that is bound to a thread.
+/// A result that may cross threads: it holds no JavaScript value.
 #[derive(Debug)]
 struct Rows {
     columns: Vec<String>,
@@ -255,7 +255,7 @@ impl From<Outcome> for Rows {
     }
 }
 
-/// The rows of a statement. Copies share their place, as copies of a JavaScript cursor do.
+/// The rows of a statement. Clones share one position, as references to a JavaScript cursor do.
 #[derive(Clone, Debug)]
 pub struct SqlCursor {
     rows: Arc<Rows>,
@@ -280,7 +280,7 @@ impl SqlCursor {
     /// All rows that are left.
     ///
     /// # Errors
-    /// A row of another shape.
+    /// A row has another shape.
     pub fn to_array<T>(&self) -> Result<Vec<T>>
     where
         T: DeserializeOwned,
@@ -295,7 +295,7 @@ impl SqlCursor {
     /// The only row.
     ///
     /// # Errors
-    /// None, or more than one; a row of another shape.
+    /// There is no row or more than one, or the row has another shape.
     pub fn one<T>(&self) -> Result<T>
     where
         T: DeserializeOwned,

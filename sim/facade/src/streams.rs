@@ -2,12 +2,11 @@
 //!
 //! A message inside the simulator is whole when it is delivered, so a received body is a stream
 //! over bytes that are there already. It still comes in pieces, as on the platform, so that code
-//! which takes the first piece for the whole body is found out. A stream a Worker makes itself
+//! which takes the first piece for the whole body fails in tests. A stream a Worker makes itself
 //! ([`crate::Response::from_stream`]) is polled when its response leaves the Worker.
 //!
-//! [`ReadableStream`] stands where upstream has the `web_sys` type of that name and offers none of
-//! its methods; locks are not modelled: a stream that was read, or whose reader was dropped, is at
-//! its end.
+//! [`ReadableStream`] replaces upstream's `web_sys` type of that name, without its methods. Locks are not
+//! modelled: a stream that was read, or whose reader was dropped, is at its end.
 
 use crate::error::Error;
 use crate::wasm_bindgen::JsValue;
@@ -35,11 +34,11 @@ pub struct ReadableStream {
 enum Source {
     /// All of it, unread.
     Whole(Bytes),
-    /// Being read.
+    /// A reader took it.
     Rest(Bytes),
     /// Made by the Worker, piece by piece.
     Live(LocalBoxStream<'static, Result<Vec<u8>, JsValue>>),
-    /// Being read by somebody who holds it.
+    /// A reader holds it.
     Taken,
 }
 
@@ -105,7 +104,7 @@ fn disturbed() -> Error {
 }
 
 impl fmt::Debug for ReadableStream {
-    /// Says how far it was read, not what is in it.
+    /// Prints how far it was read and not its content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &*self.source.borrow() {
             Source::Whole(bytes) => format!("{} bytes", bytes.len()),

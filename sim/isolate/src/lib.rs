@@ -3,7 +3,7 @@
 //! On Cloudflare a Worker's `static` or `thread_local!` is one per *isolate*: every isolate has a wasm memory of its own.
 //! In a simulator many isolates share a process, and a plain `thread_local!` would leak state from one to the next.
 //! [`IsolateLocal`] is right in both: it keeps one value per isolate, and the isolate is whatever [`enter`] last named.
-//! Nobody calls `enter` on wasm, where there is one isolate per memory, so the value is a plain thread-local there and
+//! On wasm `enter` is never called: there is one isolate per memory, so the value is a plain thread-local there and
 //! a Worker needs no `cfg`.
 //!
 //! It does not share anything between isolates, and it does not survive [`evict`]: that is the point.

@@ -18,7 +18,7 @@ both! {
     const _: fn(&Request) -> Result<Request> = Request::clone;
     const _: fn(&Request) -> Result<Request> = Request::clone_mut;
 
-    // Of the runtime's own request the façade has the method; its type is another one, which nobody has to name.
+    // Of the runtime's own request the façade has the method; its type differs, and a Worker never has to name it.
     const _: fn(&Request) -> String = |request| request.inner().method();
 
     fn body<T: DeserializeOwned>(request: &mut Request) {

@@ -1,7 +1,7 @@
 //! The clock SQLite sees: a copy of the default VFS whose time is the simulation's.
 //!
 //! `CURRENT_TIMESTAMP`, `datetime('now')`, `unixepoch('now', 'subsec')` and their kin all ask the connection's VFS. The copy answers
-//! from a thread-local, one simulation per thread, and knows no other time: before [`set_clock_unix_ms`] it is the Unix
+//! from a thread-local, one simulation per thread; before [`set_clock_unix_ms`] it is the Unix
 //! epoch. The local time zone is UTC, as on the platform, whatever the host's is. Files go through the default VFS unchanged.
 #![allow(unsafe_code)]
 
@@ -40,7 +40,7 @@ fn julian_ms() -> i64 {
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        // SAFETY: called before `sqlite3_initialize` by whoever comes first; if somebody else initialised the library before us
+        // SAFETY: runs before this crate calls `sqlite3_initialize`; if other code of the process initialised the library before,
         // it answers SQLITE_MISUSE and changes nothing, which costs only a lock per allocation.
         unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int) };
 
@@ -113,7 +113,7 @@ unsafe extern "C" fn randomness(_: *mut ffi::sqlite3_vfs, len: c_int, out: *mut 
     len as c_int
 }
 
-/// Waiting would be real time; nobody shares these databases, so there is nobody to wait for.
+/// Waiting would take real time. These databases are not shared, so there is no lock to wait for.
 unsafe extern "C" fn sleep(_: *mut ffi::sqlite3_vfs, microseconds: c_int) -> c_int {
     microseconds
 }

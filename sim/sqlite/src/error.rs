@@ -25,7 +25,7 @@ pub struct SqlError {
 pub enum ErrorKind {
     /// The platform refused before SQLite was asked: no statement, wrong number of parameters, a transaction in SQL.
     Refused,
-    /// The statement used up its CPU time or memory. The platform resets the object: whoever owns the database rolls back.
+    /// The statement used up its CPU time or memory. The platform resets the object, so the owner of the database has to roll back.
     Overrun,
     /// SQLite refused it, with this extended result code (`SQLITE_CONSTRAINT_UNIQUE` is 2067); the low byte is the primary code.
     Sqlite(i32),

@@ -1,13 +1,4 @@
-//! Prepared statements: compiling, the cache, running, and exact row counts.
-//!
-//! **Counts.** Cloudflare's patched SQLite and libSQL count rows at the same instructions, with one exception: a bare `count(*)` is
-//! one instruction, `Count`, that workerd counts as the entries of the b-tree it walks and libSQL as its pages. Statements that
-//! contain it (`EXPLAIN` tells, asked once per compiled statement) run a twin `SELECT count(*)` over the same
-//! b-tree just before, whose value and own count give the difference. The twin assumes that the instruction runs once;
-//! in a correlated subquery, which repeats it per outer row, the correction is too small.
-//!
-//! **Cache.** A statement's text is its key. Whatever changes the schema empties the cache, and so does rolling such a change back,
-//! so a cached entry's column names and twins are always current.
+//! One compiled statement: compiling, binding, stepping, reading rows and counters.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int};
@@ -15,22 +6,32 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use libsql_ffi as ffi;
-use rustc_hash::FxHashMap;
 
-use crate::database::{Connection, Outcome, Value};
+use crate::connection::Connection;
 use crate::error::SqlError;
 use crate::limits::Limits;
-
-/// How many statements a connection keeps compiled. Production keeps 1 MiB of text per object (WORKERD `api/sql.c++`); the number
-/// changes speed and memory, nothing a Worker can see.
-const CACHE_CAPACITY: usize = 128;
+use crate::value::Value;
 
 /// A compiled statement, finalized when dropped. It must not outlive its connection; `Database` orders its fields for that.
 pub(crate) struct Statement(NonNull<ffi::sqlite3_stmt>);
 
 impl Statement {
-    pub(crate) fn new(raw: NonNull<ffi::sqlite3_stmt>) -> Self {
-        Self(raw)
+    /// Compiles the first statement of `sql`; `keep` says that it will be used many times. Gives `None` if there is none before the next
+    /// semicolon or the end, and the position in `sql` after what was compiled.
+    pub(crate) fn prepare(
+        connection: &Connection,
+        sql: &str,
+        keep: bool,
+    ) -> Result<(Option<Self>, usize), SqlError> {
+        let (raw, used) = connection.compile(sql, keep)?;
+        Ok((raw.map(Self), used))
+    }
+
+    /// Compiles one statement of our own, which may do what untrusted SQL may not.
+    pub(crate) fn own(connection: &Connection, sql: &str) -> Result<Self, SqlError> {
+        let _trusted = connection.trust();
+        let (statement, _) = Self::prepare(connection, sql, true)?;
+        Ok(statement.expect("our own SQL is a statement"))
     }
 
     pub(crate) fn as_ptr(&self) -> *mut ffi::sqlite3_stmt {
@@ -59,6 +60,8 @@ impl Statement {
 
     /// Runs a statement of our own and gives the first column of its first row, if there is one. Leaves it ready to run again.
     pub(crate) fn scalar(&self, connection: &Connection) -> Result<Option<i64>, SqlError> {
+        let _trusted = connection.trust();
+        connection.start_unbounded();
         let running = Running { statement: self };
         // SAFETY: a live statement of this connection; the column is read only when there is a row.
         unsafe {
@@ -72,6 +75,64 @@ impl Statement {
                 code => Err(connection.error(code)),
             }
         }
+    }
+
+    /// Binds, runs to the end and gathers the rows. Leaves the statement ready to run again.
+    pub(crate) fn run(
+        &self,
+        connection: &Connection,
+        limits: &Limits,
+        params: &[Value],
+    ) -> Result<Run, SqlError> {
+        let _running = Running { statement: self };
+        for (index, value) in params.iter().enumerate() {
+            bind(connection, self, index as c_int + 1, value)?;
+        }
+        connection.start(limits);
+        let mut rows = Vec::new();
+        let mut room = limits.result_bytes;
+        loop {
+            // SAFETY: a live statement of this connection whose parameters outlive `_running`.
+            match unsafe { ffi::sqlite3_step(self.as_ptr()) } {
+                ffi::SQLITE_DONE => break,
+                ffi::SQLITE_ROW => {
+                    // SAFETY: the statement is on a row.
+                    let row = unsafe { read_row(self.as_ptr(), &mut room) };
+                    rows.push(row.ok_or_else(|| connection.memory_overrun())?);
+                }
+                code => return Err(connection.error(code)),
+            }
+        }
+        Ok(Run {
+            rows,
+            rows_read: self.rows_read(),
+            rows_written: self.rows_written(),
+        })
+    }
+
+    /// Runs a `SELECT count(*)`. Gives its value, and the rows that libSQL counted for it.
+    pub(crate) fn count(&self, connection: &Connection) -> Result<(i64, u64), SqlError> {
+        let _running = Running { statement: self };
+        // SAFETY: a live statement of this connection; `count(*)` always has one row of one integer.
+        let entries = unsafe {
+            match ffi::sqlite3_step(self.as_ptr()) {
+                ffi::SQLITE_ROW => ffi::sqlite3_column_int64(self.as_ptr(), 0),
+                code => return Err(connection.error(code)),
+            }
+        };
+        Ok((entries, self.rows_read()))
+    }
+
+    /// Whether the statement is an `EXPLAIN`.
+    pub(crate) fn explains(&self) -> bool {
+        // SAFETY: a live statement.
+        unsafe { ffi::sqlite3_stmt_isexplain(self.as_ptr()) != 0 }
+    }
+
+    pub(crate) fn column_count(&self) -> usize {
+        // SAFETY: a live statement.
+        let count = unsafe { ffi::sqlite3_column_count(self.as_ptr()) };
+        usize::try_from(count).expect("a count is not negative")
     }
 
     fn counter(&self, which: c_int, reset: bool) -> u64 {
@@ -89,7 +150,7 @@ impl Statement {
         self.counter(ffi::LIBSQL_STMTSTATUS_ROWS_WRITTEN, false)
     }
 
-    fn column_names(&self) -> Rc<[String]> {
+    pub(crate) fn column_names(&self) -> Rc<[String]> {
         // SAFETY: a live statement; each index is below the column count, and a name is copied at once.
         unsafe {
             (0..ffi::sqlite3_column_count(self.as_ptr()))
@@ -110,6 +171,13 @@ impl Drop for Statement {
     }
 }
 
+/// What one run of a statement gave, with libSQL's own counts.
+pub(crate) struct Run {
+    pub(crate) rows: Vec<Vec<Value>>,
+    pub(crate) rows_read: u64,
+    pub(crate) rows_written: u64,
+}
+
 /// While it lives the statement may hold pointers to bound parameters; dropping it makes the statement ready to run again.
 struct Running<'a> {
     statement: &'a Statement,
@@ -126,101 +194,6 @@ impl Drop for Running<'_> {
             .counter(ffi::LIBSQL_STMTSTATUS_ROWS_READ, true);
         self.statement
             .counter(ffi::LIBSQL_STMTSTATUS_ROWS_WRITTEN, true);
-    }
-}
-
-/// A statement with everything that is known about it.
-pub(crate) struct Prepared {
-    statement: Statement,
-    columns: Rc<[String]>,
-    parameters: usize,
-    /// One `SELECT count(*)` per `Count` instruction, over the same b-tree.
-    count_twins: Vec<Statement>,
-    used: u64,
-}
-
-impl Prepared {
-    /// `may_count`: whether a `Count` instruction is possible at all, so that most statements are spared the question.
-    pub(crate) fn new(
-        connection: &Connection,
-        statement: Statement,
-        sql: &str,
-        may_count: bool,
-    ) -> Result<Self, SqlError> {
-        // SAFETY: a live statement.
-        let explains = unsafe { ffi::sqlite3_stmt_isexplain(statement.as_ptr()) } != 0;
-        let count_twins = if may_count && !explains {
-            count_twins(connection, sql)?
-        } else {
-            Vec::new()
-        };
-        Ok(Self {
-            columns: statement.column_names(),
-            parameters: statement.parameter_count(),
-            statement,
-            count_twins,
-            used: 0,
-        })
-    }
-
-    /// Binds, runs to the end and gathers the rows.
-    pub(crate) fn run(
-        &mut self,
-        connection: &Connection,
-        limits: &Limits,
-        params: &[Value],
-    ) -> Result<Outcome, SqlError> {
-        if params.len() != self.parameters {
-            return Err(SqlError::refused(
-                "Wrong number of parameter bindings for SQL query.",
-            ));
-        }
-        // The twins run first: the statement itself may change what they count.
-        connection.start(limits);
-        let mut uncounted = 0;
-        for twin in &self.count_twins {
-            uncounted += count_difference(twin, connection)?;
-        }
-        let changes_before = connection.total_changes();
-        let running = Running {
-            statement: &self.statement,
-        };
-        for (index, value) in params.iter().enumerate() {
-            bind(connection, &self.statement, index as c_int + 1, value)?;
-        }
-        connection.start(limits);
-        let mut rows = Vec::new();
-        let mut room = limits.result_bytes;
-        let raw = self.statement.as_ptr();
-        loop {
-            // SAFETY: a live statement of this connection whose parameters outlive `running`.
-            match unsafe { ffi::sqlite3_step(raw) } {
-                ffi::SQLITE_DONE => break,
-                ffi::SQLITE_ROW => {
-                    // SAFETY: the statement is on a row.
-                    let row = unsafe { read_row(raw, &mut room) };
-                    rows.push(row.ok_or_else(|| connection.memory_overrun())?);
-                }
-                code => return Err(connection.error(code)),
-            }
-        }
-        let rows_read = self.statement.rows_read().saturating_add_signed(uncounted);
-        let rows_written = self.statement.rows_written();
-        connection.count_rows(rows_read, rows_written);
-        drop(running);
-        // SAFETY: a live statement. SQLite recompiles on its own when somebody else changed the schema of the file.
-        let width = unsafe { ffi::sqlite3_column_count(raw) };
-        if usize::try_from(width) != Ok(self.columns.len()) {
-            self.columns = self.statement.column_names();
-        }
-        Ok(Outcome {
-            columns: Rc::clone(&self.columns),
-            rows,
-            rows_read,
-            rows_written,
-            changes: connection.total_changes() - changes_before,
-            last_row_id: connection.last_row_id(),
-        })
     }
 }
 
@@ -292,121 +265,5 @@ unsafe fn read_row(raw: *mut ffi::sqlite3_stmt, room: &mut u64) -> Option<Vec<Va
         }
         *room = room.checked_sub(size)?;
         Some(row)
-    }
-}
-
-/// By how much the platform counts more rows than libSQL did for one `count(*)`.
-fn count_difference(twin: &Statement, connection: &Connection) -> Result<i64, SqlError> {
-    let running = Running { statement: twin };
-    // SAFETY: a live statement of this connection; `count(*)` always has one row of one integer.
-    let entries = unsafe {
-        match ffi::sqlite3_step(twin.as_ptr()) {
-            ffi::SQLITE_ROW => ffi::sqlite3_column_int64(twin.as_ptr(), 0),
-            code => return Err(connection.error(code)),
-        }
-    };
-    let pages = twin.rows_read();
-    drop(running);
-    Ok(entries - i64::try_from(pages).expect("the counter has 32 bits"))
-}
-
-/// A twin for every `Count` instruction of a statement.
-fn count_twins(connection: &Connection, sql: &str) -> Result<Vec<Statement>, SqlError> {
-    let _trusted = connection.trust();
-    // The word in front may push a text over the limit on its length that the statement itself respects.
-    let explain =
-        connection.with_any_sql_length(|| connection.prepare(&format!("EXPLAIN {sql}"), false));
-    let (Some(explain), _) = explain? else {
-        return Ok(Vec::new());
-    };
-    // The columns of EXPLAIN: addr, opcode, p1, p2, p3, …
-    let mut root_of_cursor = FxHashMap::default();
-    let mut counted_roots = Vec::new();
-    let raw = explain.as_ptr();
-    // SAFETY: a live statement whose rows have eight columns; the opcode is a constant C string.
-    while unsafe { ffi::sqlite3_step(raw) } == ffi::SQLITE_ROW {
-        // SAFETY: as above.
-        let (opcode, p1, p2, p3) = unsafe {
-            (
-                CStr::from_ptr(ffi::sqlite3_column_text(raw, 1).cast()).to_bytes(),
-                ffi::sqlite3_column_int64(raw, 2),
-                ffi::sqlite3_column_int64(raw, 3),
-                ffi::sqlite3_column_int64(raw, 4),
-            )
-        };
-        match opcode {
-            b"OpenRead" | b"ReopenIdx" => {
-                root_of_cursor.insert(p1, p2);
-            }
-            // With P3 set it is the planner's estimate, which reads nothing.
-            b"Count" if p3 == 0 => counted_roots.extend(root_of_cursor.get(&p1).copied()),
-            _ => {}
-        }
-    }
-    drop(explain);
-    let mut twins = Vec::new();
-    for root in counted_roots {
-        let Some(sql) = twin_sql(connection, root)? else {
-            continue;
-        };
-        twins.extend(connection.prepare(&sql, true)?.0);
-    }
-    Ok(twins)
-}
-
-/// A `count(*)` that walks the b-tree with this root page.
-fn twin_sql(connection: &Connection, root: i64) -> Result<Option<String>, SqlError> {
-    if root == 1 {
-        return Ok(Some("SELECT count(*) FROM sqlite_schema".to_owned()));
-    }
-    let sql = "SELECT 'SELECT count(*) FROM \"' || replace(tbl_name, '\"', '\"\"') || '\"' || iif(type = 'table', ' NOT INDEXED', '') \
-               FROM sqlite_schema WHERE rootpage = ?1";
-    let (Some(statement), _) = connection.prepare(sql, false)? else {
-        return Ok(None);
-    };
-    let mut finder = Prepared {
-        columns: statement.column_names(),
-        parameters: 1,
-        statement,
-        count_twins: Vec::new(),
-        used: 0,
-    };
-    let outcome = finder.run(connection, &Limits::RUNTIME, &[Value::Integer(root)])?;
-    Ok(match outcome.rows.into_iter().flatten().next() {
-        Some(Value::Text(sql)) => Some(sql),
-        _ => None,
-    })
-}
-
-/// The statements a connection keeps compiled, by their text.
-#[derive(Default)]
-pub(crate) struct Cache {
-    entries: FxHashMap<Box<str>, Prepared>,
-    clock: u64,
-}
-
-impl Cache {
-    pub(crate) fn get(&mut self, sql: &str) -> Option<&mut Prepared> {
-        let entry = self.entries.get_mut(sql)?;
-        self.clock += 1;
-        entry.used = self.clock;
-        Some(entry)
-    }
-
-    pub(crate) fn insert(&mut self, sql: &str, mut prepared: Prepared) {
-        if self.entries.len() >= CACHE_CAPACITY {
-            // Half at once, so that a flood of one-off statements pays for the search once in a while and not every time.
-            let mut ages: Vec<u64> = self.entries.values().map(|entry| entry.used).collect();
-            ages.sort_unstable();
-            let oldest_kept = ages[ages.len() / 2];
-            self.entries.retain(|_, entry| entry.used >= oldest_kept);
-        }
-        self.clock += 1;
-        prepared.used = self.clock;
-        self.entries.insert(sql.into(), prepared);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.entries.clear();
     }
 }

@@ -103,7 +103,7 @@ fn errors_have_the_platforms_words() {
 }
 
 #[test]
-fn a_query_without_a_statement_is_refused_and_a_file_of_migrations_may_have_comments_anywhere() {
+fn a_query_needs_a_statement_and_migrations_may_have_comments() {
     let mut d1 = fresh(Dialect::D1);
     let mut object = fresh(Dialect::DurableObject);
     for sql in ["", " ", ";", "-- nothing", "/* nothing */ ; \n"] {

@@ -4,13 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::{BigInt, Ordered, Repr, Text, number_to_string};
-use crate::wasm_bindgen::JsValue;
+use super::{BigInt, JsValue, Ordered, Repr, Text, number_to_string};
 
 /// Own enumerable properties, in the order they were made.
 pub(crate) type Props = Ordered<Text, JsValue>;
 
-/// An object: its kind and the properties somebody gave it.
+/// An object: its kind and its own properties.
 pub(crate) struct Obj {
     pub(crate) kind: Kind,
     pub(crate) props: RefCell<Props>,
@@ -86,7 +85,7 @@ impl ErrorClass {
 
 /// A value as the key of a `Map`: equal by SameValueZero (NaN is itself, both zeros are one).
 ///
-/// The order serves the index of large tables only and is never seen: objects compare by address.
+/// The order serves only the index of large tables and never shows: objects compare by address.
 #[derive(Clone)]
 pub(crate) struct MapKey(pub(crate) JsValue);
 
@@ -430,7 +429,7 @@ pub(crate) fn set_item(items: &mut Vec<JsValue>, index: u32, value: JsValue) {
     items[index] = value;
 }
 
-/// `ToUint8`: modulo 256, what is no number is 0.
+/// `ToUint8`: modulo 256; NaN is 0.
 pub(crate) fn to_uint8(value: &JsValue) -> u8 {
     let n = value.to_number();
     if n.is_finite() {

@@ -45,7 +45,7 @@ impl<K: Ord + Clone, V> Ordered<K, V> {
         self.slots.iter_mut().flatten().map(|(_, value)| value)
     }
 
-    /// Looks for the key `matches` answers true for; `key` is only made for a large table.
+    /// Looks for the key that `matches` accepts; `key` is made only for a large table.
     pub(crate) fn get_by(
         &self,
         matches: impl Fn(&K) -> bool,

@@ -19,8 +19,8 @@ const CACHED_NAME_BYTES: usize = 32;
 const CACHED_NAMES: usize = 256;
 
 thread_local! {
-    /// Names lately met, each in the one place its bytes lead to. It saves an allocation for each
-    /// property of each object that is parsed or read back, and nothing can tell.
+    /// Names met lately, each in the slot that its bytes hash to. It saves an allocation for each property of
+    /// each object that is parsed or read back, and changes nothing that a Worker can see.
     static NAMES: RefCell<Vec<Option<Rc<str>>>> = const { RefCell::new(Vec::new()) };
 }
 

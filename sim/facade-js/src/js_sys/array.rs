@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::class::{class, plain_traits};
 use super::{JsString, Object, try_iter};
 use crate::heap::{Kind, Obj, Repr};
-use crate::wasm_bindgen::{JsValue, debug};
+use crate::wasm_bindgen::{JsValue, text};
 
 class! {
     /// A list of values.
@@ -50,13 +50,7 @@ impl Array {
         Self::holding(vec![a.clone(), b.clone()])
     }
 
-    /// `Array.of(a, b, c)`.
-    #[must_use]
-    pub fn of3(a: &JsValue, b: &JsValue, c: &JsValue) -> Self {
-        Self::holding(vec![a.clone(), b.clone(), c.clone()])
-    }
-
-    /// `Array.from(value)`: a copy of what an iterable gives, of a string its characters, else empty.
+    /// `Array.from(value)`: the items of an iterable, the characters of a string; empty for any other value.
     #[must_use]
     pub fn from(value: &JsValue) -> Self {
         if let Repr::String(text) = &value.repr {
@@ -78,7 +72,7 @@ impl Array {
         JsValue::from(Obj::array(items)).into()
     }
 
-    /// The items; a value that was cast without a check and is no array has none.
+    /// The items, or none if an unchecked cast made another value look like an array.
     fn items(&self) -> Option<&RefCell<Vec<JsValue>>> {
         match &self.object()?.kind {
             Kind::Array(items) => Some(items),
@@ -190,7 +184,7 @@ impl Array {
     pub fn join(&self, delimiter: &str) -> JsString {
         let text = self
             .object()
-            .map(|array| debug::join(array, delimiter))
+            .map(|array| text::join(array, delimiter))
             .unwrap_or_default();
         JsValue::from(text).into()
     }

@@ -99,25 +99,10 @@ impl Uint8Array {
         Self::owning(bytes.into())
     }
 
-    /// `new Uint8Array(buffer, byteOffset)`.
-    ///
-    /// # Panics
-    /// Where JavaScript throws a `RangeError`: the offset lies outside.
-    #[must_use]
-    pub fn new_with_byte_offset(buffer: &JsValue, byte_offset: u32) -> Self {
-        let length = ArrayBuffer::from(buffer.clone()).byte_length();
-        match length.checked_sub(byte_offset) {
-            Some(length) => Self::new_with_byte_offset_and_length(buffer, byte_offset, length),
-            None => throw_str(&format!(
-                "Start offset {byte_offset} is outside the bounds of the buffer"
-            )),
-        }
-    }
-
     /// `new Uint8Array(buffer, byteOffset, length)`.
     ///
     /// # Panics
-    /// Where JavaScript throws a `RangeError`: the window lies outside.
+    /// The window lies outside the buffer, where JavaScript throws a `RangeError`.
     #[must_use]
     pub fn new_with_byte_offset_and_length(
         buffer: &JsValue,
@@ -241,7 +226,7 @@ impl Uint8Array {
     /// `array.set(source, offset)`: copies the bytes of another array or list.
     ///
     /// # Panics
-    /// Where JavaScript throws a `RangeError`: the source does not fit.
+    /// The source does not fit, where JavaScript throws a `RangeError`.
     pub fn set(&self, source: &JsValue, offset: u32) {
         let source = Self::new(source).to_vec();
         if let Some(view) = self.view() {

@@ -1,10 +1,12 @@
 //! `Date`. The time zone is UTC, as it is on Cloudflare, so local time and UTC are one.
 //!
 //! `Date.parse` reads ISO 8601 and what `toString` and `toUTCString` write; the many other forms that V8
-//! guesses at are `Invalid Date` here. The calendar is the proleptic Gregorian one.
+//! guesses at are `Invalid Date` here.
 
 use super::class::{class, plain_traits};
 use super::{JsString, Object, RangeError};
+use crate::calendar::parse::parse;
+use crate::calendar::{Fields, INVALID, time_clip, time_of, to_iso_text, to_text};
 use crate::heap::{Kind, Obj, Repr};
 use crate::host;
 use crate::wasm_bindgen::{JsValue, throw_val};
@@ -17,309 +19,6 @@ class! {
     }
 }
 plain_traits!(Date);
-
-const MS_PER_DAY: f64 = 86_400_000.0;
-
-/// The farthest a `Date` reaches from the epoch: 10^8 days.
-const MAX_TIME: f64 = 8.64e15;
-
-const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
-
-/// A time taken apart.
-struct Fields {
-    year: i64,
-    /// 0 to 11.
-    month: u32,
-    /// 1 to 31.
-    day: u32,
-    weekday: u32,
-    hours: u32,
-    minutes: u32,
-    seconds: u32,
-    milliseconds: u32,
-}
-
-/// `TimeClip`: whole milliseconds within reach, else NaN.
-fn time_clip(time: f64) -> f64 {
-    if time.abs() <= MAX_TIME {
-        // The addition turns -0 into 0.
-        time.trunc() + 0.0
-    } else {
-        f64::NAN
-    }
-}
-
-/// Days since the epoch of a civil date; months beyond the year are carried into it.
-///
-/// Years are counted from March, so that the leap day is the last of its year; 400 of them are an era of
-/// 146,097 days.
-fn days_from_civil(year: f64, month: f64, day: f64) -> f64 {
-    let year = year + (month / 12.0).floor();
-    let month = month.rem_euclid(12.0);
-    let (year, month) = if month < 2.0 {
-        (year - 1.0, month + 10.0)
-    } else {
-        (year, month - 2.0)
-    };
-    let era = (year / 400.0).floor();
-    let year_of_era = year - era * 400.0;
-    let day_of_year = ((153.0 * month + 2.0) / 5.0).floor();
-    let day_of_era = year_of_era * 365.0 + (year_of_era / 4.0).floor()
-        - (year_of_era / 100.0).floor()
-        + day_of_year;
-    era * 146_097.0 + day_of_era - 719_468.0 + day - 1.0
-}
-
-impl Fields {
-    /// `None` for an invalid time.
-    fn of(time: f64) -> Option<Self> {
-        if time.is_nan() {
-            return None;
-        }
-        let days = (time / MS_PER_DAY).floor();
-        let in_day = (time - days * MS_PER_DAY) as u32;
-        let days = days as i64 + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let month = (month_from_march + 2) % 12;
-        Some(Self {
-            year: year_of_era + era * 400 + i64::from(month < 2),
-            month: month as u32,
-            day: (day_of_year - (153 * month_from_march + 2) / 5 + 1) as u32,
-            // The epoch, 719,468 days after 0000-03-01, was a Thursday.
-            weekday: (days - 719_468 + 4).rem_euclid(7) as u32,
-            hours: in_day / 3_600_000,
-            minutes: in_day / 60_000 % 60,
-            seconds: in_day / 1_000 % 60,
-            milliseconds: in_day % 1_000,
-        })
-    }
-
-    fn weekday_name(&self) -> &'static str {
-        WEEKDAYS[self.weekday as usize]
-    }
-
-    fn month_name(&self) -> &'static str {
-        MONTHS[self.month as usize]
-    }
-
-    /// At least four digits, with the sign in front of them.
-    fn year_text(&self) -> String {
-        let sign = if self.year < 0 { "-" } else { "" };
-        format!("{sign}{:04}", self.year.unsigned_abs())
-    }
-
-    fn clock_text(&self) -> String {
-        format!("{:02}:{:02}:{:02}", self.hours, self.minutes, self.seconds)
-    }
-}
-
-const INVALID: &str = "Invalid Date";
-
-/// `date.toString()`, in V8's form.
-pub(crate) fn to_text(time: f64) -> String {
-    Fields::of(time).map_or_else(
-        || INVALID.to_owned(),
-        |f| {
-            format!(
-                "{} {} {:02} {} {} GMT+0000 (Coordinated Universal Time)",
-                f.weekday_name(),
-                f.month_name(),
-                f.day,
-                f.year_text(),
-                f.clock_text()
-            )
-        },
-    )
-}
-
-/// `date.toISOString()`; `None` for an invalid time.
-pub(crate) fn to_iso_text(time: f64) -> Option<String> {
-    let f = Fields::of(time)?;
-    let year = match f.year {
-        0..=9999 => format!("{:04}", f.year),
-        year => format!(
-            "{}{:06}",
-            if year < 0 { '-' } else { '+' },
-            year.unsigned_abs()
-        ),
-    };
-    Some(format!(
-        "{year}-{:02}-{:02}T{}.{:03}Z",
-        f.month + 1,
-        f.day,
-        f.clock_text(),
-        f.milliseconds
-    ))
-}
-
-/// Reads a text from front to back.
-struct Scanner<'a> {
-    rest: &'a str,
-}
-
-impl Scanner<'_> {
-    fn eat(&mut self, wanted: char) -> Option<()> {
-        self.rest = self.rest.strip_prefix(wanted)?;
-        Some(())
-    }
-
-    fn eat_any(&mut self, wanted: &[char]) -> Option<char> {
-        let c = self.rest.chars().next().filter(|c| wanted.contains(c))?;
-        self.rest = &self.rest[c.len_utf8()..];
-        Some(c)
-    }
-
-    /// Exactly `count` digits.
-    fn digits(&mut self, count: usize) -> Option<f64> {
-        let digits = self.rest.get(..count)?;
-        if !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        self.rest = &self.rest[count..];
-        digits.parse().ok()
-    }
-
-    /// Exactly two digits from `low` to `high`.
-    fn two(&mut self, low: f64, high: f64) -> Option<f64> {
-        self.digits(2).filter(|n| (low..=high).contains(n))
-    }
-
-    /// A name out of a list, as its place.
-    fn name(&mut self, names: &[&str]) -> Option<f64> {
-        let place = names.iter().position(|name| self.rest.starts_with(name))?;
-        self.rest = &self.rest[names[place].len()..];
-        Some(place as f64)
-    }
-
-    fn is_done(&self) -> bool {
-        self.rest.is_empty()
-    }
-}
-
-fn time_of(year: f64, month: f64, day: f64, clock_ms: f64) -> f64 {
-    days_from_civil(year, month, day) * MS_PER_DAY + clock_ms
-}
-
-/// `Date.parse(text)`.
-fn parse(text: &str) -> f64 {
-    let text = text.trim();
-    parse_iso(text)
-        .or_else(|| parse_written(text))
-        .map_or(f64::NAN, time_clip)
-}
-
-/// `2024`, `2024-02`, `2024-02-29`, with `T12:34[:56[.789]]` and `Z` or `+01:00`. A text without a zone
-/// is UTC here, with or without a time. Days up to 31 are carried over, as V8 does.
-fn parse_iso(text: &str) -> Option<f64> {
-    let mut s = Scanner { rest: text };
-    let year = match s.eat_any(&['+', '-']) {
-        Some('-') => match s.digits(6)? {
-            0.0 => return None,
-            year => -year,
-        },
-        Some(_) => s.digits(6)?,
-        None => s.digits(4)?,
-    };
-    let (mut month, mut day) = (1.0, 1.0);
-    if s.eat('-').is_some() {
-        month = s.two(1.0, 12.0)?;
-        if s.eat('-').is_some() {
-            day = s.two(1.0, 31.0)?;
-        }
-    }
-    let mut clock_ms = 0.0;
-    if s.eat_any(&['T', 't', ' ']).is_some() {
-        let hours = s.two(0.0, 24.0)?;
-        s.eat(':')?;
-        let minutes = s.two(0.0, 59.0)?;
-        let (mut seconds, mut milliseconds) = (0.0, 0.0);
-        if s.eat(':').is_some() {
-            seconds = s.two(0.0, 59.0)?;
-            if s.eat('.').is_some() {
-                milliseconds = fraction_ms(&mut s)?;
-            }
-        }
-        clock_ms = ((hours * 60.0 + minutes) * 60.0 + seconds) * 1_000.0 + milliseconds;
-        if clock_ms > MS_PER_DAY {
-            return None;
-        }
-    }
-    if s.eat_any(&['Z', 'z']).is_none()
-        && let Some(sign) = s.eat_any(&['+', '-'])
-    {
-        clock_ms -= offset_ms(&mut s, sign)?;
-    }
-    s.is_done()
-        .then(|| time_of(year, month - 1.0, day, clock_ms))
-}
-
-/// Digits after the point; those beyond the third do not count.
-fn fraction_ms(s: &mut Scanner<'_>) -> Option<f64> {
-    let count = s.rest.bytes().take_while(u8::is_ascii_digit).count();
-    let digits = s.rest.get(..count).filter(|digits| !digits.is_empty())?;
-    s.rest = &s.rest[count..];
-    let mut padded = String::from(&digits[..count.min(3)]);
-    padded.extend(std::iter::repeat_n('0', 3 - padded.len()));
-    padded.parse().ok()
-}
-
-/// `01:00` or `0100`, after its sign.
-fn offset_ms(s: &mut Scanner<'_>, sign: char) -> Option<f64> {
-    let hours = s.two(0.0, 23.0)?;
-    let _ = s.eat(':');
-    let minutes = s.two(0.0, 59.0)?;
-    let offset = (hours * 60.0 + minutes) * 60_000.0;
-    Some(if sign == '-' { -offset } else { offset })
-}
-
-/// `Thu, 02 Sep 2021 19:38:31 GMT` and `Thu Sep 02 2021 19:38:31 GMT+0000 (Coordinated Universal Time)`.
-fn parse_written(text: &str) -> Option<f64> {
-    let mut s = Scanner { rest: text };
-    s.name(&WEEKDAYS)?;
-    let is_utc_form = s.eat(',').is_some();
-    s.eat(' ')?;
-    let (month, day);
-    if is_utc_form {
-        day = s.two(1.0, 31.0)?;
-        s.eat(' ')?;
-        month = s.name(&MONTHS)?;
-    } else {
-        month = s.name(&MONTHS)?;
-        s.eat(' ')?;
-        day = s.two(1.0, 31.0)?;
-    }
-    s.eat(' ')?;
-    let negative = s.eat('-').is_some();
-    let digits = s.rest.bytes().take_while(u8::is_ascii_digit).count();
-    let year = s.digits(digits.clamp(4, 6))?;
-    s.eat(' ')?;
-    let hours = s.two(0.0, 23.0)?;
-    s.eat(':')?;
-    let minutes = s.two(0.0, 59.0)?;
-    s.eat(':')?;
-    let seconds = s.two(0.0, 59.0)?;
-    s.rest = s.rest.strip_prefix(" GMT")?;
-    let mut clock_ms = ((hours * 60.0 + minutes) * 60.0 + seconds) * 1_000.0;
-    if let Some(sign) = s.eat_any(&['+', '-']) {
-        clock_ms -= offset_ms(&mut s, sign)?;
-        if let Some(zone) = s.rest.strip_prefix(" (") {
-            s.rest = zone
-                .strip_suffix(')')
-                .filter(|zone| !zone.contains(['(', ')']))
-                .map(|_| "")?;
-        }
-    }
-    let year = if negative { -year } else { year };
-    s.is_done().then(|| time_of(year, month, day, clock_ms))
-}
 
 impl Date {
     /// `new Date(init)`: a text is parsed, another `Date` copied, anything else is milliseconds.
@@ -411,28 +110,10 @@ impl Date {
         }
     }
 
-    /// `date.setTime(time)`; answers the time.
-    pub fn set_time(&self, time: f64) -> f64 {
-        if let Some(Kind::Date(slot)) = self.object().map(|o| &o.kind) {
-            slot.set(time_clip(time));
-        }
-        self.get_time()
-    }
-
     /// `date.valueOf()`.
     #[must_use]
     pub fn value_of(&self) -> f64 {
         self.get_time()
-    }
-
-    /// Minutes between UTC and local time: 0, or NaN for an invalid date.
-    #[must_use]
-    pub fn get_timezone_offset(&self) -> f64 {
-        if self.get_time().is_nan() {
-            f64::NAN
-        } else {
-            0.0
-        }
     }
 
     /// `date.toISOString()`.
@@ -486,12 +167,6 @@ impl Date {
                 f.year_text()
             )
         })
-    }
-
-    /// `date.toTimeString()`: `00:00:00 GMT+0000 (Coordinated Universal Time)`.
-    #[must_use]
-    pub fn to_time_string(&self) -> JsString {
-        self.written(|f| format!("{} GMT+0000 (Coordinated Universal Time)", f.clock_text()))
     }
 
     fn written(&self, write: impl FnOnce(&Fields) -> String) -> JsString {
@@ -648,20 +323,6 @@ mod tests {
             Date::new_with_year_month(2020, 12).get_time(),
             1_609_459_200_000.0
         );
-    }
-
-    #[test]
-    fn every_day_of_400_years_has_a_date_and_every_date_its_day() {
-        let mut leap_days = 0;
-        for days in -10..146_107 {
-            let time = f64::from(days) * MS_PER_DAY;
-            let f = Fields::of(time).unwrap();
-            assert!((1..=31).contains(&f.day) && f.month < 12, "day {days}");
-            let again = days_from_civil(f.year as f64, f64::from(f.month), f64::from(f.day));
-            assert_eq!(again, f64::from(days));
-            leap_days += u32::from((f.month, f.day) == (1, 29));
-        }
-        assert_eq!(leap_days, 97);
     }
 
     #[test]

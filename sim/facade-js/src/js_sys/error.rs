@@ -1,10 +1,8 @@
 //! `Error` and its subclasses.
 //!
 //! `message`, `stack` and `cause` are own properties that are not enumerable, `name` comes from the
-//! class. What else somebody sets on an error (`retryable`, `overloaded`, `remote`, `code`) is an
-//! ordinary property. There are no stack frames: `stack` is its first line.
-
-use std::rc::Rc;
+//! class. Any other property of an error (`retryable`, `overloaded`, `remote`, `code`) is
+//! an ordinary one. There are no stack frames: `stack` is its first line.
 
 use super::class::{class, plain_traits};
 use super::{JsString, Object, Reflect};
@@ -66,22 +64,6 @@ impl Error {
         JsValue::from(Obj::error(ErrorClass::Error, message)).into()
     }
 
-    /// `new Error(message, options)`, where `options` may have a `cause`.
-    #[must_use]
-    pub fn new_with_options(message: &str, options: &Object) -> Self {
-        let error = Self::new(message);
-        if let Some(cause) = options.object().and_then(|options| options.get("cause")) {
-            error.set_cause(&cause);
-        }
-        error
-    }
-
-    /// Whether the value is an error.
-    #[must_use]
-    pub fn is_error(value: &JsValue) -> bool {
-        error_class(value).is_some()
-    }
-
     fn property(&self, key: &str) -> JsValue {
         self.object().and_then(|o| o.get(key)).unwrap_or_default()
     }
@@ -132,17 +114,6 @@ impl Error {
     #[must_use]
     pub fn to_string(&self) -> JsString {
         JsValue::from(self.to_text()).into()
-    }
-}
-
-/// `Error.prototype.toString`.
-pub(crate) fn to_text(error: &Rc<Obj>) -> String {
-    let part = |key| error.get(key).unwrap_or_default().to_text();
-    let (name, message) = (part("name"), part("message"));
-    match (name.is_empty(), message.is_empty()) {
-        (true, _) => message.to_string(),
-        (_, true) => name.to_string(),
-        _ => format!("{}: {}", &*name, &*message),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Futures that nobody awaits. There are no promises here: bindings answer Rust futures at once.
+//! Futures that run in the background. There are no promises here: bindings answer Rust futures at once.
 
 use std::future::Future;
 

@@ -31,7 +31,7 @@ impl Map {
         JsValue::from(Obj::new(Kind::Map(RefCell::new(Entries::new())))).into()
     }
 
-    /// The entries; a value that was cast without a check and is no map has none.
+    /// The entries, or none if an unchecked cast made another value look like a map.
     fn slots(&self) -> Option<&RefCell<Entries>> {
         match &self.object()?.kind {
             Kind::Map(entries) => Some(entries),
@@ -135,7 +135,7 @@ fn pair(key: JsValue, value: JsValue) -> JsValue {
     Obj::array(vec![key, value]).into()
 }
 
-/// An iterator of JavaScript. It gives what was there when it was made, and it never throws.
+/// An iterator of JavaScript over the items that were there when it was made. It never throws.
 #[derive(Clone, Debug)]
 pub struct Iterator {
     items: Vec<JsValue>,

@@ -1,4 +1,4 @@
-//! `Math`: what cannot be had from Rust itself, which is `random`, and the usual rounding.
+//! `Math`: `random`, which Rust's standard library lacks, and the usual rounding.
 
 use crate::host;
 

@@ -60,7 +60,7 @@ impl Object {
     /// `Object.fromEntries(iterable)`.
     ///
     /// # Errors
-    /// A `TypeError` where the value is not iterable or holds something that is no object.
+    /// A `TypeError` if the value is not iterable or one of its items is not an object.
     pub fn from_entries(entries: &JsValue) -> Result<Self, JsValue> {
         let iter = super::try_iter(entries)
             .ok()
@@ -127,7 +127,7 @@ impl Object {
     }
 }
 
-/// The entries of an object that is perhaps none: unchecked casts may hold anything.
+/// The entries, or none if an unchecked cast made another value look like an object.
 fn entries_of(object: &Object) -> Vec<(crate::heap::Text, JsValue)> {
     object.object().map(|o| o.entries()).unwrap_or_default()
 }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn indices_come_first_and_ascending_then_names_in_the_order_they_were_made() {
+    fn indices_come_first_ascending_then_names_in_order_of_creation() {
         let value = object(&[
             ("b", 1.into()),
             ("10", 2.into()),

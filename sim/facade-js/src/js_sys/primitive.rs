@@ -123,18 +123,6 @@ impl JsString {
         Self::from(self.to_text().trim())
     }
 
-    /// `text.toLowerCase()`.
-    #[must_use]
-    pub fn to_lower_case(&self) -> Self {
-        Self::from(self.to_text().to_lowercase())
-    }
-
-    /// `text.toUpperCase()`.
-    #[must_use]
-    pub fn to_upper_case(&self) -> Self {
-        Self::from(self.to_text().to_uppercase())
-    }
-
     /// The string itself.
     #[must_use]
     pub fn to_string(&self) -> Self {
@@ -162,7 +150,7 @@ impl From<char> for JsString {
 
 impl From<&JsString> for String {
     /// # Panics
-    /// Where an unchecked cast made something else look like a string.
+    /// An unchecked cast made another value look like a string.
     fn from(text: &JsString) -> Self {
         text.as_string().unwrap_throw()
     }

@@ -50,22 +50,6 @@ pub fn set(target: &JsValue, key: &JsValue, value: &JsValue) -> Result<bool, JsV
     Ok(object(target, "set")?.set(key.to_text(), value.clone()))
 }
 
-/// `Reflect.set(target, key, value)`.
-///
-/// # Errors
-/// As [`set`].
-pub fn set_str(target: &Object, key: &JsString, value: &JsValue) -> Result<bool, JsValue> {
-    set(target, key, value)
-}
-
-/// `Reflect.set(target, key, value)` with an index.
-///
-/// # Errors
-/// As [`set`].
-pub fn set_u32(target: &JsValue, key: u32, value: &JsValue) -> Result<bool, JsValue> {
-    set(target, &key.into(), value)
-}
-
 /// `Reflect.has(target, key)`.
 ///
 /// # Errors
@@ -74,7 +58,7 @@ pub fn has(target: &JsValue, key: &JsValue) -> Result<bool, JsValue> {
     Ok(object(target, "has")?.get(&key.to_text()).is_some())
 }
 
-/// `Reflect.deleteProperty(target, key)`: false for what cannot be deleted.
+/// `Reflect.deleteProperty(target, key)`: false if the property cannot be deleted.
 ///
 /// # Errors
 /// A `TypeError` where the target is no object.

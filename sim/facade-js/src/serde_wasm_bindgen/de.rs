@@ -1,128 +1,23 @@
 //! From JavaScript to Rust.
+//!
+//! `source` holds the value and says what it can be read as; `access` walks its parts. This file answers Serde's calls with both.
+
+mod access;
+mod source;
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
-use serde::de::value::StrDeserializer;
-use serde::de::{self, Error as _, IntoDeserializer};
+use serde::de::{self, Error as _};
 
 use super::{Error, Result};
-use crate::heap::{Kind, MAX_DEPTH, Obj, Repr, is_safe_integer};
-use crate::js_sys::{JsString, RangeError, try_iter};
+use crate::heap::{Kind, Repr};
+use crate::js_sys::{JsString, try_iter};
 use crate::wasm_bindgen::{JsCast, JsValue};
+use access::{Fields, Items, Pairs, Variant};
 
-/// A value that Serde reads from.
-#[derive(Clone, Debug)]
-pub struct Deserializer {
-    value: JsValue,
-    depth: u32,
-}
-
-impl From<JsValue> for Deserializer {
-    fn from(value: JsValue) -> Self {
-        Self { value, depth: 0 }
-    }
-}
-
-impl IntoDeserializer<'_, Error> for Deserializer {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
+pub use source::Deserializer;
 
 impl Deserializer {
-    /// A value inside this one.
-    fn inner(&self, value: JsValue) -> Self {
-        Self {
-            value,
-            depth: self.depth + 1,
-        }
-    }
-
-    /// In a Worker the stack of the engine is the bound, and running into it throws this error.
-    fn check_depth(&self) -> Result<()> {
-        if self.depth > MAX_DEPTH {
-            return Err(JsValue::from(RangeError::new("Maximum call stack size exceeded")).into());
-        }
-        Ok(())
-    }
-
-    fn is_nullish(&self) -> bool {
-        self.value.is_null_or_undefined()
-    }
-
-    fn bytes(&self) -> Option<Vec<u8>> {
-        match &self.value.object()?.kind {
-            Kind::Bytes(view) => Some(view.with(<[u8]>::to_vec)),
-            Kind::Buffer(bytes) => Some(bytes.borrow().to_vec()),
-            _ => None,
-        }
-    }
-
-    /// The items of the array, if it is one.
-    fn items(&self) -> Option<&RefCell<Vec<JsValue>>> {
-        match &self.value.object()?.kind {
-            Kind::Array(items) => Some(items),
-            _ => None,
-        }
-    }
-
-    /// `Object.entries(value)`, as values.
-    fn object_entries(&self) -> Option<Vec<(JsValue, JsValue)>> {
-        let entries = self.value.object()?.entries();
-        Some(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key.into(), value))
-                .collect(),
-        )
-    }
-
-    #[cold]
-    fn invalid_type(&self, expected: &dyn de::Expected) -> Error {
-        let (text, bytes);
-        let found = match &self.value.repr {
-            Repr::Undefined | Repr::Null => de::Unexpected::Unit,
-            Repr::Bool(b) => de::Unexpected::Bool(*b),
-            Repr::Number(n) => de::Unexpected::Float(*n),
-            Repr::String(text) => de::Unexpected::Str(text),
-            _ => match self.bytes() {
-                Some(found) => {
-                    bytes = found;
-                    de::Unexpected::Bytes(&bytes)
-                }
-                None => {
-                    text = format!("{:?}", self.value);
-                    de::Unexpected::Other(&text)
-                }
-            },
-        };
-        Error::invalid_type(found, expected)
-    }
-
-    fn safe_integer(&self) -> Option<i64> {
-        self.value
-            .as_f64()
-            .filter(|n| is_safe_integer(*n))
-            .map(|n| n as i64)
-    }
-
-    fn signed<'de, V: de::Visitor<'de>>(&self, visitor: V) -> Result<V::Value> {
-        match self.safe_integer() {
-            Some(n) => visitor.visit_i64(n),
-            None => Err(self.invalid_type(&visitor)),
-        }
-    }
-
-    fn unsigned<'de, V: de::Visitor<'de>>(&self, visitor: V) -> Result<V::Value> {
-        match self.safe_integer().and_then(|n| u64::try_from(n).ok()) {
-            Some(n) => visitor.visit_u64(n),
-            None => Err(self.invalid_type(&visitor)),
-        }
-    }
-
     fn visit_items<'de, V: de::Visitor<'de>>(
         &self,
         visitor: V,
@@ -134,6 +29,11 @@ impl Deserializer {
             items,
             next,
         })
+    }
+
+    /// Integers of 128 bits are read from a `BigInt` alone.
+    fn no_number<'de, V: de::Visitor<'de>>(&self, visitor: V) -> Result<V::Value> {
+        Err(self.invalid_type(&visitor))
     }
 }
 
@@ -160,13 +60,6 @@ macro_rules! large_integers {
             }
         }
     )*};
-}
-
-impl Deserializer {
-    /// Integers of 128 bits are read from a `BigInt` alone.
-    fn no_number<'de, V: de::Visitor<'de>>(&self, visitor: V) -> Result<V::Value> {
-        Err(self.invalid_type(&visitor))
-    }
 }
 
 impl<'de> de::Deserializer<'de> for Deserializer {
@@ -417,113 +310,6 @@ fn pair(value: JsValue) -> (JsValue, JsValue) {
             .unwrap_or_default()
     };
     (item("0"), item("1"))
-}
-
-struct Items<'a> {
-    around: &'a Deserializer,
-    items: &'a RefCell<Vec<JsValue>>,
-    next: std::ops::Range<usize>,
-}
-
-impl<'de> de::SeqAccess<'de> for Items<'_> {
-    type Error = Error;
-
-    fn next_element_seed<T: de::DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>> {
-        let Some(index) = self.next.next() else {
-            return Ok(None);
-        };
-        // Not borrowed meanwhile: a visitor of the user's own may reach the array another way.
-        let item = self.items.borrow().get(index).cloned().unwrap_or_default();
-        seed.deserialize(self.around.inner(item)).map(Some)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.next.len())
-    }
-}
-
-struct Pairs<'a> {
-    around: &'a Deserializer,
-    pairs: std::vec::IntoIter<(JsValue, JsValue)>,
-    value: Option<JsValue>,
-}
-
-impl<'de> de::MapAccess<'de> for Pairs<'_> {
-    type Error = Error;
-
-    fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        match self.pairs.next() {
-            Some((key, value)) => {
-                self.value = Some(value);
-                seed.deserialize(self.around.inner(key)).map(Some)
-            }
-            None => Ok(None),
-        }
-    }
-
-    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        let value = self
-            .value
-            .take()
-            .expect("Serde asks for a key before its value");
-        seed.deserialize(self.around.inner(value))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.pairs.len())
-    }
-}
-
-/// The fields of a struct, looked up in an object one after the other; what else it has is not seen.
-struct Fields<'a> {
-    around: &'a Deserializer,
-    object: &'a Rc<Obj>,
-    fields: std::slice::Iter<'static, &'static str>,
-    value: Option<JsValue>,
-}
-
-impl<'de> de::MapAccess<'de> for Fields<'_> {
-    type Error = Error;
-
-    fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        for field in self.fields.by_ref() {
-            // A field that is there and `undefined` is there.
-            if let Some(value) = self.object.get(field) {
-                self.value = Some(value);
-                let name: StrDeserializer<'_, Error> = field.into_deserializer();
-                return seed.deserialize(name).map(Some);
-            }
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        let value = self
-            .value
-            .take()
-            .expect("Serde asks for a key before its value");
-        seed.deserialize(self.around.inner(value))
-    }
-}
-
-struct Variant {
-    tag: Deserializer,
-    payload: Deserializer,
-}
-
-impl<'de> de::EnumAccess<'de> for Variant {
-    type Error = Error;
-    type Variant = Deserializer;
-
-    fn variant_seed<V: de::DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Deserializer)> {
-        Ok((seed.deserialize(self.tag)?, self.payload))
-    }
 }
 
 impl<'de> de::VariantAccess<'de> for Deserializer {

@@ -83,7 +83,7 @@ impl Serializer {
     }
 }
 
-/// A length that somebody else announced is a hint, not a promise.
+/// `Serialize` announces a length before it writes; it may be wrong, so only a bounded part of it is reserved.
 fn cautious(length: Option<usize>) -> usize {
     length.unwrap_or(0).min(1024)
 }

@@ -189,7 +189,7 @@ fn a_struct_is_not_read_from_a_map() {
 }
 
 #[test]
-fn a_serde_json_object_becomes_a_map_and_so_does_not_survive_json_stringify() {
+fn a_serde_json_object_becomes_a_map_which_stringify_drops() {
     // A well-known trap: `to_value(&json!({...}))` stringifies as {}.
     let value = to_value(&serde_json::json!({"a": 1})).unwrap();
     assert!(value.has_type::<Map>());

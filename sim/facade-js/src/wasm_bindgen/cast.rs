@@ -4,7 +4,7 @@ use super::JsValue;
 
 /// A type that is a [`JsValue`] of a certain class.
 ///
-/// The types of [`js_sys`](crate::js_sys) implement it. A type of one's own has to wrap a `JsValue`
+/// The types of [`js_sys`](crate::js_sys) implement it. A Worker's own type has to wrap a `JsValue`
 /// transparently to give [`unchecked_from_js_ref`](JsCast::unchecked_from_js_ref), as with wasm-bindgen.
 pub trait JsCast: AsRef<JsValue> + Into<JsValue> {
     /// Whether the value is of type `T`, primitives included.

@@ -132,7 +132,7 @@ macro_rules! bigints {
         impl TryFrom<JsValue> for $n {
             type Error = JsValue;
 
-            /// The value back where it is no `BigInt` or does not fit.
+            /// Gives the value back if it is not a `BigInt` or does not fit.
             fn try_from(value: JsValue) -> Result<Self, JsValue> {
                 match &value.repr {
                     Repr::BigInt(n) => n.$narrow().and_then(|n| n.try_into().ok()),

@@ -1,12 +1,10 @@
-//! Values as text: `String(v)` of objects, and the form in which wasm-bindgen prints a value for
-//! debugging (which Workers log, and which some error messages of workers-rs contain).
+//! Values as wasm-bindgen prints them for debugging: what Workers log, and what some error messages of workers-rs contain.
 
 use std::fmt::{self, Write as _};
-use std::rc::Rc;
 
-use super::JsValue;
-use crate::heap::{Kind, MAX_DEPTH, Obj, Repr, Text};
-use crate::js_sys::{JSON, date, error};
+use super::text::{Ancestors, enter};
+use crate::heap::{JsValue, Kind, Repr};
+use crate::js_sys::JSON;
 
 impl fmt::Debug for JsValue {
     /// `JsValue(1)`, `JsValue("text")`, `JsValue(Object({"a":1}))`, `JsValue(Error: text\nstack)`.
@@ -15,18 +13,6 @@ impl fmt::Debug for JsValue {
         write_value(f, self, &mut Vec::new())?;
         f.write_str(")")
     }
-}
-
-/// The arrays being printed, outermost first: one that comes again is a cycle.
-type Ancestors = Vec<*const Obj>;
-
-fn enter(ancestors: &mut Ancestors, array: &Rc<Obj>) -> bool {
-    let place = Rc::as_ptr(array);
-    if ancestors.len() >= MAX_DEPTH as usize || ancestors.contains(&place) {
-        return false;
-    }
-    ancestors.push(place);
-    true
 }
 
 fn write_value(
@@ -69,57 +55,6 @@ fn write_value(
         Kind::Bytes(_) => f.write_str("Uint8Array"),
         Kind::Buffer(_) => f.write_str("ArrayBuffer"),
         Kind::Date(_) => f.write_str("Date"),
-    }
-}
-
-/// `String(object)`.
-pub(super) fn object_to_text(object: &Rc<Obj>) -> Text {
-    match &object.kind {
-        Kind::Array(_) => Text::from(join(object, ",")),
-        _ => leaf_to_text(object),
-    }
-}
-
-/// `array.join(separator)`: `null` and `undefined` are empty, and so is an array inside itself.
-pub(crate) fn join(array: &Rc<Obj>, separator: &str) -> String {
-    let mut out = String::new();
-    push_joined(&mut out, array, separator, &mut Vec::new());
-    out
-}
-
-fn push_joined(out: &mut String, array: &Rc<Obj>, separator: &str, ancestors: &mut Ancestors) {
-    let Kind::Array(items) = &array.kind else {
-        return;
-    };
-    if !enter(ancestors, array) {
-        return;
-    }
-    for (i, item) in items.borrow().iter().enumerate() {
-        if i > 0 {
-            out.push_str(separator);
-        }
-        match &item.repr {
-            Repr::Undefined | Repr::Null => {}
-            // Arrays inside are joined by their own `toString`, with commas.
-            Repr::Object(inner) if item.is_array() => push_joined(out, inner, ",", ancestors),
-            Repr::Object(inner) => out.push_str(&leaf_to_text(inner)),
-            _ => out.push_str(&item.to_text()),
-        }
-    }
-    ancestors.pop();
-}
-
-fn leaf_to_text(object: &Rc<Obj>) -> Text {
-    match &object.kind {
-        Kind::Plain | Kind::Array(_) => Text::Literal("[object Object]"),
-        Kind::Map(_) => Text::Literal("[object Map]"),
-        Kind::Buffer(_) => Text::Literal("[object ArrayBuffer]"),
-        Kind::Date(time) => Text::from(date::to_text(time.get())),
-        Kind::Error(..) => Text::from(error::to_text(object)),
-        Kind::Bytes(view) => view.with(|bytes| {
-            let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
-            Text::from(numbers.join(","))
-        }),
     }
 }
 
@@ -179,23 +114,5 @@ mod tests {
         assert_eq!(&*JsValue::from(array.clone()).to_text(), "");
         assert!(format!("{:?}", JsValue::from(array.clone())).contains("[[...]]"));
         array.set_length(0);
-    }
-
-    #[test]
-    fn objects_convert_to_the_strings_of_javascript() {
-        let nested = Array::of(&[
-            1.into(),
-            JsValue::NULL,
-            JsValue::UNDEFINED,
-            Array::of(&["a".into(), 2.into()]).into(),
-            Object::new().into(),
-        ]);
-        assert_eq!(&*JsValue::from(nested).to_text(), "1,,,a,2,[object Object]");
-        assert_eq!(&*JsValue::from(Map::new()).to_text(), "[object Map]");
-        assert_eq!(
-            &*JsValue::from(Uint8Array::new_from_slice(&[1, 255])).to_text(),
-            "1,255"
-        );
-        assert_eq!(&*JsValue::from(Error::new("")).to_text(), "Error");
     }
 }

@@ -124,7 +124,7 @@ pub struct ListOptionsBuilder {
 }
 
 impl ListOptionsBuilder {
-    /// At most so many keys; at most 1000.
+    /// At most this many keys, and never more than 1000.
     pub fn limit(mut self, limit: u64) -> Self {
         self.limit = Some(limit);
         self

@@ -1,0 +1,101 @@
+//! How a request crosses the border of the Worker, in both directions.
+
+use super::{Inner, Options, Request};
+use crate::cf::Cf;
+use crate::error::Error;
+use crate::{Headers, Method, Result};
+use bytes::Bytes;
+use http::HeaderMap;
+use std::sync::atomic::AtomicBool;
+use url::Url;
+
+/// A request as it crosses the border of the Worker.
+pub(crate) type RawRequest = edgeproof_sim::http::Request;
+
+impl Request {
+    /// A request that reached the Worker.
+    #[doc(hidden)]
+    pub fn from_parts(
+        method: http::Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Bytes,
+        cf: Option<Cf>,
+    ) -> Self {
+        Self {
+            method: Method::from_wire(&method),
+            inner: Inner(method),
+            url,
+            path: None,
+            headers: Headers::immutable(headers),
+            cf,
+            body: (!body.is_empty()).then_some(body),
+            body_used: false,
+            disturbed: AtomicBool::new(false),
+            immutable: true,
+            options: Options::default(),
+        }
+    }
+
+    /// The request as it leaves the Worker; it takes the body.
+    ///
+    /// # Errors
+    /// `TypeError` when the body was read before.
+    #[doc(hidden)]
+    pub fn into_parts(self) -> Result<(http::Method, Url, HeaderMap, Bytes)> {
+        let body = self.take_body()?;
+        Ok((self.inner.0, self.url, self.headers.into_map(), body))
+    }
+
+    /// The request as it leaves the Worker; this handle keeps everything but the body.
+    ///
+    /// # Errors
+    /// `TypeError` when the body was read before.
+    #[doc(hidden)]
+    pub fn to_raw(&self) -> Result<RawRequest> {
+        Ok(RawRequest {
+            method: self.inner.0.clone(),
+            url: self.url.clone(),
+            headers: self.headers.to_map(),
+            body: self.take_body()?,
+            cf: self.cf.as_ref().map(Cf::shared),
+        })
+    }
+
+    /// How it is to be sent.
+    #[doc(hidden)]
+    pub fn options(&self) -> Options {
+        self.options
+    }
+}
+
+impl From<RawRequest> for Request {
+    fn from(raw: RawRequest) -> Self {
+        Self::from_parts(
+            raw.method,
+            raw.url,
+            raw.headers,
+            raw.body,
+            raw.cf.map(Cf::from),
+        )
+    }
+}
+
+/// What a `fetch` handler may take.
+pub trait FromRequest: Sized {
+    /// Makes it from the request that reached the Worker.
+    ///
+    /// # Errors
+    /// When it cannot.
+    fn from_raw(
+        request: RawRequest,
+    ) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>>;
+}
+
+impl FromRequest for Request {
+    fn from_raw(
+        request: RawRequest,
+    ) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>> {
+        Ok::<_, Error>(request.into())
+    }
+}
