@@ -818,6 +818,31 @@ fn the_time_of_an_alarm_must_be_positive() {
     assert_eq!(text, "setAlarm() cannot be called with an alarm time <= 0");
 }
 
+#[test]
+fn a_history_does_not_change_a_run_with_an_alarm() {
+    let run = |history: bool| {
+        let world = platform(&["IAD"]).history(history).build();
+        let world = world.expect("builds");
+        world.run(async |world| {
+            let client = world.client("IAD");
+            on(&client, "a", async |thing: &Thing| {
+                thing.state.storage().set_alarm(0).await
+            })
+            .await;
+            world.sleep(Duration::from_secs(1)).await;
+            // The event that cuts this task off carries the number of its invocation.
+            at(&client, async |_, context| {
+                context.wait_until(pause(45_000));
+                Ok(())
+            })
+            .await;
+            world.sleep(Duration::from_secs(60)).await;
+        });
+        world.fingerprint()
+    };
+    assert_eq!(run(true), run(false));
+}
+
 fn chrono_zero() -> ScheduledTime {
     ScheduledTime::new(js_sys::Date::new(&worker::wasm_bindgen::JsValue::from_f64(
         0.0,
