@@ -381,6 +381,20 @@ fn an_alarm_that_is_put_off_a_thousand_times_costs_one_timer() {
     assert_eq!(action, Action::StartTimer(1_999));
 }
 
+#[test]
+fn a_timer_that_was_replaced_starts_no_other_one() {
+    let mut alarm = Alarm::default();
+    let mut time = AlarmTime::Unset;
+    let started = [300, 200].map(|ms| alarm.set(AlarmTime::Pending(ms)));
+    assert_eq!(started, [300, 200].map(Action::StartTimer));
+    let action = alarm.timer_fired(200, Instant::from_unix_ms(200), &mut time);
+    assert_eq!(action, Action::Nothing, "it was deleted");
+    time = AlarmTime::Pending(500);
+    assert_eq!(alarm.set(time), Action::StartTimer(500));
+    let action = alarm.timer_fired(300, Instant::from_unix_ms(300), &mut time);
+    assert_eq!(action, Action::Nothing, "the timer for 500 is running");
+}
+
 /// Starts no other timer when one fires too early.
 #[derive(Default)]
 struct LosesTheAlarm(Alarm);
