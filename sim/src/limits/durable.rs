@@ -82,11 +82,11 @@ pub const CRITICAL_SECTION: Duration = Duration::from_secs(30);
 pub const CRITICAL_SECTION_TIMEOUT: &str = "A call to blockConcurrencyWhile() in a Durable Object waited for too long. The call was canceled and the Durable Object was reset.";
 /// A storage call by an instance that has ended. WD 2026-08-22.
 pub const STORAGE_GONE: &str = "Durable Object storage is no longer accessible.";
-/// `setAlarm()` with a time of 0 or before the Unix epoch. WD 2026-08-22.
+/// `setAlarm()` with a time of 0 or before the Unix epoch. Observed on workerd 1.20261117.1.
 pub const ALARM_TIME_NOT_POSITIVE: &str = "setAlarm() cannot be called with an alarm time <= 0";
 /// `deleteAll()` inside a transaction. WD 2026-08-22 (`actor-storage`).
 pub const DELETE_ALL_IN_TRANSACTION: &str = "Cannot call deleteAll() within a transaction";
-/// `idFromString()` of anything but 64 hexadecimal digits. WD 2026-08-22.
+/// `idFromString()` of anything but 64 hexadecimal digits. Observed on workerd 1.20261117.1.
 pub const INVALID_ID: &str = "Invalid Durable Object ID: must be 64 hex digits";
-/// `idFromString()` of another namespace's id. WD 2026-08-22.
+/// `idFromString()` of another namespace's id. Observed on workerd 1.20261117.1.
 pub const FOREIGN_ID: &str = "Durable Object ID is not valid for this namespace.";

@@ -5,8 +5,8 @@
 //! - `gates`: what waits before an object and before its messages; `storage`: its calls and commits; `alarm`: timers and
 //!   runs.
 //!
-//! Here: access to the tables of objects and instances. Nothing awaits, and no code of a user's runs, while a table is
-//! borrowed.
+//! This file gives access to the tables of objects and instances. While a table is borrowed nothing awaits and no user
+//! code runs.
 
 mod alarm;
 mod call;
@@ -41,12 +41,12 @@ impl World {
         self.with(object.class, object.index, act)
     }
 
-    /// Acts on the instance that is meant, if it is still live.
+    /// Acts on the state of this very instance; `None` if it has ended.
     fn with_live<T>(&self, object: ObjectRef, act: impl FnOnce(&mut Live) -> T) -> Option<T> {
         self.with_object(object, |entry| entry.live(object.generation).map(act))
     }
 
-    /// Acts on what the world keeps for the instance that is meant, if it is still live.
+    /// Acts on what the world keeps for this very instance; `None` if it has ended.
     fn with_hosted<T>(&self, object: ObjectRef, act: impl FnOnce(&mut Hosted) -> T) -> Option<T> {
         self.0.instances.borrow_mut().get(object).map(act)
     }

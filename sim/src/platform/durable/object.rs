@@ -13,6 +13,9 @@ use crate::kernel::time::Instant;
 use crate::topology::Pop;
 use std::rc::Rc;
 
+#[cfg(test)]
+mod tests;
+
 /// When and why an instance was thrown away.
 #[derive(Debug, Clone)]
 pub struct Reset {
@@ -22,6 +25,15 @@ pub struct Reset {
     pub reason: Rc<str>,
     /// The object's own code failed, so that callers are told of a remote error (observed on workerd).
     pub by_itself: bool,
+}
+
+impl Reset {
+    /// Whether this reset of the instance that answered undoes writes on which the answer depends, so that the answer is
+    /// never sent. It was ready at `finished`, and waited until `leaves` for those writes to become durable.
+    pub fn loses_answer(&self, finished: Instant, leaves: Instant) -> bool {
+        // A commit that fails does so at the end of the turn that wrote, even if it would have taken no time.
+        self.at == finished || (self.at > finished && self.at < leaves)
+    }
 }
 
 /// What an instance that was thrown away leaves.
@@ -93,7 +105,7 @@ impl Object {
         self.generation
     }
 
-    /// Makes the object live. True if it was not: then an instance is to be constructed, and the gate unlocked after it.
+    /// Makes the object live. True if it was not: then the caller constructs an instance, and unlocks the gate after it.
     pub fn wake(&mut self) -> bool {
         if self.live.is_some() {
             return false;
@@ -142,7 +154,7 @@ impl Object {
     }
 
     /// Notes that the last reset was the fault of the object's own code.
-    pub fn reset_by_itself(&mut self) {
+    pub fn blame_own_code(&mut self) {
         if let Some(reset) = &mut self.last_reset {
             reset.by_itself = true;
         }

@@ -8,6 +8,8 @@
 //! are billed as rows of one (DOPRICE 2026-06-19). The SQL database is opened when SQL is first used. Values are
 //! opaque bytes here: the façade writes structured clones.
 
+#[cfg(test)]
+mod tests;
 mod undo;
 mod values;
 
@@ -54,7 +56,7 @@ pub struct Storage {
     dirty: bool,
     /// The implicit transaction has writes.
     written: bool,
-    /// When the writes made so far are durable: the output gate holds messages until then.
+    /// When the writes made so far are durable. The output gate holds messages back until then.
     pub durable_at: Instant,
 }
 
@@ -139,7 +141,7 @@ impl Storage {
         })
     }
 
-    /// Deletes a key; whether it was there.
+    /// Deletes a key. True if it was there.
     pub fn delete(&mut self, key: &str) -> (bool, Rows) {
         let old = self.values.remove(key);
         let found = old.is_some();

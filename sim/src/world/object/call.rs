@@ -30,8 +30,8 @@ pub struct StubState {
     broken: OnceLock<Exception>,
 }
 
-/// An event of an object: a request, or, where there is none, its alarm.
-/// Boxed, because every future on the way keeps room for it.
+/// An event of an object: a request, or its alarm if there is none. Boxed, because each future on the way has room for
+/// it.
 pub(super) type Event = Option<Box<Request>>;
 
 impl World {
@@ -121,7 +121,7 @@ impl World {
             if let Err(exception) = &result
                 && (exception.flags.durable_object_reset || exception.flags.retryable)
             {
-                // Set once: the first failure is the one that the stub repeats, though not as the object's own.
+                // A stub repeats its first failure, but no longer as the object's own error.
                 let mut repeated = exception.clone();
                 repeated.flags.remote = false;
                 let _ = stub.broken.set(repeated);
@@ -177,10 +177,9 @@ impl World {
         self.sleep_until(leaves.after(way_back), "object.answer", detail)
             .await;
         if durable_at >= finished
-            // The reset of the instance that answered: later ones had nothing to do with this answer.
+            // Only the reset of the instance that answered counts, not those of later ones.
             && let Some(reset) = reset.as_ref().and_then(|reset| reset.get())
-            // A commit that fails does so at the end of the turn that wrote, even if it would have taken no time.
-            && (reset.at == finished || (reset.at > finished && reset.at < leaves))
+            && reset.loses_answer(finished, leaves)
         {
             return Err(Exception::error(&*reset.reason).reset());
         }
@@ -204,7 +203,7 @@ impl World {
             .then(|| Exception::error(limits::durable::OVERLOADED_QUEUE).overloaded())
     }
 
-    /// Delivers an event to an object, starting it if it is not live, and waits for what comes of it.
+    /// Delivers an event to an object, which is started if it is not live, and waits for the answer.
     pub(super) async fn object_event(
         &self,
         class: u16,

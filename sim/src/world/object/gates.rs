@@ -88,10 +88,10 @@ impl World {
     }
 
     /// Runs `section` with the object's input gate closed: no other event is delivered until it has ended. The gate is
-    /// closed when this returns, whether or not its future is ever awaited.
+    /// closed when this returns, even if the returned future is never polled.
     ///
     /// # Errors
-    /// What the section failed with; that resets the object or undoes the section's writes, by its kind.
+    /// The section's own error. Depending on `kind` the object was reset, or the section's writes were undone.
     pub fn critical_section<T: 'static>(
         &self,
         object: ObjectRef,
@@ -117,7 +117,8 @@ impl World {
         }
     }
 
-    /// Runs a section when those before it have ended; one that is opened inside another is part of it.
+    /// Runs a section when those before it have ended. A section that is opened inside another runs at once, as a part of
+    /// it.
     async fn take_turn<T: 'static>(
         &self,
         object: ObjectRef,
@@ -182,7 +183,7 @@ impl World {
         if let Some(savepoint) = savepoint {
             self.end_savepoint(object, savepoint, result.is_ok())?;
             if result.is_err() {
-                // The alarm may be another one again.
+                // Undoing may have brought an earlier alarm back.
                 self.arm_alarm(object.class, object.index);
             }
         }
@@ -192,13 +193,13 @@ impl World {
             Err(failure) => {
                 let exception = failure.into_exception();
                 self.reset_instance(object, &exception.message);
-                self.with_object(object, Object::reset_by_itself);
+                self.with_object(object, Object::blame_own_code);
                 Err(exception.reset())
             }
         }
     }
 
-    /// Waits in a line of an object until it may enter.
+    /// A future that waits in a line of an object, and is ready when it has entered.
     pub(super) fn pass(&self, object: ObjectRef, line: Line) -> Pass {
         Pass {
             world: self.handle(),
@@ -283,7 +284,7 @@ pub(super) struct Pass {
     object: ObjectRef,
     line: Line,
     ticket: Option<Ticket>,
-    /// Whether its waker is, or was, among those of the line.
+    /// Whether its waker was ever added to those of the line.
     kept: bool,
 }
 

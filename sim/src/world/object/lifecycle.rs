@@ -45,7 +45,7 @@ impl World {
         self.sleep_until(ready_at, "object.start", u64::from(object.index))
             .await;
         if !self.is_live(object) {
-            return; // reset while it started
+            return; // It was reset while it started.
         }
         let invocation = self.new_invocation(home, self.object_host(home), Some(object));
         let code = Rc::clone(&self.0.class_code[usize::from(object.class)]);
@@ -195,7 +195,7 @@ impl World {
         }
     }
 
-    /// Resets an object, unless the instance that is meant is gone already.
+    /// Resets an object, unless this instance has ended already.
     pub(super) fn reset_instance(&self, object: ObjectRef, reason: &str) {
         if self.is_live(object) {
             self.reset_object(object.class, object.index, reason);
@@ -216,7 +216,7 @@ pub(in crate::world) struct Hosted {
     pub(super) sections: Waiters,
     /// Handlers that run, by the number of their invocation: they must learn of a reset.
     pub(super) handlers: Vec<(u64, Waker)>,
-    /// Set when the instance is reset. Answers of its that are under way then keep a clone.
+    /// Set when the instance is reset. Its answers that wait for their writes hold a clone, to learn of it.
     pub(super) reset: Rc<OnceCell<Reset>>,
 }
 
@@ -248,7 +248,7 @@ impl Instances {
         (hosted.generation == object.generation).then_some(hosted)
     }
 
-    /// The entry of an object's instance, whichever is live.
+    /// The entry of an object's live instance.
     pub(super) fn newest(&self, class: u16, index: u32) -> Option<&Hosted> {
         let class = self.0.get(usize::from(class))?;
         class.get(index as usize)?.as_deref()

@@ -14,7 +14,7 @@ impl World {
     /// Reads a value.
     ///
     /// # Errors
-    /// The instance that asks is gone.
+    /// The calling instance has ended.
     pub fn storage_get(&self, object: ObjectRef, key: &str) -> Result<Option<Bytes>, Exception> {
         self.read(object, |storage| storage.get(key))
     }
@@ -22,7 +22,7 @@ impl World {
     /// Lists keys and values.
     ///
     /// # Errors
-    /// The instance that asks is gone.
+    /// The calling instance has ended.
     pub fn storage_list(
         &self,
         object: ObjectRef,
@@ -34,7 +34,7 @@ impl World {
     /// Writes a value.
     ///
     /// # Errors
-    /// Too large, the storage is full, or the instance that asks is gone.
+    /// Too large, the storage is full, or the calling instance has ended.
     pub fn storage_put(&self, object: ObjectRef, key: &str, value: Bytes) -> Result<(), Exception> {
         self.room(object)?;
         self.write(object, |storage| {
@@ -53,7 +53,7 @@ impl World {
     /// Deletes a key; whether it was there.
     ///
     /// # Errors
-    /// The instance that asks is gone.
+    /// The calling instance has ended.
     pub fn storage_delete(&self, object: ObjectRef, key: &str) -> Result<bool, Exception> {
         self.write(object, |storage| Ok(storage.delete(key)))
     }
@@ -61,7 +61,7 @@ impl World {
     /// Deletes everything but the alarm.
     ///
     /// # Errors
-    /// Inside a transaction, or the instance that asks is gone.
+    /// Inside a transaction, or the calling instance has ended.
     pub fn storage_delete_all(&self, object: ObjectRef) -> Result<(), Exception> {
         self.write(object, |storage| {
             let rows = storage.delete_all()?;
@@ -75,7 +75,7 @@ impl World {
     /// Runs SQL.
     ///
     /// # Errors
-    /// SQLite's, the storage is full, or the instance that asks is gone.
+    /// SQLite's, the storage is full, or the calling instance has ended.
     pub fn storage_sql(
         &self,
         object: ObjectRef,
@@ -92,7 +92,7 @@ impl World {
                 let (result, rows) = storage.execute(seed, statements, parameters);
                 return Ok((result.map_err(broken), rows));
             };
-            // Which statements write only SQLite knows; so what was written is undone.
+            // Only SQLite knows which statements write: they run, and what they wrote is undone.
             let savepoint = storage.savepoint().map_err(broken)?;
             let (result, mut rows) = storage.execute(seed, statements, parameters);
             let wrote = std::mem::take(&mut rows.written) > 0;
@@ -105,7 +105,7 @@ impl World {
     /// Size of the object's database in bytes.
     ///
     /// # Errors
-    /// The instance that asks is gone.
+    /// The calling instance has ended.
     pub fn storage_database_bytes(&self, object: ObjectRef) -> Result<u64, Exception> {
         self.read(object, |storage| {
             (storage.database_bytes(), Rows::default())
@@ -130,7 +130,7 @@ impl World {
     /// The alarm, in milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// The instance that asks is gone.
+    /// The calling instance has ended.
     pub fn storage_alarm(&self, object: ObjectRef) -> Result<Option<u64>, Exception> {
         self.read(object, |storage| {
             (
@@ -146,7 +146,7 @@ impl World {
     /// Sets or deletes the alarm.
     ///
     /// # Errors
-    /// A time of 0, the storage is full, or the instance that asks is gone.
+    /// A time of 0, the storage is full, or the calling instance has ended.
     pub fn storage_set_alarm(
         &self,
         object: ObjectRef,
@@ -195,7 +195,7 @@ impl World {
         let ended = self.write(object, |storage| {
             let ended = storage.end_savepoint(savepoint, keep);
             if storage.savepoints() == 0 && storage.has_written() {
-                // Nothing of it was committed before.
+                // Until now nothing of the transaction was committed.
                 storage.durable_at = durable_at;
             }
             Ok((ended, Rows::default()))
@@ -211,7 +211,7 @@ impl World {
         self.write(object, |storage| Ok(act(storage)))
     }
 
-    /// Acts on an object's storage, bills the rows, and sees to the commit at the end of the turn.
+    /// Acts on an object's storage, bills the rows, and notes the object for the commit at the end of the turn.
     fn write<T>(
         &self,
         object: ObjectRef,
@@ -274,7 +274,7 @@ impl World {
                 failed.push((class, index, reason));
             }
         }
-        // The list is given back empty, to be filled again without allocating.
+        // The emptied list is put back, so that the next turn fills it without allocating.
         let mut dirty = dirty;
         dirty.clear();
         *self.0.dirty.borrow_mut() = dirty;
@@ -285,8 +285,8 @@ impl World {
     }
 }
 
-/// Whether each statement begins with DELETE. A semicolon inside a text makes it look like more statements than there are, and
-/// then the answer is no.
+/// Whether each statement begins with DELETE. A semicolon inside a string splits a statement in two, and then the answer
+/// is no.
 fn only_deletes(statements: &str) -> bool {
     let mut statements = statements
         .split(';')
