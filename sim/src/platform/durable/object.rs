@@ -1,8 +1,7 @@
 //! One object: where it lives, what it stored, and its instances, which come and go.
 //!
-//! An object is *live* while it has an instance. Instances are numbered (`generation`): every start and every reset
-//! makes a new number, so that a handle of an earlier instance is recognised. The instance itself, which is the user's
-//! code, is kept by the world.
+//! An object is *live* while it has an instance. Instances are numbered (`generation`), so that a handle of an
+//! instance that has ended is recognised. The instance itself, which is the user's code, is kept by the world.
 
 use super::alarm::{Action, Alarm, Run};
 use super::eviction::{Activity, Span};
@@ -140,7 +139,6 @@ impl Object {
     pub fn reset(&mut self, now: Instant, reason: &Rc<str>) -> Option<CutOff> {
         self.storage.roll_back();
         let live = self.live.take()?;
-        self.generation += 1;
         let reset = Reset {
             at: now,
             reason: Rc::clone(reason),

@@ -16,21 +16,22 @@ fn object() -> Object {
 #[test]
 fn every_instance_has_a_number_of_its_own_and_only_the_last_is_live() {
     let mut object = object();
-    let mut numbers = Vec::new();
-    for round in 0..4 {
+    let mut ended: Vec<u32> = Vec::new();
+    for round in 0..6 {
         assert!(object.wake() && !object.wake());
-        numbers.push(object.generation());
-        if round % 2 == 0 {
+        let number = object.generation();
+        assert!(object.is_live(number) && object.live(number).is_some());
+        for old in &ended {
+            assert!(!object.is_live(*old) && object.live(*old).is_none());
+        }
+        if round % 3 == 0 {
             object.evict();
         } else {
             object.reset(Instant(1), &Rc::from("why"));
         }
-        assert!(!object.has_instance());
-        assert!(numbers.iter().all(|number| !object.is_live(*number)));
+        assert!(!object.has_instance() && !object.is_live(number));
+        ended.push(number);
     }
-    object.wake();
-    assert!(object.live(object.generation()).is_some());
-    assert!(numbers.iter().all(|number| object.live(*number).is_none()));
 }
 
 #[test]
