@@ -162,6 +162,8 @@ struct Inner {
     namespaces: RefCell<Vec<Namespace>>,
     classes: RefCell<Vec<Class>>,
     class_code: Vec<Rc<dyn ObjectClass>>,
+    /// The instances of live objects.
+    instances: RefCell<object::Instances>,
     databases: RefCell<Vec<D1>>,
     /// What of the above has which id and name.
     account: RefCell<account::Account>,

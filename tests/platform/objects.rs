@@ -251,6 +251,94 @@ fn a_discarded_section_in_the_constructor_still_keeps_requests_out() {
     assert_eq!(*log.borrow(), ["construct", "ready", "request"]);
 }
 
+#[test]
+fn a_timer_dropped_at_the_gate_lets_the_next_one_pass() {
+    let world = platform(&["IAD"])
+        .options(instant())
+        .build()
+        .expect("builds");
+    let section_ended = Rc::new(std::cell::Cell::new(false));
+    world.run(async |world| {
+        let client = world.client("IAD");
+        let ended = Rc::clone(&section_ended);
+        let drops = on(&client, "a", async move |_: &Thing| {
+            let mut timer = Some(World::current().timer(Duration::from_millis(10)));
+            // Woken at the end of the section, it drops the timer instead of polling it.
+            std::future::poll_fn(move |context| {
+                let Some(waiting) = timer.as_mut().filter(|_| !ended.get()) else {
+                    timer = None;
+                    return std::task::Poll::Ready(());
+                };
+                waiting.as_mut().poll(context)
+            })
+            .await;
+            Ok(())
+        });
+        let passed = Rc::new(std::cell::Cell::new(None));
+        let seen = Rc::clone(&passed);
+        // In a task of its own, which only the dropped timer can wake.
+        let waits = on(&client, "a", async move |thing: &Thing| {
+            thing.state.wait_until(async move {
+                pause(11).await;
+                seen.set(Some(Date::now().as_millis()));
+            });
+            Ok(())
+        });
+        let ended = Rc::clone(&section_ended);
+        let blocks = on(&client, "a", async move |thing: &Thing| {
+            let section = async move {
+                pause(50).await;
+                ended.set(true);
+                Ok(Date::now().as_millis())
+            };
+            thing.state.block_concurrency_while(section).await
+        });
+        let ((), (), ended_at) = futures_util::join!(drops, waits, blocks);
+        world.sleep(Duration::from_secs(1)).await;
+        assert_eq!(passed.get(), Some(ended_at));
+    });
+}
+
+#[test]
+fn a_request_at_the_gate_fails_when_its_object_is_reset() {
+    let world = platform(&["IAD"]).build().expect("builds");
+    world.run(async |world| {
+        let client = world.client("IAD");
+        let blocks = answer(&client, async |env, _| {
+            within(&stub(&env, "a")?, async |thing: &Thing| {
+                let section = async {
+                    pause(5_000).await;
+                    Ok(())
+                };
+                thing.state.block_concurrency_while(section).await
+            })
+            .await
+        });
+        let failed_after = Rc::new(std::cell::Cell::new(None));
+        let seen = Rc::clone(&failed_after);
+        // In a task of its own, which only the reset can wake.
+        let waits = at(&client, async move |env, context| {
+            context.wait_until(async move {
+                let object = stub(&env, "a").expect("it is bound");
+                let error = within(&object, async |_: &Thing| Ok(())).await;
+                let error = error.expect_err("it never enters");
+                assert!(flag(&error, "durableObjectReset"));
+                seen.set(Some(World::current().elapsed().as_millis()));
+            });
+            Ok(())
+        });
+        let reset = async {
+            world.sleep(Duration::from_millis(100)).await;
+            world.inject(FaultKind::ObjectReset {
+                class: "Thing".into(),
+            });
+            world.sleep(Duration::from_secs(1)).await;
+        };
+        futures_util::join!(blocks, waits, reset);
+        assert!(failed_after.get().is_some_and(|ms| ms < 200));
+    });
+}
+
 // --- transactions ---------------------------------------------------------------------------------------------------
 
 /// Writes a key and a row inside a transaction that ends by `end`; what is there afterwards.
@@ -813,6 +901,31 @@ fn the_time_of_an_alarm_must_be_positive() {
         .await
     });
     assert_eq!(text, "setAlarm() cannot be called with an alarm time <= 0");
+}
+
+#[test]
+fn a_history_does_not_change_a_run_with_an_alarm() {
+    let run = |history: bool| {
+        let world = platform(&["IAD"]).history(history).build();
+        let world = world.expect("builds");
+        world.run(async |world| {
+            let client = world.client("IAD");
+            on(&client, "a", async |thing: &Thing| {
+                thing.state.storage().set_alarm(0).await
+            })
+            .await;
+            world.sleep(Duration::from_secs(1)).await;
+            // The event that cuts this task off carries the number of its invocation.
+            at(&client, async |_, context| {
+                context.wait_until(pause(45_000));
+                Ok(())
+            })
+            .await;
+            world.sleep(Duration::from_secs(60)).await;
+        });
+        world.fingerprint()
+    };
+    assert_eq!(run(true), run(false));
 }
 
 fn chrono_zero() -> ScheduledTime {

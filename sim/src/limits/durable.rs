@@ -76,3 +76,17 @@ pub const DAY_DURATION: &str = "Exceeded allowed duration in Durable Objects fre
 pub const DAY_ROWS_READ: &str = "Exceeded allowed rows read in Durable Objects free tier.";
 /// Free daily rows written used up.
 pub const DAY_ROWS_WRITTEN: &str = "Exceeded allowed rows written in Durable Objects free tier.";
+/// How long one critical section (`blockConcurrencyWhile`, `transaction`) may take. WD 2026-08-22 (`io-context.h`): 30 s.
+pub const CRITICAL_SECTION: Duration = Duration::from_secs(30);
+/// A critical section that took longer than [`CRITICAL_SECTION`]; it resets the object. WD 2026-08-22.
+pub const CRITICAL_SECTION_TIMEOUT: &str = "A call to blockConcurrencyWhile() in a Durable Object waited for too long. The call was canceled and the Durable Object was reset.";
+/// A storage call by an instance that has ended. WD 2026-08-22.
+pub const STORAGE_GONE: &str = "Durable Object storage is no longer accessible.";
+/// `setAlarm()` with a time of 0 or before the Unix epoch. Observed on workerd 1.20261117.1.
+pub const ALARM_TIME_NOT_POSITIVE: &str = "setAlarm() cannot be called with an alarm time <= 0";
+/// `deleteAll()` inside a transaction. WD 2026-08-22 (`actor-storage`).
+pub const DELETE_ALL_IN_TRANSACTION: &str = "Cannot call deleteAll() within a transaction";
+/// `idFromString()` of anything but 64 hexadecimal digits. Observed on workerd 1.20261117.1.
+pub const INVALID_ID: &str = "Invalid Durable Object ID: must be 64 hex digits";
+/// `idFromString()` of another namespace's id. Observed on workerd 1.20261117.1.
+pub const FOREIGN_ID: &str = "Durable Object ID is not valid for this namespace.";

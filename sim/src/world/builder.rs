@@ -454,6 +454,7 @@ impl Builder {
             namespaces: RefCell::new(namespaces),
             classes: RefCell::new(classes),
             class_code,
+            instances: RefCell::default(),
             databases: RefCell::new(databases),
             account: RefCell::new(account),
             object_commits: Cell::new(0),

@@ -291,7 +291,7 @@ impl World {
                 id: object.id.to_hex(),
                 name: object.name.as_deref().map(str::to_owned),
                 home: object.home,
-                alarm_ms: object.storage.alarm_ms(),
+                alarm_ms: object.storage.alarm().visible_ms(),
                 values: object
                     .storage
                     .values()

@@ -8,14 +8,22 @@
 //! are billed as rows of one (DOPRICE 2026-06-19). The SQL database is opened when SQL is first used. Values are
 //! opaque bytes here: the façade writes structured clones.
 
+#[cfg(test)]
+mod tests;
+mod undo;
+mod values;
+
+pub use values::ListOptions;
+
+use super::alarm::AlarmTime;
 use crate::exception::Exception;
 use crate::kernel::time::Instant;
 use crate::limits;
 use bytes::Bytes;
 use edgeproof_sqlite::{Database, Dialect, Outcome, SqlError, Value};
-use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::path::PathBuf;
+use undo::{Undo, UndoLog};
+use values::Values;
 
 /// What an operation cost, in billed rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,32 +32,6 @@ pub struct Rows {
     pub read: u64,
     /// Rows written.
     pub written: u64,
-}
-
-/// Which keys a `list` wants.
-#[derive(Debug, Clone, Default)]
-pub struct ListOptions {
-    /// First key, inclusive.
-    pub start: Option<String>,
-    /// First key, exclusive.
-    pub start_after: Option<String>,
-    /// End, exclusive.
-    pub end: Option<String>,
-    /// Keys must begin with this.
-    pub prefix: Option<String>,
-    /// From the last to the first.
-    pub reverse: bool,
-    /// At most so many.
-    pub limit: Option<usize>,
-}
-
-#[derive(Debug)]
-enum Undo {
-    Key(Box<str>, Option<Bytes>),
-    Alarm {
-        pending_ms: Option<u64>,
-        failed_ms: Option<u64>,
-    },
 }
 
 /// A place in an object's implicit transaction to which it can go back.
@@ -62,24 +44,19 @@ pub struct Savepoint {
 /// Everything one object keeps.
 #[derive(Debug, Default)]
 pub struct Storage {
-    values: BTreeMap<Box<str>, Bytes>,
-    value_bytes: u64,
+    values: Values,
     sql: Option<Box<Database>>,
     /// Where the database lives; in memory if nowhere.
     sql_file: Option<PathBuf>,
     sql_transaction: bool,
-    alarm_ms: Option<u64>,
-    /// The alarm whose handler failed and is to run again.
-    failed_alarm_ms: Option<u64>,
-    /// Grows with every change of the alarm, so that a timer knows whether it still means it.
-    alarm_epoch: u32,
-    undo: Vec<Undo>,
+    alarm: AlarmTime,
+    undo: UndoLog,
     savepoints: u32,
     /// The implicit transaction is open.
     dirty: bool,
     /// The implicit transaction has writes.
     written: bool,
-    /// When the writes made so far are durable: the output gate holds messages until then.
+    /// When the writes made so far are durable. The output gate holds messages back until then.
     pub durable_at: Instant,
 }
 
@@ -91,7 +68,7 @@ impl Storage {
 
     /// The keys and values, in order of the keys' bytes.
     pub fn values(&self) -> impl Iterator<Item = (&str, &Bytes)> {
-        self.values.iter().map(|(key, value)| (&**key, value))
+        self.values.iter()
     }
 
     /// Takes up what an earlier run stored.
@@ -101,10 +78,9 @@ impl Storage {
         alarm_ms: Option<u64>,
     ) {
         for (key, value) in values {
-            self.value_bytes += (key.len() + value.len()) as u64;
             self.values.insert(key.into(), value.into());
         }
-        self.alarm_ms = alarm_ms;
+        self.alarm = alarm_ms.map_or(AlarmTime::Unset, AlarmTime::Pending);
     }
 
     /// Whether a commit is due at the end of this turn.
@@ -124,7 +100,7 @@ impl Storage {
 
     /// Bytes of keys and values, and of the database if there is one.
     pub fn stored_bytes(&self) -> u64 {
-        self.value_bytes + self.sql.as_ref().map_or(0, |sql| sql.size_bytes())
+        self.values.bytes() + self.sql.as_ref().map_or(0, |sql| sql.size_bytes())
     }
 
     /// The value of a key.
@@ -156,9 +132,7 @@ impl Storage {
     /// As [`check`](Self::check).
     pub fn put(&mut self, key: &str, value: Bytes) -> Result<Rows, Exception> {
         Self::check(key, &value)?;
-        self.value_bytes += (key.len() + value.len()) as u64;
         let old = self.values.insert(key.into(), value);
-        self.forget_bytes(key, old.as_ref());
         self.undo.push(Undo::Key(key.into(), old));
         self.wrote();
         Ok(Rows {
@@ -167,10 +141,9 @@ impl Storage {
         })
     }
 
-    /// Deletes a key; whether it was there.
+    /// Deletes a key. True if it was there.
     pub fn delete(&mut self, key: &str) -> (bool, Rows) {
         let old = self.values.remove(key);
-        self.forget_bytes(key, old.as_ref());
         let found = old.is_some();
         if found {
             self.undo.push(Undo::Key(key.into(), old));
@@ -191,13 +164,10 @@ impl Storage {
     /// Inside an explicit transaction (workerd actor-storage).
     pub fn delete_all(&mut self) -> Result<Rows, Exception> {
         if self.savepoints > 0 {
-            return Err(Exception::error(
-                "Cannot call deleteAll() within a transaction",
-            ));
+            return Err(Exception::error(limits::durable::DELETE_ALL_IN_TRANSACTION));
         }
         let deleted = self.values.len() as u64;
-        for (key, value) in std::mem::take(&mut self.values) {
-            self.value_bytes -= (key.len() + value.len()) as u64;
+        for (key, value) in self.values.take() {
             self.undo.push(Undo::Key(key, Some(value)));
         }
         // The database file goes as a whole; its rows are not billed one by one.
@@ -220,81 +190,31 @@ impl Storage {
 
     /// The keys and values in a range, in order of the keys' bytes.
     pub fn list(&self, options: &ListOptions) -> (Vec<(Box<str>, Bytes)>, Rows) {
-        let prefix = options.prefix.as_deref().unwrap_or("");
-        let mut start = Bound::Included(prefix);
-        if let Some(first) = options.start.as_deref()
-            && first > prefix
-        {
-            start = Bound::Included(first);
-        }
-        if let Some(last) = options.start_after.as_deref()
-            && last >= prefix
-        {
-            start = Bound::Excluded(last);
-        }
-        let end = options.end.as_deref();
-        let wanted = |key: &str| key.starts_with(prefix) && end.is_none_or(|end| key < end);
-        let limit = options.limit.unwrap_or(usize::MAX);
-        let pairs = self.values.range::<str, _>((start, Bound::Unbounded));
-        let pairs = pairs
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .filter(|(key, _)| wanted(key));
-        let mut found: Vec<_> = pairs
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        if options.reverse {
-            found.reverse();
-        }
-        found.truncate(limit);
+        let found = self.values.list(options);
         let read = found.len().max(1) as u64;
         (found, Rows { read, written: 0 })
     }
 
-    /// When the alarm is to run for the first time, in milliseconds since the Unix epoch.
-    pub fn pending_alarm_ms(&self) -> Option<u64> {
-        self.alarm_ms
+    /// The alarm.
+    pub fn alarm(&self) -> AlarmTime {
+        self.alarm
     }
 
-    /// The alarm as `getAlarm()` sees it: pending, or failed and to be retried.
-    pub fn alarm_ms(&self) -> Option<u64> {
-        self.alarm_ms.or(self.failed_alarm_ms)
-    }
-
-    /// The alarm that failed, if nobody has set or deleted one since.
-    pub fn failed_alarm_ms(&self) -> Option<u64> {
-        self.failed_alarm_ms
-    }
-
-    /// Number of the alarm's last change.
-    pub fn alarm_epoch(&self) -> u32 {
-        self.alarm_epoch
+    /// The alarm, for the platform to take it out before its handler runs and to put it back after a failure. Neither is
+    /// part of a transaction.
+    pub(super) fn alarm_mut(&mut self) -> &mut AlarmTime {
+        &mut self.alarm
     }
 
     /// Sets or deletes the alarm. Setting one is billed as a row written (DOPRICE).
     pub fn set_alarm(&mut self, alarm_ms: Option<u64>) -> Rows {
-        self.undo.push(Undo::Alarm {
-            pending_ms: self.alarm_ms,
-            failed_ms: self.failed_alarm_ms.take(),
-        });
-        self.alarm_ms = alarm_ms;
-        self.alarm_epoch = self.alarm_epoch.wrapping_add(1);
+        self.undo.push(Undo::Alarm(self.alarm));
+        self.alarm = alarm_ms.map_or(AlarmTime::Unset, AlarmTime::Pending);
         self.wrote();
         Rows {
             read: 0,
             written: u64::from(alarm_ms.is_some()),
         }
-    }
-
-    /// Takes the alarm that is about to run, or to run again: `getAlarm()` is null inside its handler (DOALARM).
-    pub fn take_alarm(&mut self) -> Option<u64> {
-        self.alarm_epoch = self.alarm_epoch.wrapping_add(1);
-        self.alarm_ms.take().or(self.failed_alarm_ms.take())
-    }
-
-    /// Puts an alarm back whose handler failed: it is gone for good only when the handler has succeeded (workerd
-    /// actor-sqlite). Its retry is nobody's timer but the one of whoever ran it.
-    pub fn put_back_alarm(&mut self, alarm_ms: Option<u64>) {
-        self.failed_alarm_ms = alarm_ms;
     }
 
     /// Runs SQL.
@@ -410,8 +330,7 @@ impl Storage {
         self.sql_transaction = false;
         self.dirty = false;
         self.written = false;
-        // Not just emptied: an idle object is to cost little.
-        self.undo = Vec::new();
+        self.undo.forget();
         Ok(())
     }
 
@@ -430,40 +349,11 @@ impl Storage {
     }
 
     fn undo_to(&mut self, length: usize) {
-        for undo in self.undo.drain(length..).rev() {
-            match undo {
-                Undo::Key(key, old) => {
-                    if let Some(value) = &old {
-                        self.value_bytes += (key.len() + value.len()) as u64;
-                    }
-                    let current = match old {
-                        Some(value) => self.values.insert(key.clone(), value),
-                        None => self.values.remove(&key),
-                    };
-                    if let Some(value) = current {
-                        self.value_bytes -= (key.len() + value.len()) as u64;
-                    }
-                }
-                Undo::Alarm {
-                    pending_ms,
-                    failed_ms,
-                } => {
-                    self.alarm_ms = pending_ms;
-                    self.failed_alarm_ms = failed_ms;
-                    self.alarm_epoch = self.alarm_epoch.wrapping_add(1);
-                }
-            }
-        }
+        self.undo.undo_to(length, &mut self.values, &mut self.alarm);
     }
 
     fn wrote(&mut self) {
         self.dirty = true;
         self.written = true;
-    }
-
-    fn forget_bytes(&mut self, key: &str, old: Option<&Bytes>) {
-        if let Some(old) = old {
-            self.value_bytes -= (key.len() + old.len()) as u64;
-        }
     }
 }

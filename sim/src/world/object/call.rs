@@ -1,0 +1,316 @@
+//! A call of an object: from the stub to the object's home, through its gate into the instance, and back.
+
+use super::gates::Line;
+use crate::bill::usage::Meter;
+use crate::exception::Exception;
+use crate::history::{Op, Outcome};
+use crate::http::{Request, Response};
+use crate::kernel::time::Instant;
+use crate::limits;
+use crate::platform::durable::{ObjectId, ObjectRef};
+use crate::script::LocalBoxFuture;
+use crate::topology::{LocationHint, Pop};
+use crate::world::invoke::{Failure, InScope};
+use crate::world::{Invocation, Operation, World};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+/// What one stub remembers: calls on it arrive in order, and after a reset it stays broken.
+#[derive(Debug)]
+pub struct StubState {
+    class: u16,
+    id: ObjectId,
+    name: Option<Arc<str>>,
+    hint: Option<LocationHint>,
+    last_arrival: AtomicU64,
+    broken: OnceLock<Exception>,
+}
+
+/// An event of an object: a request, or its alarm if there is none. Boxed, because each future on the way has room for
+/// it.
+pub(super) type Event = Option<Box<Request>>;
+
+impl World {
+    /// The id that goes with a name.
+    pub fn object_id_from_name(&self, class: u16, name: &str) -> ObjectId {
+        self.0.classes.borrow()[usize::from(class)].id_from_name(name)
+    }
+
+    /// A new random id.
+    pub fn object_unique_id(&self, class: u16) -> ObjectId {
+        let mut ids = self.0.ids.borrow_mut();
+        let random = [ids.next_u64(), ids.next_u64(), ids.next_u64()];
+        self.0.classes.borrow()[usize::from(class)].unique_id(random)
+    }
+
+    /// Reads an id that was printed.
+    ///
+    /// # Errors
+    /// Not 64 hexadecimal digits, or another namespace's id.
+    pub fn object_id_from_string(&self, class: u16, text: &str) -> Result<ObjectId, Exception> {
+        let id = ObjectId::from_hex(text);
+        let id = id.ok_or_else(|| Exception::type_error(limits::durable::INVALID_ID))?;
+        if !self.0.classes.borrow()[usize::from(class)].owns(id) {
+            return Err(Exception::type_error(limits::durable::FOREIGN_ID));
+        }
+        Ok(id)
+    }
+
+    /// A stub for an object. Nothing is sent until it is called.
+    pub fn object_stub(
+        &self,
+        class: u16,
+        id: ObjectId,
+        name: Option<Arc<str>>,
+        hint: Option<LocationHint>,
+    ) -> Arc<StubState> {
+        Arc::new(StubState {
+            class,
+            id,
+            name,
+            hint,
+            last_arrival: AtomicU64::new(0),
+            broken: OnceLock::new(),
+        })
+    }
+
+    /// Calls an object's `fetch`.
+    ///
+    /// # Errors
+    /// A broken stub, an object that cannot be reached, is overloaded, was reset, or threw; too many calls.
+    pub fn object_call(
+        &self,
+        stub: Arc<StubState>,
+        request: Request,
+    ) -> Operation<Result<Response, Exception>> {
+        let world = self.handle();
+        let request = Box::new(request);
+        Operation::new(async move {
+            let invocation = Self::invocation()?;
+            invocation.count_internal_call(&world)?;
+            if let Some(broken) = stub.broken.get() {
+                return Err(broken.clone());
+            }
+            world.output_gate(&invocation).await?;
+            let start = world.now();
+            let path = world.keeps_history().then(|| request.url.path().to_owned());
+            let result = world.object_exchange(&invocation, &stub, request).await;
+            world.record(start, &Self::scope(), || {
+                let class = world.0.classes.borrow()[usize::from(stub.class)]
+                    .name
+                    .to_string();
+                let op = Op::ObjectCall {
+                    class,
+                    id: stub.id.to_hex(),
+                    path: path.unwrap_or_default(),
+                };
+                let outcome = match &result {
+                    Ok(response) => Outcome::Status {
+                        status: response.status,
+                    },
+                    Err(exception) => Outcome::Error {
+                        message: exception.message.clone(),
+                    },
+                };
+                (op, outcome)
+            });
+            if let Err(exception) = &result
+                && (exception.flags.durable_object_reset || exception.flags.retryable)
+            {
+                // A stub repeats its first failure, but no longer as the object's own error.
+                let mut repeated = exception.clone();
+                repeated.flags.remote = false;
+                let _ = stub.broken.set(repeated);
+            }
+            world.deliver().await;
+            result
+        })
+    }
+
+    async fn object_exchange(
+        &self,
+        caller: &Invocation,
+        stub: &StubState,
+        request: Box<Request>,
+    ) -> Result<Response, Exception> {
+        let class = stub.class;
+        // Placed near the first caller, or where that caller's hint says.
+        let home = stub
+            .hint
+            .map_or(caller.pop, |hint| self.0.topology.place(hint, caller.pop));
+        let name = stub.name.as_deref().map(Rc::from);
+        let (index, home) = {
+            let mut classes = self.0.classes.borrow_mut();
+            let class = &mut classes[usize::from(class)];
+            let (index, _) = class.find_or_place(stub.id, name.as_ref(), home);
+            (index, class.object(index).home)
+        };
+        let arrives = self.now().after(self.travel(caller.pop, home)?).0;
+        let arrives = arrives.max(stub.last_arrival.load(Ordering::Relaxed));
+        stub.last_arrival.store(arrives, Ordering::Relaxed);
+        self.sleep_until(Instant(arrives), "object.call", stub.id.short())
+            .await;
+        self.count(Meter::ObjectRequests, 1);
+
+        let refusal = self.object_refusal(class);
+        let result = match refusal {
+            Some(refusal) => Err(refusal),
+            None => self.object_event(class, index, Some(request)).await,
+        };
+        // The answer leaves when what the object wrote is durable; if it never becomes so, the answer never leaves.
+        let finished = self.now();
+        let durable_at = self.with(class, index, |object| object.storage.durable_at);
+        let reset = {
+            let instances = self.0.instances.borrow();
+            let hosted = instances.newest(class, index);
+            hosted.map(|hosted| Rc::clone(&hosted.reset))
+        };
+        let leaves = finished.max(durable_at);
+        let way_back = self.travel(home, caller.pop)?;
+        let detail = result
+            .as_ref()
+            .map_or(0, |response| u64::from(response.status));
+        self.sleep_until(leaves.after(way_back), "object.answer", detail)
+            .await;
+        if durable_at >= finished
+            // Only the reset of the instance that answered counts, not those of later ones.
+            && let Some(reset) = reset.as_ref().and_then(|reset| reset.get())
+            && reset.loses_answer(finished, leaves)
+        {
+            return Err(Exception::error(&*reset.reason).reset());
+        }
+        result
+    }
+
+    fn object_refusal(&self, class: u16) -> Option<Exception> {
+        let faults = self.0.faults.borrow();
+        if faults.is_empty() {
+            return None;
+        }
+        let classes = self.0.classes.borrow();
+        let name = &classes[usize::from(class)].name;
+        if faults.object_unreachable(self.now(), name) {
+            return Some(
+                Exception::error(crate::platform::outbound::NETWORK_CONNECTION_LOST).retryable(),
+            );
+        }
+        faults
+            .object_overloaded(self.now(), name)
+            .then(|| Exception::error(limits::durable::OVERLOADED_QUEUE).overloaded())
+    }
+
+    /// Delivers an event to an object, which is started if it is not live, and waits for the answer.
+    pub(super) async fn object_event(
+        &self,
+        class: u16,
+        index: u32,
+        event: Event,
+    ) -> Result<Response, Exception> {
+        let (generation, home) = self.wake_object(class, index);
+        let object = ObjectRef {
+            class,
+            index,
+            generation,
+        };
+        self.begin_event(object);
+        let result = self.object_handle(object, home, event).await;
+        self.end_event(object);
+        result
+    }
+
+    async fn object_handle(
+        &self,
+        object: ObjectRef,
+        home: Pop,
+        event: Event,
+    ) -> Result<Response, Exception> {
+        self.pass(object, Line::Input).await?;
+        let instance = self.with_hosted(object, |hosted| hosted.instance.clone());
+        let instance = instance.flatten();
+        let instance = instance.expect("an open gate has a started instance behind it");
+        let invocation = self.new_invocation(home, self.object_host(home), Some(object));
+        let handler: LocalBoxFuture<Result<Response, Exception>> = match event {
+            Some(request) => instance.fetch(*request),
+            None => {
+                let alarm = instance.alarm();
+                Box::pin(async move { alarm.await.map(|()| Response::text(200, "")) })
+            }
+        };
+        let handler = InScope::new(Rc::clone(&invocation), handler);
+        let result = UntilReset {
+            world: self.handle(),
+            object,
+            number: invocation.id,
+            handler,
+            begun: false,
+        }
+        .await;
+        invocation.ended_at.set(Some(self.now()));
+        result
+    }
+}
+
+/// Runs a handler until it ends or its object is reset.
+struct UntilReset {
+    world: World,
+    object: ObjectRef,
+    /// Number of the invocation, by which its waker is found again.
+    number: u64,
+    handler: InScope<Result<Response, Exception>>,
+    begun: bool,
+}
+
+impl Future for UntilReset {
+    type Output = Result<Response, Exception>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if this.begun && !this.world.is_live(this.object) {
+            let exception = this.world.reset_exception(this.object);
+            let by_itself = this.world.with_object(this.object, |object| {
+                object.last_reset().is_some_and(|reset| reset.by_itself)
+            });
+            return Poll::Ready(Err(if by_itself {
+                exception.remote()
+            } else {
+                exception
+            }));
+        }
+        this.begun = true;
+        match Pin::new(&mut this.handler).poll(context) {
+            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
+            Poll::Ready(Err(Failure::Thrown(exception))) => Poll::Ready(Err(exception.remote())),
+            Poll::Ready(Err(failure @ Failure::Panic(_))) => {
+                this.world.console("error", &format!("Uncaught {failure}"));
+                let exception = failure.into_exception();
+                this.world.reset_instance(this.object, &exception.message);
+                Poll::Ready(Err(exception.remote().reset()))
+            }
+            Poll::Pending => {
+                // With every poll, because the call may have moved to another task.
+                let (number, waker) = (this.number, context.waker());
+                this.world.with_hosted(this.object, |hosted| {
+                    let known = hosted.handlers.iter_mut();
+                    match known.into_iter().find(|(known, _)| *known == number) {
+                        Some((_, known)) => known.clone_from(waker),
+                        None => hosted.handlers.push((number, waker.clone())),
+                    }
+                });
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for UntilReset {
+    fn drop(&mut self) {
+        let number = self.number;
+        self.world.with_hosted(self.object, |hosted| {
+            hosted.handlers.retain(|(known, _)| *known != number);
+        });
+    }
+}

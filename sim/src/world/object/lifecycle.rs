@@ -1,0 +1,262 @@
+//! The life of an instance: it starts with the first event, is evicted when it has been idle, or is reset.
+
+use super::gates::{Line, Waiters};
+use crate::bill::usage::Meter;
+use crate::exception::Exception;
+use crate::history::{Op, Outcome};
+use crate::kernel::time::Instant;
+use crate::platform::durable::ObjectRef;
+use crate::platform::durable::eviction::{Check, Span};
+use crate::platform::durable::object::{Object, Reset};
+use crate::script::{LocalBoxFuture, ObjectInstance};
+use crate::topology::Pop;
+use crate::world::World;
+use crate::world::invoke::InScope;
+use std::cell::OnceCell;
+use std::rc::Rc;
+use std::task::Waker;
+
+impl World {
+    /// Makes an object live; its events wait at the gate until the constructor has run.
+    pub(super) fn wake_object(&self, class: u16, index: u32) -> (u32, Pop) {
+        let (generation, home, starting) = self.with(class, index, |object| {
+            let starting = object.wake();
+            (object.generation(), object.home, starting)
+        });
+        if starting {
+            let object = ObjectRef {
+                class,
+                index,
+                generation,
+            };
+            self.0.instances.borrow_mut().insert(object);
+            let world = self.handle();
+            self.spawn_in(
+                None,
+                Box::pin(async move { world.start_object(object, home).await }),
+            );
+        }
+        (generation, home)
+    }
+
+    async fn start_object(&self, object: ObjectRef, home: Pop) {
+        let start = self.now();
+        let ready_at = start + self.0.options.object_start;
+        self.sleep_until(ready_at, "object.start", u64::from(object.index))
+            .await;
+        if !self.is_live(object) {
+            return; // It was reset while it started.
+        }
+        let invocation = self.new_invocation(home, self.object_host(home), Some(object));
+        let code = Rc::clone(&self.0.class_code[usize::from(object.class)]);
+        let constructor: LocalBoxFuture<Result<Rc<dyn ObjectInstance>, Exception>> =
+            Box::pin(async move { Ok(code.construct(object)) });
+        let built = InScope::new(Rc::clone(&invocation), constructor).await;
+        self.record(start, &Some(invocation), || {
+            let (class, id) = self.object_name(object);
+            let outcome = match &built {
+                Ok(_) => Outcome::Done,
+                Err(failure) => Outcome::Error {
+                    message: failure.to_string(),
+                },
+            };
+            (Op::ObjectStart { class, id }, outcome)
+        });
+        match built {
+            Ok(instance) => {
+                // An instance that was reset meanwhile is dropped outside of every borrow.
+                let mut instance = Some(instance);
+                self.with_hosted(object, |hosted| hosted.instance = instance.take());
+                self.unlock(object, Line::Input);
+            }
+            Err(failure) => self.reset_object(
+                object.class,
+                object.index,
+                &failure.into_exception().message,
+            ),
+        }
+    }
+
+    /// An event of an object begins: it is active, and billed.
+    pub(in crate::world) fn begin_event(&self, object: ObjectRef) {
+        let now = self.now();
+        self.with_live(object, |live| live.activity.begin(now));
+    }
+
+    /// An event of an object has ended; after 10 s without another it is evicted (DOLIFE 2026-09-30).
+    pub(in crate::world) fn end_event(&self, object: ObjectRef) {
+        let now = self.now();
+        let idle = self.with_live(object, |live| live.activity.end(now));
+        let Some(idle) = idle.flatten() else { return };
+        self.bill_active(idle.active);
+        if let Some(at) = idle.start_timer {
+            let world = self.handle();
+            self.spawn_in(
+                None,
+                Box::pin(async move { world.evict_when_idle(object, at).await }),
+            );
+        }
+    }
+
+    fn bill_active(&self, span: Span) {
+        let mut usage = self.0.usage.borrow_mut();
+        usage.add_span(Meter::ObjectDurationNanos, span.from.0, span.to.0);
+    }
+
+    async fn evict_when_idle(&self, object: ObjectRef, mut at: Instant) {
+        loop {
+            self.sleep_until(at, "object.idle", u64::from(object.index))
+                .await;
+            let now = self.now();
+            match self.with_live(object, |live| live.activity.timer_fired(now)) {
+                Some(Check::Evict) => break,
+                Some(Check::LookAgainAt(later)) => at = later,
+                // Busy, or reset in the meantime.
+                Some(Check::Busy) | None => return,
+            }
+        }
+        self.with_object(object, Object::evict);
+        let hosted = self
+            .0
+            .instances
+            .borrow_mut()
+            .take(object.class, object.index);
+        self.record(self.now(), &None, || {
+            let (class, id) = self.object_name(object);
+            (
+                Op::ObjectStop {
+                    class,
+                    id,
+                    reason: "idle".into(),
+                },
+                Outcome::Done,
+            )
+        });
+        // The instance's destructor may call the world: it runs outside of every borrow.
+        drop(hosted);
+    }
+
+    /// Throws an object's instance away: what this turn wrote is undone, calls in flight fail with `reason`.
+    pub(in crate::world) fn reset_object(&self, class: u16, index: u32, reason: &str) {
+        let now = self.now();
+        let reason = reason.into();
+        let Some(cut_off) = self.with(class, index, |object| object.reset(now, &reason)) else {
+            return;
+        };
+        let hosted = self.0.instances.borrow_mut().take(class, index);
+        let mut hosted = hosted.expect("a live object has an entry among the instances");
+        // Set once: an instance is reset once.
+        let _ = hosted.reset.set(cut_off.reset);
+        self.record(now, &None, || {
+            let generation = 0;
+            let (class, id) = self.object_name(ObjectRef {
+                class,
+                index,
+                generation,
+            });
+            (
+                Op::ObjectStop {
+                    class,
+                    id,
+                    reason: reason.to_string(),
+                },
+                Outcome::Done,
+            )
+        });
+        if let Some(span) = cut_off.active {
+            self.bill_active(span);
+        }
+        for (_, waker) in hosted.handlers.drain(..) {
+            waker.wake();
+        }
+        std::mem::take(&mut hosted.waiters).wake_all();
+        std::mem::take(&mut hosted.sections).wake_all();
+        self.arm_alarm(class, index);
+        // The instance's destructor may call the world: it runs outside of every borrow.
+        drop(hosted);
+    }
+
+    /// Resets every live object of a class.
+    pub(in crate::world) fn reset_class(&self, name: &str, reason: &str) {
+        let live: Vec<(u16, u32)> = {
+            let classes = self.0.classes.borrow();
+            let class = (0_u16..)
+                .zip(classes.iter())
+                .find(|(_, class)| &*class.name == name);
+            let Some((number, class)) = class else { return };
+            let objects = (0_u32..).zip(class.objects());
+            objects
+                .filter(|(_, object)| object.has_instance())
+                .map(|(index, _)| (number, index))
+                .collect()
+        };
+        for (class, index) in live {
+            self.reset_object(class, index, reason);
+        }
+    }
+
+    /// Resets an object, unless this instance has ended already.
+    pub(super) fn reset_instance(&self, object: ObjectRef, reason: &str) {
+        if self.is_live(object) {
+            self.reset_object(object.class, object.index, reason);
+        }
+    }
+}
+
+/// What the world keeps for a live object: the user's code, and the tasks that wait.
+#[derive(Default)]
+pub(in crate::world) struct Hosted {
+    /// Number of the instance.
+    generation: u32,
+    /// The user's code; `None` until the constructor has run.
+    pub(super) instance: Option<Rc<dyn ObjectInstance>>,
+    /// Tasks before the input gate.
+    pub(super) waiters: Waiters,
+    /// Critical sections that wait for their turn.
+    pub(super) sections: Waiters,
+    /// Handlers that run, by the number of their invocation: they must learn of a reset.
+    pub(super) handlers: Vec<(u64, Waker)>,
+    /// Set when the instance is reset. Its answers that wait for their writes hold a clone, to learn of it.
+    pub(super) reset: Rc<OnceCell<Reset>>,
+}
+
+/// The instances of all live objects, by class and place. They are here exactly as long as the objects are live.
+#[derive(Default)]
+pub(in crate::world) struct Instances(Vec<Vec<Option<Box<Hosted>>>>);
+
+impl Instances {
+    /// Adds an entry for an instance that starts.
+    fn insert(&mut self, object: ObjectRef) {
+        let (class, index) = (usize::from(object.class), object.index as usize);
+        if self.0.len() <= class {
+            self.0.resize_with(class + 1, Vec::new);
+        }
+        let class = &mut self.0[class];
+        if class.len() <= index {
+            class.resize_with(index + 1, || None);
+        }
+        class[index] = Some(Box::new(Hosted {
+            generation: object.generation,
+            ..Hosted::default()
+        }));
+    }
+
+    /// The entry of an instance, if it is still live.
+    pub(super) fn get(&mut self, object: ObjectRef) -> Option<&mut Hosted> {
+        let class = self.0.get_mut(usize::from(object.class))?;
+        let hosted = class.get_mut(object.index as usize)?.as_deref_mut()?;
+        (hosted.generation == object.generation).then_some(hosted)
+    }
+
+    /// The entry of an object's live instance.
+    pub(super) fn newest(&self, class: u16, index: u32) -> Option<&Hosted> {
+        let class = self.0.get(usize::from(class))?;
+        class.get(index as usize)?.as_deref()
+    }
+
+    /// Removes the entry of an object's instance.
+    fn take(&mut self, class: u16, index: u32) -> Option<Box<Hosted>> {
+        let class = self.0.get_mut(usize::from(class))?;
+        class.get_mut(index as usize)?.take()
+    }
+}
