@@ -85,7 +85,8 @@ fn recount(records: &[Record]) -> [Range; METERS] {
         most: Some(0),
     }; METERS];
     for record in records {
-        let failed = matches!(record.outcome, Outcome::Error { .. });
+        // What failed or has not ended may have been counted or not.
+        let failed = matches!(record.outcome, Outcome::Error { .. } | Outcome::Unfinished);
         let mut one = |meter: Meter, certain: bool| {
             let range = &mut ranges[meter as usize];
             range.least += u64::from(certain);
@@ -105,7 +106,10 @@ fn recount(records: &[Record]) -> [Range; METERS] {
             (Op::KvList { .. }, _) => one(Meter::KvLists, !failed),
             (Op::ObjectCall { .. }, _) => one(Meter::ObjectRequests, !failed),
             // A run of an alarm is billed, and a handler that throws has run.
-            (Op::Alarm { .. }, _) => one(Meter::ObjectRequests, true),
+            (Op::Alarm { .. }, outcome) => one(
+                Meter::ObjectRequests,
+                *outcome != Outcome::Unfinished,
+            ),
             (Op::Fetch { .. }, _) => one(Meter::Subrequests, !failed),
             (Op::IsolateStart, _) => one(Meter::IsolateStarts, true),
             (
@@ -113,6 +117,7 @@ fn recount(records: &[Record]) -> [Range; METERS] {
                 &Outcome::D1 {
                     rows_read,
                     rows_written,
+                    ..
                 },
             ) => {
                 for (meter, rows) in [

@@ -12,6 +12,7 @@
 //! keys, the two storage back ends, and KV Instant.
 
 use crate::exception::Exception;
+use crate::kernel::fingerprint::Fingerprint;
 use crate::kernel::time::Instant;
 use crate::limits;
 use crate::topology::Pop;
@@ -31,6 +32,8 @@ pub struct Version {
     pub committed_at: Instant,
     /// The value; `None` after a delete.
     pub value: Option<Bytes>,
+    /// Stands for the value.
+    pub digest: Fingerprint,
     /// Metadata as JSON text.
     pub metadata: Option<Rc<str>>,
     /// Seconds since the Unix epoch after which the value is gone.
@@ -43,6 +46,7 @@ impl Version {
             number: 0,
             committed_at: Instant(0),
             value: None,
+            digest: Fingerprint::default(),
             metadata: None,
             expiration_seconds: None,
         }
@@ -253,6 +257,11 @@ impl Namespace {
             number: self.next_version,
             committed_at: now,
             value: put.value.clone(),
+            digest: put
+                .value
+                .as_deref()
+                .map(Fingerprint::of)
+                .unwrap_or_default(),
             metadata: put.metadata.clone(),
             expiration_seconds: put.expiration_seconds,
         });

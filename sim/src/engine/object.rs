@@ -1,16 +1,19 @@
 //! Durable Objects as a Worker awaits them: the way to an object and back, its gates, its storage, its alarm, its end.
 
-use super::invoke::{Failure, InScope};
-use super::{Invocation, Operation, World};
+use super::record::{Author, Begun, Cause, failed};
+use super::scope::{self, Failure, InScope, Invocation, Place, Scope};
+use super::{Engine, Operation, digest};
 use crate::bill::usage::Meter;
 use crate::exception::Exception;
-use crate::history::{Op, Outcome};
+use crate::history::{Op, Outcome, StorageCall};
 use crate::http::{Request, Response};
+use crate::kernel::fingerprint::Fingerprint;
 use crate::kernel::time::{Instant, nanos};
 use crate::limits;
 use crate::platform::durable::storage::{ListOptions, Rows, Savepoint, Storage};
 use crate::platform::durable::{InputGate, Live, ObjectId, ObjectRef};
-use crate::script::{LocalBoxFuture, ObjectInstance};
+use crate::name;
+use crate::script::{Event, LocalBoxFuture, ObjectInstance, Reply};
 use crate::sql;
 use crate::topology::{LocationHint, Pop};
 use bytes::Bytes;
@@ -48,21 +51,17 @@ pub enum CriticalSection {
     Transaction,
 }
 
-/// An event of an object: a request, or, where there is none, its alarm.
-/// Boxed, because every future on the way keeps room for it.
-type Event = Option<Box<Request>>;
-
-impl World {
+impl Engine {
     // --- names ---------------------------------------------------------------------------------------------------
 
     /// The id that goes with a name.
-    pub fn object_id_from_name(&self, class: u16, name: &str) -> ObjectId {
+    pub(crate) fn object_id_from_name(&self, class: u16, name: &str) -> ObjectId {
         self.0.classes.borrow()[usize::from(class)].id_from_name(name)
     }
 
     /// A new random id.
-    pub fn object_unique_id(&self, class: u16) -> ObjectId {
-        let mut ids = self.0.ids.borrow_mut();
+    pub(crate) fn object_unique_id(&self, class: u16) -> ObjectId {
+        let mut ids = self.0.chance.ids.borrow_mut();
         let random = [ids.next_u64(), ids.next_u64(), ids.next_u64()];
         self.0.classes.borrow()[usize::from(class)].unique_id(random)
     }
@@ -71,7 +70,7 @@ impl World {
     ///
     /// # Errors
     /// Not 64 hexadecimal digits, or another namespace's id.
-    pub fn object_id_from_string(&self, class: u16, text: &str) -> Result<ObjectId, Exception> {
+    pub(crate) fn object_id_from_string(&self, class: u16, text: &str) -> Result<ObjectId, Exception> {
         let id = ObjectId::from_hex(text);
         let id = id.ok_or_else(|| {
             Exception::type_error("Invalid Durable Object ID: must be 64 hex digits")
@@ -85,7 +84,7 @@ impl World {
     }
 
     /// A stub for an object. Nothing is sent until it is called.
-    pub fn object_stub(
+    pub(crate) fn object_stub(
         &self,
         class: u16,
         id: ObjectId,
@@ -103,7 +102,7 @@ impl World {
     }
 
     /// The id of a live object, for its own `State`.
-    pub fn object_identity(&self, object: ObjectRef) -> (ObjectId, Option<Rc<str>>) {
+    pub(crate) fn object_identity(&self, object: ObjectRef) -> (ObjectId, Option<Rc<str>>) {
         self.with_object(object, |object| (object.id, object.name.clone()))
     }
 
@@ -113,41 +112,44 @@ impl World {
     ///
     /// # Errors
     /// A broken stub, an object that cannot be reached, is overloaded, was reset, or threw; too many calls.
-    pub fn object_call(
+    pub(crate) fn object_call(
         &self,
         stub: Arc<StubState>,
         request: Request,
     ) -> Operation<Result<Response, Exception>> {
-        let world = self.handle();
+        let engine = self.clone();
         let request = Box::new(request);
         Operation::new(async move {
-            let invocation = Self::invocation()?;
-            invocation.count_internal_call(&world)?;
+            let invocation = scope::invocation()?;
+            invocation.count_internal_call(&engine)?;
             if let Some(broken) = stub.broken.get() {
                 return Err(broken.clone());
             }
-            world.output_gate(&invocation).await?;
-            let start = world.now();
-            let path = world.keeps_history().then(|| request.url.path().to_owned());
-            let result = world.object_exchange(&invocation, &stub, request).await;
-            world.record(start, &Self::scope(), || {
-                let class = world.0.classes.borrow()[usize::from(stub.class)]
-                    .name
-                    .to_string();
-                let op = Op::ObjectCall {
-                    class,
-                    id: stub.id.to_hex(),
-                    path: path.unwrap_or_default(),
-                };
-                let outcome = match &result {
-                    Ok(response) => Outcome::Status {
-                        status: response.status,
-                    },
-                    Err(exception) => Outcome::Error {
-                        message: exception.message.clone(),
-                    },
-                };
-                (op, outcome)
+            engine.output_gate(&invocation).await?;
+            let begun = engine.begin(|| Op::ObjectCall {
+                class: engine.class_name(stub.class),
+                id: stub.id.to_hex(),
+                path: request.url.path().to_owned(),
+            });
+            engine.mix(name!("object.request"), |fingerprint| {
+                fingerprint.mix(stub.id.short());
+                digest::request(fingerprint, &request);
+            });
+            let result = engine
+                .object_exchange(&invocation, &stub, request, begun)
+                .await;
+            engine.mix(name!("object"), |fingerprint| {
+                fingerprint.mix(stub.id.short());
+                match &result {
+                    Ok(response) => digest::response(fingerprint, response),
+                    Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
+                }
+            });
+            engine.finish(begun, || match &result {
+                Ok(response) => Outcome::Status {
+                    status: response.status,
+                },
+                Err(exception) => failed(exception),
             });
             if let Err(exception) = &result
                 && (exception.flags.durable_object_reset || exception.flags.retryable)
@@ -157,7 +159,7 @@ impl World {
                 repeated.flags.remote = false;
                 let _ = stub.broken.set(repeated);
             }
-            world.deliver().await;
+            engine.deliver().await;
             result
         })
     }
@@ -167,12 +169,13 @@ impl World {
         caller: &Invocation,
         stub: &StubState,
         request: Box<Request>,
+        cause: Cause,
     ) -> Result<Response, Exception> {
         let class = stub.class;
         // Placed near the first caller, or where that caller's hint says.
         let home = stub
             .hint
-            .map_or(caller.pop, |hint| self.0.topology.place(hint, caller.pop));
+            .map_or(caller.pop, |hint| self.0.network.topology.place(hint, caller.pop));
         let name = stub.name.as_deref().map(Rc::from);
         let (index, home) = {
             let mut classes = self.0.classes.borrow_mut();
@@ -180,17 +183,28 @@ impl World {
             let (index, _) = class.find_or_place(stub.id, name.as_ref(), home);
             (index, class.object(index).home)
         };
-        let arrives = self.now().after(self.travel(caller.pop, home)?).0;
+        let passage = self.send(caller.pop, home)?;
+        if let Some(nanos) = passage.copy_nanos {
+            self.object_copy(class, index, request.clone(), nanos, cause);
+        }
+        let arrives = self.now().after(passage.nanos).0;
         let arrives = arrives.max(stub.last_arrival.load(Ordering::Relaxed));
         stub.last_arrival.store(arrives, Ordering::Relaxed);
-        self.sleep_until(Instant(arrives), "object.call", stub.id.short())
+        self.sleep_until(Instant(arrives), name!("object.call"), stub.id.short())
             .await;
         self.count(Meter::ObjectRequests, 1);
 
         let refusal = self.object_refusal(class);
         let result = match refusal {
             Some(refusal) => Err(refusal),
-            None => self.object_event(class, index, Some(request)).await,
+            None => {
+                let event = Event::Fetch(request);
+                let reply = self.object_event(class, index, event, cause).await;
+                reply.map(|reply| match reply {
+                    Reply::Response(response) => response,
+                    Reply::Done => unreachable!("a request is answered with a response"),
+                })
+            }
         };
         // The answer leaves when what the object wrote is durable; if it never becomes so, the answer never leaves.
         let finished = self.now();
@@ -203,7 +217,7 @@ impl World {
         let detail = result
             .as_ref()
             .map_or(0, |response| u64::from(response.status));
-        self.sleep_until(leaves.after(way_back), "object.answer", detail)
+        self.sleep_until(leaves.after(way_back), name!("object.answer"), detail)
             .await;
         if durable_at >= finished
             // Its own instance's reset: there may have been others since, of instances that had nothing to do with this answer.
@@ -221,16 +235,39 @@ impl World {
         if faults.is_empty() {
             return None;
         }
-        let classes = self.0.classes.borrow();
-        let name = &classes[usize::from(class)].name;
-        if faults.object_unreachable(self.now(), name) {
+        if faults.object_unreachable(self.now(), class) {
             return Some(
                 Exception::error(crate::platform::outbound::NETWORK_CONNECTION_LOST).retryable(),
             );
         }
         faults
-            .object_overloaded(self.now(), name)
+            .object_overloaded(self.now(), class)
             .then(|| Exception::error(limits::durable::OVERLOADED_QUEUE).overloaded())
+    }
+
+    /// A second copy of a request arrives; nobody waits for its answer.
+    fn object_copy(
+        &self,
+        class: u16,
+        index: u32,
+        request: Box<Request>,
+        nanos: u64,
+        cause: Cause,
+    ) {
+        let engine = self.clone();
+        self.spawn_in(
+            None,
+            Box::pin(async move {
+                let at = engine.now().after(nanos);
+                let detail = u64::from(index);
+                engine.sleep_until(at, name!("object.copy"), detail).await;
+                engine.count(Meter::ObjectRequests, 1);
+                if engine.object_refusal(class).is_none() {
+                    let event = Event::Fetch(request);
+                    let _ = engine.object_event(class, index, event, cause).await;
+                }
+            }),
+        );
     }
 
     /// Delivers an event to an object, starting it if it is not live, and waits for what comes of it.
@@ -239,15 +276,16 @@ impl World {
         class: u16,
         index: u32,
         event: Event,
-    ) -> Result<Response, Exception> {
-        let (generation, home) = self.wake_object(class, index);
+        cause: Cause,
+    ) -> Result<Reply, Exception> {
+        let (generation, home) = self.wake_object(class, index, cause);
         let object = ObjectRef {
             class,
             index,
             generation,
         };
         self.begin_event(object);
-        let result = self.object_handle(object, home, event).await;
+        let result = self.object_handle(object, home, event, cause).await;
         self.end_event(object);
         result
     }
@@ -257,9 +295,10 @@ impl World {
         object: ObjectRef,
         home: Pop,
         event: Event,
-    ) -> Result<Response, Exception> {
+        cause: Cause,
+    ) -> Result<Reply, Exception> {
         Gate {
-            world: self.handle(),
+            engine: self.clone(),
             object,
             ticket: None,
             line: |live| &mut live.gate,
@@ -269,17 +308,10 @@ impl World {
             object.live.as_ref().and_then(|live| live.instance.clone())
         });
         let instance = instance.expect("an open gate has a started instance behind it");
-        let invocation = self.new_invocation(home, self.object_host(home), Some(object));
-        let handler: LocalBoxFuture<Result<Response, Exception>> = match event {
-            Some(request) => instance.fetch(*request),
-            None => {
-                let alarm = instance.alarm();
-                Box::pin(async move { alarm.await.map(|()| Response::text(200, "")) })
-            }
-        };
-        let handler = InScope::new(Rc::clone(&invocation), handler);
+        let invocation = self.new_invocation(self.object_place(object, home, cause));
+        let handler = InScope::new(Rc::clone(&invocation), instance.handle(event));
         let result = UntilReset {
-            world: self.handle(),
+            engine: self.clone(),
             object,
             number: invocation.id,
             handler,
@@ -291,7 +323,7 @@ impl World {
     }
 
     /// Makes an object live; its events wait at the gate until the constructor has run.
-    fn wake_object(&self, class: u16, index: u32) -> (u32, Pop) {
+    fn wake_object(&self, class: u16, index: u32, cause: Cause) -> (u32, Pop) {
         let (generation, home, starting) = self.with(class, index, |object| {
             let starting = object.live.is_none();
             if starting {
@@ -313,7 +345,7 @@ impl World {
             (object.generation, object.home, starting)
         });
         if starting {
-            let world = self.handle();
+            let engine = self.clone();
             let object = ObjectRef {
                 class,
                 index,
@@ -321,34 +353,40 @@ impl World {
             };
             self.spawn_in(
                 None,
-                Box::pin(async move { world.start_object(object, home).await }),
+                Box::pin(async move { engine.start_object(object, home, cause).await }),
             );
         }
         (generation, home)
     }
 
-    async fn start_object(&self, object: ObjectRef, home: Pop) {
-        let start = self.now();
-        let ready_at = start + self.0.options.object_start;
-        self.sleep_until(ready_at, "object.start", u64::from(object.index))
+    async fn start_object(&self, object: ObjectRef, home: Pop, cause: Cause) {
+        let started = self.now();
+        let begun = self.begin_as(
+            || Author::platform(Some(home), cause),
+            || {
+                let (class, id) = self.object_name(object);
+                Op::ObjectStart { class, id }
+            },
+        );
+        let ready_at = started + self.options().object_start;
+        self.sleep_until(ready_at, name!("object.start"), u64::from(object.index))
             .await;
         if !self.is_live(object) {
             return; // reset while it started
         }
-        let invocation = self.new_invocation(home, self.object_host(home), Some(object));
-        let code = Rc::clone(&self.0.class_code[usize::from(object.class)]);
+        let invocation = self.new_invocation(self.object_place(object, home, cause));
+        let code = Rc::clone(&self.0.deployments.class(object.class).code.borrow());
         let constructor: LocalBoxFuture<Result<Rc<dyn ObjectInstance>, Exception>> =
             Box::pin(async move { Ok(code.construct(object)) });
         let built = InScope::new(Rc::clone(&invocation), constructor).await;
-        self.record(start, &Some(invocation), || {
-            let (class, id) = self.object_name(object);
-            let outcome = match &built {
-                Ok(_) => Outcome::Done,
-                Err(failure) => Outcome::Error {
-                    message: failure.to_string(),
-                },
-            };
-            (Op::ObjectStart { class, id }, outcome)
+        self.mix(name!("object.started"), |fingerprint| {
+            fingerprint.mix(u64::from(built.is_ok()));
+        });
+        self.finish(begun, || match &built {
+            Ok(_) => Outcome::Done,
+            Err(failure) => Outcome::Error {
+                message: failure.to_string(),
+            },
         });
         match built {
             Ok(instance) => self.with_live(object, |live| {
@@ -366,7 +404,7 @@ impl World {
     // --- life and death ------------------------------------------------------------------------------------------
 
     /// An event of an object begins: it is active, and billed.
-    pub(super) fn begin_event(&self, object: ObjectRef) {
+    pub(crate) fn begin_event(&self, object: ObjectRef) {
         let now = self.now();
         self.with_live(object, |live| {
             if live.in_flight == 0 {
@@ -377,7 +415,7 @@ impl World {
     }
 
     /// An event of an object has ended; after 10 s without another it is evicted (DOLIFE 2026-09-30).
-    pub(super) fn end_event(&self, object: ObjectRef) {
+    pub(crate) fn end_event(&self, object: ObjectRef) {
         let now = self.now();
         let mut span = None;
         let mut timer = false;
@@ -396,10 +434,10 @@ impl World {
                 .add_span(Meter::ObjectDurationNanos, active_since.0, now.0);
         }
         if timer {
-            let world = self.handle();
+            let engine = self.clone();
             self.spawn_in(
                 None,
-                Box::pin(async move { world.evict_when_idle(object).await }),
+                Box::pin(async move { engine.evict_when_idle(object).await }),
             );
         }
     }
@@ -408,7 +446,7 @@ impl World {
         let mut idle_since = self.now();
         loop {
             let at = idle_since + limits::durable::HIBERNATE_AFTER_IDLE;
-            self.sleep_until(at, "object.idle", u64::from(object.index))
+            self.sleep_until(at, name!("object.idle"), u64::from(object.index))
                 .await;
             let mut live = None;
             self.with_live(object, |object| {
@@ -428,23 +466,13 @@ impl World {
             }
         }
         let live = self.with_object(object, |object| object.live.take());
-        self.record(self.now(), &None, || {
-            let (class, id) = self.object_name(object);
-            (
-                Op::ObjectStop {
-                    class,
-                    id,
-                    reason: "idle".into(),
-                },
-                Outcome::Done,
-            )
-        });
+        self.object_stopped(object, "idle");
         // The instance's destructor may call the world: it runs outside of every borrow.
         drop(live);
     }
 
     /// Throws an object's instance away: what this turn wrote is undone, calls in flight fail with `reason`.
-    pub(super) fn reset_object(&self, class: u16, index: u32, reason: &str) {
+    pub(crate) fn reset_object(&self, class: u16, index: u32, reason: &str) {
         let now = self.now();
         let (live, alarm) = self.with(class, index, |object| {
             object.storage.roll_back();
@@ -458,22 +486,15 @@ impl World {
         });
         let Some(mut live) = live else { return };
         let _ = live.reset.set((now, reason.into()));
-        self.record(now, &None, || {
-            let generation = 0;
-            let (class, id) = self.object_name(ObjectRef {
+        let generation = 0;
+        self.object_stopped(
+            ObjectRef {
                 class,
                 index,
                 generation,
-            });
-            (
-                Op::ObjectStop {
-                    class,
-                    id,
-                    reason: reason.to_owned(),
-                },
-                Outcome::Done,
-            )
-        });
+            },
+            reason,
+        );
         if live.in_flight > 0 {
             self.0.usage.borrow_mut().add_span(
                 Meter::ObjectDurationNanos,
@@ -495,28 +516,40 @@ impl World {
         }
     }
 
+    /// An instance is gone: it goes into the fingerprint and the history.
+    fn object_stopped(&self, object: ObjectRef, reason: &str) {
+        self.mix(name!("object.stopped"), |fingerprint| {
+            fingerprint.mix(u64::from(object.class) << 32 | u64::from(object.index));
+            fingerprint.mix_bytes(reason.as_bytes());
+        });
+        self.note(
+            || Author::platform(None, None),
+            || {
+                let (class, id) = self.object_name(object);
+                let reason = reason.to_owned();
+                (Op::ObjectStop { class, id, reason }, Outcome::Done)
+            },
+        );
+    }
+
     /// Resets every live object of a class.
-    pub(super) fn reset_class(&self, name: &str, reason: &str) {
-        let live: Vec<(u16, u32)> = {
+    pub(crate) fn reset_class(&self, class: u16, reason: &str) {
+        let live: Vec<u32> = {
             let classes = self.0.classes.borrow();
-            let class = (0_u16..)
-                .zip(classes.iter())
-                .find(|(_, class)| &*class.name == name);
-            let Some((number, class)) = class else { return };
-            let objects = (0_u32..).zip(class.objects());
+            let objects = (0_u32..).zip(classes[usize::from(class)].objects());
             objects
                 .filter(|(_, object)| object.live.is_some())
-                .map(|(index, _)| (number, index))
+                .map(|(index, _)| index)
                 .collect()
         };
-        for (class, index) in live {
+        for index in live {
             self.reset_object(class, index, reason);
         }
     }
 
     /// Ends the turn: everything that objects wrote in it is committed, or, if it cannot be, undone with its object.
     /// True when that woke somebody.
-    pub(super) fn commit_turn(&self) -> bool {
+    pub(crate) fn commit_turn(&self) -> bool {
         if self.0.dirty.borrow().is_empty() {
             return false;
         }
@@ -526,9 +559,7 @@ impl World {
         for &(class, index) in &dirty {
             let failing = {
                 let faults = self.0.faults.borrow();
-                let classes = self.0.classes.borrow();
-                !faults.is_empty()
-                    && faults.object_storage_failing(self.now(), &classes[usize::from(class)].name)
+                !faults.is_empty() && faults.object_storage_failing(self.now(), class)
             };
             let committed = self.with(class, index, |object| {
                 if failing && object.storage.has_written() && object.storage.savepoints() == 0 {
@@ -554,8 +585,8 @@ impl World {
 
     /// Waits until an I/O event may be delivered to whoever runs: at once, unless it is an object whose input gate is
     /// closed by a critical section that this is not part of.
-    pub(super) async fn deliver(&self) {
-        let Some(invocation) = Self::scope() else {
+    pub(crate) async fn deliver(&self) {
+        let Some(invocation) = scope::current() else {
             return;
         };
         let Some(object) = invocation.object else {
@@ -569,7 +600,7 @@ impl World {
         if !open {
             // After a reset nobody is left to be told: the handler is dropped.
             let _ = Gate {
-                world: self.handle(),
+                engine: self.clone(),
                 object,
                 ticket: None,
                 line: |live| &mut live.gate,
@@ -582,7 +613,7 @@ impl World {
     ///
     /// # Errors
     /// The object was reset before.
-    pub(super) async fn output_gate(&self, invocation: &Invocation) -> Result<(), Exception> {
+    pub(crate) async fn output_gate(&self, invocation: &Invocation) -> Result<(), Exception> {
         let Some(object) = invocation.object else {
             return Ok(());
         };
@@ -590,7 +621,7 @@ impl World {
             (object.storage.durable_at, !object.storage.has_written())
         });
         if durable_at > self.now() || !committed {
-            self.sleep_until(durable_at, "object.durable", u64::from(object.index))
+            self.sleep_until(durable_at, name!("object.durable"), u64::from(object.index))
                 .await;
         }
         if !self.is_live(object) {
@@ -609,7 +640,7 @@ impl World {
         if durable_at < finished {
             return Ok(());
         }
-        self.sleep_until(durable_at, "object.durable", u64::from(index))
+        self.sleep_until(durable_at, name!("object.durable"), u64::from(index))
             .await;
         let reset = self.with(class, index, |object| object.last_reset.clone());
         match reset.filter(|(at, _)| *at >= finished) {
@@ -623,21 +654,21 @@ impl World {
     ///
     /// # Errors
     /// What the section failed with; that resets the object or undoes the section's writes, by its kind.
-    pub fn critical_section<T: 'static>(
+    pub(crate) fn critical_section<T: 'static>(
         &self,
         object: ObjectRef,
         kind: CriticalSection,
         section: LocalBoxFuture<Result<T, Exception>>,
     ) -> impl Future<Output = Result<T, Exception>> + use<T> {
         let (sender, receiver) = futures_channel::oneshot::channel();
-        let outer = Self::scope().filter(|outer| outer.object == Some(object));
-        let world = self.handle();
+        let outer = scope::current().filter(|outer| outer.object == Some(object));
+        let engine = self.clone();
         self.with_live(object, |live| live.gate.lock());
         self.begin_event(object);
         self.spawn(async move {
-            let result = world.take_turn(object, outer, kind, section).await;
-            world.with_live(object, |live| live.gate.unlock());
-            world.end_event(object);
+            let result = engine.take_turn(object, outer, kind, section).await;
+            engine.with_live(object, |live| live.gate.unlock());
+            engine.end_event(object);
             // Nobody may be waiting: a constructor drops the future, and the gate was closed all the same.
             let _ = sender.send(result);
         });
@@ -652,7 +683,7 @@ impl World {
     async fn take_turn<T: 'static>(
         &self,
         object: ObjectRef,
-        outer: super::Scope,
+        outer: Scope,
         kind: CriticalSection,
         section: LocalBoxFuture<Result<T, Exception>>,
     ) -> Result<T, Exception> {
@@ -664,7 +695,7 @@ impl World {
             return self.run_critical(object, outer, kind, section).await;
         }
         Gate {
-            world: self.handle(),
+            engine: self.clone(),
             object,
             ticket: None,
             line: |live| &mut live.sections,
@@ -679,7 +710,7 @@ impl World {
     async fn run_critical<T: 'static>(
         &self,
         object: ObjectRef,
-        outer: super::Scope,
+        outer: Scope,
         kind: CriticalSection,
         section: LocalBoxFuture<Result<T, Exception>>,
     ) -> Result<T, Exception> {
@@ -688,28 +719,18 @@ impl World {
             CriticalSection::BlockConcurrency => None,
         };
         let home = self.with_object(object, |object| object.home);
-        let mut invocation = self.new_invocation(home, self.object_host(home), Some(object));
-        if let Some(inner) = Rc::get_mut(&mut invocation) {
-            inner.critical = true;
-            if let Some(outer) = &outer {
-                inner.fetches.set(outer.fetches.get());
-                inner.internal_calls.set(outer.internal_calls.get());
-                inner.kv_operations.set(outer.kv_operations.get());
-                inner.d1_queries.set(outer.d1_queries.get());
-            }
-        }
+        let cause = outer.as_ref().and_then(|outer| outer.cause);
+        let place = self.object_place(object, home, cause);
+        let invocation = self.critical_invocation(place, &outer);
         let deadline = self.sleep_until(
             self.now() + CRITICAL_SECTION_LIMIT,
-            "critical.end",
+            name!("critical.end"),
             u64::from(object.index),
         );
         let section = InScope::new(Rc::clone(&invocation), section);
         let ended = futures_util::future::select(section, deadline).await;
         if let Some(outer) = &outer {
-            outer.fetches.set(invocation.fetches.get());
-            outer.internal_calls.set(invocation.internal_calls.get());
-            outer.kv_operations.set(invocation.kv_operations.get());
-            outer.d1_queries.set(invocation.d1_queries.get());
+            outer.calls.set(&invocation.calls);
         }
         let futures_util::future::Either::Left((result, _)) = ended else {
             self.reset_instance(object, CRITICAL_SECTION_TIMEOUT);
@@ -747,38 +768,104 @@ impl World {
     ///
     /// # Errors
     /// The instance that asks is gone.
-    pub fn storage_get(&self, object: ObjectRef, key: &str) -> Result<Option<Bytes>, Exception> {
-        self.read(object, |storage| storage.get(key))
+    pub(crate) fn storage_get(
+        &self,
+        object: ObjectRef,
+        key: &str,
+    ) -> Result<Option<Bytes>, Exception> {
+        let begun = self.begin_storage(object, || StorageCall::Get {
+            key: key.to_owned(),
+        });
+        let read = self.read(object, |storage| {
+            let (value, rows) = storage.get(key);
+            ((value, rows), rows)
+        });
+        self.mix(name!("storage.get"), |fingerprint| {
+            fingerprint.mix_bytes(key.as_bytes());
+            if let Ok((value, _)) = &read {
+                fingerprint.mix_bytes(value.as_deref().unwrap_or_default());
+            }
+        });
+        self.finish_storage(begun, &read, |(value, rows)| Outcome::Stored {
+            value: value.as_deref().map(Fingerprint::of),
+            entries: Vec::new(),
+            rows: None,
+            rows_read: rows.read,
+            rows_written: rows.written,
+        });
+        read.map(|(value, _)| value)
     }
 
     /// Lists keys and values.
     ///
     /// # Errors
     /// The instance that asks is gone.
-    pub fn storage_list(
+    pub(crate) fn storage_list(
         &self,
         object: ObjectRef,
         options: &ListOptions,
     ) -> Result<Vec<(Box<str>, Bytes)>, Exception> {
-        self.read(object, |storage| storage.list(options))
+        let begun = self.begin_storage(object, || StorageCall::List {
+            prefix: options.prefix.clone().unwrap_or_default(),
+        });
+        let read = self.read(object, |storage| {
+            let (entries, rows) = storage.list(options);
+            ((entries, rows), rows)
+        });
+        self.mix(name!("storage.list"), |fingerprint| {
+            for (key, value) in read.iter().flat_map(|(entries, _)| entries) {
+                fingerprint.mix_bytes(key.as_bytes());
+                fingerprint.mix_bytes(value);
+            }
+        });
+        self.finish_storage(begun, &read, |(entries, rows)| {
+            let entries = entries.iter();
+            Outcome::Stored {
+                value: None,
+                entries: entries
+                    .map(|(key, value)| (key.to_string(), Fingerprint::of(value)))
+                    .collect(),
+                rows: None,
+                rows_read: rows.read,
+                rows_written: rows.written,
+            }
+        });
+        read.map(|(entries, _)| entries)
     }
 
     /// Writes a value.
     ///
     /// # Errors
     /// Too large, the storage is full, or the instance that asks is gone.
-    pub fn storage_put(&self, object: ObjectRef, key: &str, value: Bytes) -> Result<(), Exception> {
-        self.room(object)?;
-        self.write(object, |storage| {
-            storage.put(key, value).map(|rows| ((), rows))
-        })
+    pub(crate) fn storage_put(
+        &self,
+        object: ObjectRef,
+        key: &str,
+        value: Bytes,
+    ) -> Result<(), Exception> {
+        self.mix(name!("storage.put"), |fingerprint| {
+            fingerprint.mix_bytes(key.as_bytes());
+            fingerprint.mix_bytes(&value);
+        });
+        let begun = self.begin_storage(object, || StorageCall::Put {
+            key: key.to_owned(),
+            bytes: value.len() as u64,
+            digest: Fingerprint::of(&value),
+        });
+        let written = self.room(object).and_then(|()| {
+            self.write(object, |storage| {
+                storage.put(key, value).map(|rows| (rows, rows))
+            })
+        });
+        self.finish_rows(begun, &written);
+        written.map(drop)
     }
 
     /// Whether a value may be written.
     ///
     /// # Errors
     /// Too large.
-    pub fn storage_check(&self, key: &str, value: &Bytes) -> Result<(), Exception> {
+    pub(crate) fn storage_check(&self, key: &str, value: &Bytes) -> Result<(), Exception> {
         Storage::check(key, value)
     }
 
@@ -786,50 +873,99 @@ impl World {
     ///
     /// # Errors
     /// The instance that asks is gone.
-    pub fn storage_delete(&self, object: ObjectRef, key: &str) -> Result<bool, Exception> {
-        self.write(object, |storage| Ok(storage.delete(key)))
+    pub(crate) fn storage_delete(&self, object: ObjectRef, key: &str) -> Result<bool, Exception> {
+        let begun = self.begin_storage(object, || StorageCall::Delete {
+            key: key.to_owned(),
+        });
+        let written = self.write(object, |storage| {
+            let (_, rows) = storage.delete(key);
+            Ok((rows, rows))
+        });
+        self.mix(name!("storage.delete"), |fingerprint| {
+            fingerprint.mix_bytes(key.as_bytes());
+            fingerprint.mix(written.as_ref().map_or(2, |rows| rows.written));
+        });
+        self.finish_rows(begun, &written);
+        written.map(|rows| rows.written > 0)
     }
 
     /// Deletes everything but the alarm.
     ///
     /// # Errors
     /// Inside a transaction, or the instance that asks is gone.
-    pub fn storage_delete_all(&self, object: ObjectRef) -> Result<(), Exception> {
-        self.write(object, |storage| {
+    pub(crate) fn storage_delete_all(&self, object: ObjectRef) -> Result<(), Exception> {
+        let begun = self.begin_storage(object, || StorageCall::DeleteAll);
+        let deployments = &self.0.deployments;
+        let deployment = deployments.get(deployments.class(object.class).deployment);
+        let written = self.write(object, |storage| {
             let rows = storage.delete_all()?;
-            if self.0.delete_all_deletes_alarm {
+            if deployment.delete_all_deletes_alarm {
                 storage.set_alarm(None);
             }
-            Ok(((), rows))
-        })
+            Ok((rows, rows))
+        });
+        self.mix(name!("storage.delete_all"), |fingerprint| {
+            fingerprint.mix(written.as_ref().map_or(u64::MAX, |rows| rows.written));
+        });
+        self.finish_rows(begun, &written);
+        written.map(drop)
     }
 
     /// Runs SQL.
     ///
     /// # Errors
     /// SQLite's, the storage is full, or the instance that asks is gone.
-    pub fn storage_sql(
+    pub(crate) fn storage_sql(
         &self,
         object: ObjectRef,
         statements: &str,
         parameters: &[sql::Value],
     ) -> Result<sql::Outcome, Exception> {
+        let begun = self.begin_storage(object, || StorageCall::Sql {
+            call: digest::sql_call(statements, parameters),
+        });
+        let result = self.run_sql(object, statements, parameters);
+        self.mix(name!("storage.sql"), |fingerprint| {
+            fingerprint.mix_bytes(statements.as_bytes());
+            digest::values(fingerprint, parameters);
+            match &result {
+                Ok((outcome, _)) => digest::outcome(fingerprint, outcome),
+                Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
+            }
+        });
+        self.finish_storage(begun, &result, |(outcome, rows)| Outcome::Stored {
+            value: None,
+            entries: Vec::new(),
+            rows: Some(digest::sql_rows(outcome)),
+            rows_read: rows.read,
+            rows_written: rows.written,
+        });
+        result.map(|(outcome, _)| outcome)
+    }
+
+    fn run_sql(
+        &self,
+        object: ObjectRef,
+        statements: &str,
+        parameters: &[sql::Value],
+    ) -> Result<(sql::Outcome, Rows), Exception> {
         let now = i64::try_from(self.now().unix_ms()).expect("virtual time ends in 2554");
         sql::set_clock_unix_ms(now);
-        let seed = self.seed() ^ self.with_object(object, |object| object.id.short());
+        let seed = self.0.settings.seed ^ self.with_object(object, |object| object.id.short());
         let full = self.room(object).err();
         self.write(object, |storage| {
             let broken = |failure: edgeproof_sqlite::SqlError| Exception::error(failure.message);
             let Some(full) = full.filter(|_| !only_deletes(statements)) else {
                 let (result, rows) = storage.execute(seed, statements, parameters);
-                return Ok((result.map_err(broken), rows));
+                let result = result.map(|outcome| (outcome, rows)).map_err(broken);
+                return Ok((result, rows));
             };
             // Which statements write only SQLite knows; so what was written is undone.
             let savepoint = storage.savepoint().map_err(broken)?;
             let (result, mut rows) = storage.execute(seed, statements, parameters);
             let wrote = std::mem::take(&mut rows.written) > 0;
             storage.end_savepoint(savepoint, !wrote).map_err(broken)?;
-            let result = result.map_err(broken);
+            let result = result.map(|outcome| (outcome, rows)).map_err(broken);
             Ok((if wrote { Err(full) } else { result }, rows))
         })?
     }
@@ -838,23 +974,23 @@ impl World {
     ///
     /// # Errors
     /// The instance that asks is gone.
-    pub fn storage_database_bytes(&self, object: ObjectRef) -> Result<u64, Exception> {
+    pub(crate) fn storage_database_bytes(&self, object: ObjectRef) -> Result<u64, Exception> {
         self.read(object, |storage| {
             (storage.database_bytes(), Rows::default())
         })
     }
 
     /// Waits until everything written so far is durable.
-    pub fn storage_sync(&self, object: ObjectRef) -> Operation<Result<(), Exception>> {
-        let world = self.handle();
+    pub(crate) fn storage_sync(&self, object: ObjectRef) -> Operation<Result<(), Exception>> {
+        let engine = self.clone();
         Operation::new(async move {
-            let durable_at = world.read(object, |storage| (storage.durable_at, Rows::default()))?;
-            if durable_at > world.now() {
+            let durable_at = engine.read(object, |storage| (storage.durable_at, Rows::default()))?;
+            if durable_at > engine.now() {
                 world
-                    .sleep_until(durable_at, "object.sync", u64::from(object.index))
+                    .sleep_until(durable_at, name!("object.sync"), u64::from(object.index))
                     .await;
             }
-            world.deliver().await;
+            engine.deliver().await;
             Ok(())
         })
     }
@@ -863,27 +999,52 @@ impl World {
     ///
     /// # Errors
     /// The instance that asks is gone.
-    pub fn storage_alarm(&self, object: ObjectRef) -> Result<Option<u64>, Exception> {
-        self.read(object, |storage| {
-            (
-                storage.alarm_ms(),
-                Rows {
-                    read: 1,
-                    written: 0,
-                },
-            )
-        })
+    pub(crate) fn storage_alarm(&self, object: ObjectRef) -> Result<Option<u64>, Exception> {
+        let begun = self.begin_storage(object, || StorageCall::GetAlarm);
+        let read = self.read(object, |storage| {
+            let rows = Rows {
+                read: 1,
+                written: 0,
+            };
+            (storage.alarm_ms(), rows)
+        });
+        self.mix(name!("storage.get_alarm"), |fingerprint| {
+            fingerprint.mix(read.as_ref().map_or(1, |alarm_ms| alarm_ms.unwrap_or(0)));
+        });
+        self.finish_storage(begun, &read, |alarm_ms| Outcome::Stored {
+            value: alarm_ms.map(|alarm_ms| Fingerprint::of(&alarm_ms.to_le_bytes())),
+            entries: Vec::new(),
+            rows: None,
+            rows_read: 1,
+            rows_written: 0,
+        });
+        read
     }
 
     /// Sets or deletes the alarm.
     ///
     /// # Errors
     /// A time of 0, the storage is full, or the instance that asks is gone.
-    pub fn storage_set_alarm(
+    pub(crate) fn storage_set_alarm(
         &self,
         object: ObjectRef,
         alarm_ms: Option<u64>,
     ) -> Result<(), Exception> {
+        self.mix(name!("storage.set_alarm"), |fingerprint| {
+            fingerprint.mix(alarm_ms.map_or(0, |alarm_ms| alarm_ms << 1 | 1));
+        });
+        let begun = self.begin_storage(object, || StorageCall::SetAlarm { alarm_ms });
+        let written = self.write_alarm(object, alarm_ms);
+        self.finish_rows(begun, &written);
+        written?;
+        if alarm_ms.is_some() {
+            self.alarm_set_by(object.class, object.index, begun);
+            self.arm_alarm(object.class, object.index);
+        }
+        Ok(())
+    }
+
+    fn write_alarm(&self, object: ObjectRef, alarm_ms: Option<u64>) -> Result<Rows, Exception> {
         if alarm_ms == Some(0) {
             return Err(Exception::type_error(
                 "setAlarm() cannot be called with an alarm time <= 0",
@@ -892,11 +1053,39 @@ impl World {
         if alarm_ms.is_some() {
             self.room(object)?;
         }
-        self.write(object, |storage| Ok(((), storage.set_alarm(alarm_ms))))?;
-        if alarm_ms.is_some() {
-            self.arm_alarm(object.class, object.index);
-        }
-        Ok(())
+        self.write(object, |storage| {
+            let rows = storage.set_alarm(alarm_ms);
+            Ok((rows, rows))
+        })
+    }
+
+    /// Begins the record of a call of an object's storage.
+    fn begin_storage(&self, object: ObjectRef, call: impl FnOnce() -> StorageCall) -> Begun {
+        self.begin(|| {
+            let (class, id) = self.object_name(object);
+            let call = call();
+            Op::Storage { class, id, call }
+        })
+    }
+
+    fn finish_storage<T>(
+        &self,
+        begun: Begun,
+        result: &Result<T, Exception>,
+        outcome: impl FnOnce(&T) -> Outcome,
+    ) {
+        self.finish(begun, || result.as_ref().map_or_else(failed, outcome));
+    }
+
+    /// Ends the record of a call that returns nothing.
+    fn finish_rows(&self, begun: Begun, result: &Result<Rows, Exception>) {
+        self.finish_storage(begun, result, |rows| Outcome::Stored {
+            value: None,
+            entries: Vec::new(),
+            rows: None,
+            rows_read: rows.read,
+            rows_written: rows.written,
+        });
     }
 
     /// Whether an object may store more.
@@ -905,14 +1094,15 @@ impl World {
         if faults.is_empty() {
             return Ok(());
         }
-        let classes = self.0.classes.borrow();
-        if faults.object_storage_full(self.now(), &classes[usize::from(object.class)].name) {
+        if faults.object_storage_full(self.now(), object.class) {
             return Err(Exception::error(limits::durable::DATABASE_FULL));
         }
         Ok(())
     }
 
     fn savepoint(&self, object: ObjectRef) -> Result<Savepoint, Exception> {
+        let begun = self.begin_storage(object, || StorageCall::Begin);
+        self.finish(begun, || Outcome::Done);
         let opened = self.read(object, |storage| (storage.savepoint(), Rows::default()))?;
         opened.map_err(|failure| Exception::error(failure.message))
     }
@@ -923,7 +1113,12 @@ impl World {
         savepoint: Savepoint,
         keep: bool,
     ) -> Result<(), Exception> {
-        let durable_at = self.now().after(nanos(self.0.options.object_commit));
+        let begun = self.begin_storage(object, || StorageCall::End { keep });
+        self.finish(begun, || Outcome::Done);
+        self.mix(name!("storage.end"), |fingerprint| {
+            fingerprint.mix(u64::from(keep));
+        });
+        let durable_at = self.now().after(nanos(self.options().object_commit));
         let ended = self.write(object, |storage| {
             let ended = storage.end_savepoint(savepoint, keep);
             if storage.savepoints() == 0 && storage.has_written() {
@@ -952,7 +1147,7 @@ impl World {
         if !self.is_live(object) {
             return Err(Exception::error(STORAGE_GONE));
         }
-        let durable_at = self.now().after(nanos(self.0.options.object_commit));
+        let durable_at = self.now().after(nanos(self.options().object_commit));
         let (value, rows, newly_dirty) = self.with(object.class, object.index, |entry| {
             let storage = &mut entry.storage;
             let was_dirty = storage.is_dirty();
@@ -983,7 +1178,7 @@ impl World {
     // --- alarms --------------------------------------------------------------------------------------------------
 
     /// Starts a timer for an object's alarm as it stands now.
-    pub(super) fn arm_alarm(&self, class: u16, index: u32) {
+    pub(crate) fn arm_alarm(&self, class: u16, index: u32) {
         let alarm_ms = self.with(class, index, |object| {
             let alarm_ms = object.storage.pending_alarm_ms()?;
             // One handler at a time; and a timer that comes no later will see what the alarm is by then. So an alarm that
@@ -996,13 +1191,13 @@ impl World {
             Some(alarm_ms)
         });
         let Some(alarm_ms) = alarm_ms else { return };
-        let world = self.handle();
+        let engine = self.clone();
         self.spawn_in(
             None,
             Box::pin(async move {
-                let at = Instant::from_unix_ms(alarm_ms).max(world.now());
-                world.sleep_until(at, "alarm", u64::from(index)).await;
-                let due = world.with(class, index, |object| {
+                let at = Instant::from_unix_ms(alarm_ms).max(engine.now());
+                engine.sleep_until(at, name!("alarm"), u64::from(index)).await;
+                let due = engine.with(class, index, |object| {
                     // An earlier timer took this one's place.
                     if object.alarm_timer_ms != Some(alarm_ms) {
                         return false;
@@ -1010,15 +1205,15 @@ impl World {
                     object.alarm_timer_ms = None;
                     let pending = object.storage.pending_alarm_ms();
                     let due = pending
-                        .is_some_and(|alarm_ms| Instant::from_unix_ms(alarm_ms) <= world.now());
+                        .is_some_and(|alarm_ms| Instant::from_unix_ms(alarm_ms) <= engine.now());
                     object.alarm_running |= due;
                     due
                 });
                 if due {
-                    world.run_alarm(class, index).await;
-                    world.with(class, index, |object| object.alarm_running = false);
+                    engine.run_alarm(class, index).await;
+                    engine.with(class, index, |object| object.alarm_running = false);
                 }
-                world.arm_alarm(class, index);
+                engine.arm_alarm(class, index);
             }),
         );
     }
@@ -1026,33 +1221,39 @@ impl World {
     /// Runs an alarm: at least once, again after a failure, up to six times, unless the handler set a new one (DOALARM).
     async fn run_alarm(&self, class: u16, index: u32) {
         for retry in 0..=limits::durable::ALARM_RETRIES {
-            let start = self.now();
             let (home, alarm_ms) = self.with(class, index, |object| {
                 (object.home, object.storage.take_alarm())
             });
             self.count(Meter::ObjectRequests, 1);
-            let result = self.object_event(class, index, None).await;
+            let cause = self.alarm_cause(class, index);
+            let begun = self.begin_as(
+                || Author::platform(Some(home), cause),
+                || {
+                    let generation = 0;
+                    let (class, id) = self.object_name(ObjectRef {
+                        class,
+                        index,
+                        generation,
+                    });
+                    Op::Alarm { class, id, retry }
+                },
+            );
+            let result = self.object_event(class, index, Event::Alarm, begun).await;
             // It has run only when what it wrote is durable (workerd actor-sqlite).
             let result = match self.durable(class, index).await {
                 Ok(()) => result,
                 Err(reset) => Err(reset),
             };
-            let scope = self
-                .keeps_history()
-                .then(|| self.new_invocation(home, self.object_host(home), None));
-            self.record(start, &scope, || {
-                let (class, id) = self.object_name(ObjectRef {
-                    class,
-                    index,
-                    generation: 0,
-                });
-                let outcome = match &result {
-                    Ok(_) => Outcome::Done,
-                    Err(exception) => Outcome::Error {
-                        message: exception.message.clone(),
-                    },
-                };
-                (Op::Alarm { class, id, retry }, outcome)
+            self.mix(name!("alarm.ended"), |fingerprint| {
+                fingerprint.mix(u64::from(class) << 32 | u64::from(index));
+                match &result {
+                    Ok(_) => fingerprint.mix(0),
+                    Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
+                }
+            });
+            self.finish(begun, || match &result {
+                Ok(_) => Outcome::Done,
+                Err(exception) => failed(exception),
             });
             if result.is_ok() || retry == limits::durable::ALARM_RETRIES {
                 return;
@@ -1068,9 +1269,9 @@ impl World {
                 return; // by the handler itself
             }
             let jitter =
-                1.0 + limits::durable::ALARM_RETRY_JITTER * self.0.alarms.borrow_mut().unit();
+                1.0 + limits::durable::ALARM_RETRY_JITTER * self.0.chance.alarms.borrow_mut().unit();
             let delay = limits::durable::alarm_retry_delay(retry).mul_f64(jitter);
-            self.sleep_until(self.now() + delay, "alarm.retry", u64::from(index))
+            self.sleep_until(self.now() + delay, name!("alarm.retry"), u64::from(index))
                 .await;
             if self.with(class, index, |object| {
                 object.storage.failed_alarm_ms().is_none()
@@ -1116,23 +1317,33 @@ impl World {
         })
     }
 
-    fn object_name(&self, object: ObjectRef) -> (String, String) {
-        let mut classes = self.0.classes.borrow_mut();
-        let class = &mut classes[usize::from(object.class)];
-        (
-            class.name.to_string(),
-            class.object(object.index).id.to_hex(),
-        )
+    /// Name of a class.
+    fn class_name(&self, class: u16) -> String {
+        self.0.classes.borrow()[usize::from(class)].name.to_string()
     }
 
-    /// The isolate in which the objects of a PoP run; it starts with the first of them.
-    fn object_host(&self, pop: Pop) -> edgeproof_isolate::IsolateId {
-        let known = self.0.object_hosts.borrow()[pop.index()];
+    /// Where the code of an object runs.
+    fn object_place(&self, object: ObjectRef, home: Pop, cause: Cause) -> Place {
+        let deployment = self.0.deployments.class(object.class).deployment;
+        Place {
+            deployment,
+            pop: home,
+            isolate: self.object_host(deployment, home),
+            object: Some(object),
+            cause,
+        }
+    }
+
+    /// The isolate in which the objects of a Worker run in a PoP; it starts with the first of them.
+    fn object_host(&self, deployment: u16, pop: Pop) -> edgeproof_isolate::IsolateId {
+        let place = usize::from(deployment) * Pop::COUNT + pop.index();
+        let known = self.0.object_hosts.borrow()[place];
         known.unwrap_or_else(|| {
             let host = self.0.isolates.borrow_mut().reserve();
-            self.0.object_hosts.borrow_mut()[pop.index()] = Some(host);
+            self.0.object_hosts.borrow_mut()[place] = Some(host);
+            let script = Rc::clone(&self.0.deployments.get(deployment).script.borrow());
             let before = edgeproof_isolate::enter(host);
-            self.0.script.start();
+            script.start();
             edgeproof_isolate::enter(before);
             host
         })
@@ -1160,7 +1371,7 @@ fn only_deletes(statements: &str) -> bool {
 
 /// Waits in the line at an object's input gate.
 struct Gate {
-    world: World,
+    engine: Engine,
     object: ObjectRef,
     ticket: Option<u64>,
     /// Which line.
@@ -1173,7 +1384,7 @@ impl Future for Gate {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let mut delivered = None;
-        this.world.with_live(this.object, |live| {
+        this.engine.with_live(this.object, |live| {
             let line = (this.line)(live);
             let ticket = *this.ticket.get_or_insert_with(|| line.ticket());
             delivered = Some(line.poll(ticket, context.waker()));
@@ -1186,7 +1397,7 @@ impl Future for Gate {
             Some(false) => Poll::Pending,
             None => {
                 this.ticket = None;
-                Poll::Ready(Err(this.world.reset_exception(this.object)))
+                Poll::Ready(Err(this.engine.reset_exception(this.object)))
             }
         }
     }
@@ -1195,7 +1406,7 @@ impl Future for Gate {
 impl Drop for Gate {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.world
+            self.engine
                 .with_live(self.object, |live| (self.line)(live).give_up(ticket));
         }
     }
@@ -1203,23 +1414,23 @@ impl Drop for Gate {
 
 /// Runs a handler until it ends or its object is reset.
 struct UntilReset {
-    world: World,
+    engine: Engine,
     object: ObjectRef,
     /// Number of the invocation: its place among those that must learn of a reset.
     number: u64,
-    handler: InScope<Result<Response, Exception>>,
+    handler: InScope<Result<Reply, Exception>>,
     begun: bool,
 }
 
 impl Future for UntilReset {
-    type Output = Result<Response, Exception>;
+    type Output = Result<Reply, Exception>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if this.begun && !this.world.is_live(this.object) {
-            let exception = this.world.reset_exception(this.object);
+        if this.begun && !this.engine.is_live(this.object) {
+            let exception = this.engine.reset_exception(this.object);
             let by_itself = this
-                .world
+                .engine
                 .with_object(this.object, |object| object.reset_by_itself);
             return Poll::Ready(Err(if by_itself {
                 exception.remote()
@@ -1229,18 +1440,18 @@ impl Future for UntilReset {
         }
         this.begun = true;
         match Pin::new(&mut this.handler).poll(context) {
-            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
+            Poll::Ready(Ok(reply)) => Poll::Ready(Ok(reply)),
             Poll::Ready(Err(Failure::Thrown(exception))) => Poll::Ready(Err(exception.remote())),
             Poll::Ready(Err(failure @ Failure::Panic(_))) => {
-                this.world.console("error", &format!("Uncaught {failure}"));
+                this.engine.console("error", &format!("Uncaught {failure}"));
                 let exception = failure.into_exception();
-                this.world.reset_instance(this.object, &exception.message);
+                this.engine.reset_instance(this.object, &exception.message);
                 Poll::Ready(Err(exception.remote().reset()))
             }
             Poll::Pending => {
                 // Anew with every poll: the call may have moved to another task.
                 let (number, waker) = (this.number, context.waker());
-                this.world.with_live(this.object, |live| {
+                this.engine.with_live(this.object, |live| {
                     let known = live.on_reset.iter_mut().find(|(known, _)| *known == number);
                     match known {
                         Some((_, known)) => known.clone_from(waker),
@@ -1256,7 +1467,7 @@ impl Future for UntilReset {
 impl Drop for UntilReset {
     fn drop(&mut self) {
         let number = self.number;
-        self.world.with_live(self.object, |live| {
+        self.engine.with_live(self.object, |live| {
             live.on_reset.retain(|(known, _)| *known != number);
         });
     }
