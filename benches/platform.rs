@@ -120,6 +120,7 @@ fn executor(criterion: &mut Criterion) {
                 let tasks = (0..1000_u64).map(|task| async move {
                     for round in 0..100 {
                         world
+                            .bindings()
                             .timer(Duration::from_micros(
                                 1 + (task * 7919 + round * 104_729) % 1000,
                             ))

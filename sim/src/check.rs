@@ -50,6 +50,8 @@ pub(crate) mod testing {
     /// A record of `op` from `start` to `end`.
     pub(crate) fn record(pop: &str, start: Nanos, end: Nanos, op: Op, outcome: Outcome) -> Record {
         Record {
+            number: 0,
+            cause: None,
             start,
             end,
             pop: pop.to_owned(),

@@ -2,7 +2,8 @@
 //!
 //! A world takes the list when it is built and injects from it; nothing else goes wrong by itself. So a run can be shown,
 //! compared, replayed and cut down by editing a list. `at_ms` counts from the start of the run. Most faults last `for_ms`
-//! and then heal by themselves, so every list ends in a healthy world.
+//! and then heal by themselves, so every list ends in a healthy world. A fault that names what the world does not have is
+//! refused when the world is built: [`Space`] says what there is.
 //!
 //! ```
 //! use edgeproof_sim::fault::{Fault, FaultKind};
@@ -14,8 +15,12 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
-use crate::kernel::time::Instant;
-use crate::topology::Pop;
+mod in_force;
+mod space;
+
+pub(crate) use in_force::{Effect, Fate, InForce};
+pub use space::{Space, UnknownName};
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -44,6 +49,7 @@ pub enum KvOperation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are named in each variant's text")]
+#[non_exhaustive]
 pub enum FaultKind {
     /// Messages between PoPs `a` and `b` take `extra_ms` longer, each way.
     LinkLatency {
@@ -54,6 +60,28 @@ pub enum FaultKind {
     },
     /// No message passes between PoPs `a` and `b`: calls fail with `Network connection lost.`
     Partition { a: String, b: String, for_ms: u64 },
+    /// Of the messages from PoP `from` to PoP `to`, the next `skip` pass and the `count` after them are lost: the sender sees
+    /// `Network connection lost.` A call whose request is lost has no effect; one whose answer is lost has had it.
+    MessageDropped {
+        from: String,
+        to: String,
+        #[serde(default)]
+        skip: u64,
+        #[serde(default = "one")]
+        count: u64,
+        for_ms: u64,
+    },
+    /// Of the messages from PoP `from` to PoP `to`, the next `skip` pass and the `count` after them arrive twice: what they ask
+    /// for is done twice, and the sender sees the answer to the first copy. Copies of answers change nothing.
+    MessageDuplicated {
+        from: String,
+        to: String,
+        #[serde(default)]
+        skip: u64,
+        #[serde(default = "one")]
+        count: u64,
+        for_ms: u64,
+    },
     /// The central KV store answers `pop` as it was `delay_ms` ago.
     KvPropagationDelay {
         pop: String,
@@ -98,12 +126,18 @@ fn every_one() -> f64 {
     1.0
 }
 
+fn one() -> u64 {
+    1
+}
+
 impl FaultKind {
     /// How long it lasts; `None` for one that is over at once.
     pub fn duration(&self) -> Option<Duration> {
         match self {
             Self::LinkLatency { for_ms, .. }
             | Self::Partition { for_ms, .. }
+            | Self::MessageDropped { for_ms, .. }
+            | Self::MessageDuplicated { for_ms, .. }
             | Self::KvPropagationDelay { for_ms, .. }
             | Self::KvErrors { for_ms, .. }
             | Self::ObjectUnreachable { for_ms, .. }
@@ -127,15 +161,6 @@ impl FaultKind {
             _ => true,
         }
     }
-
-    /// The PoPs it names, so that a misspelt one is refused before the run.
-    pub fn pops(&self) -> Vec<&str> {
-        match self {
-            Self::LinkLatency { a, b, .. } | Self::Partition { a, b, .. } => vec![a, b],
-            Self::KvPropagationDelay { pop, .. } | Self::IsolateEvicted { pop } => vec![pop],
-            _ => Vec::new(),
-        }
-    }
 }
 
 impl fmt::Display for FaultKind {
@@ -145,6 +170,23 @@ impl fmt::Display for FaultKind {
                 write!(f, "{extra_ms} ms more between {a} and {b}")
             }
             Self::Partition { a, b, .. } => write!(f, "partition between {a} and {b}"),
+            Self::MessageDropped {
+                from,
+                to,
+                skip,
+                count,
+                ..
+            } => write!(f, "{count} messages from {from} to {to} lost after {skip}"),
+            Self::MessageDuplicated {
+                from,
+                to,
+                skip,
+                count,
+                ..
+            } => write!(
+                f,
+                "{count} messages from {from} to {to} doubled after {skip}"
+            ),
             Self::KvPropagationDelay { pop, delay_ms, .. } => {
                 write!(f, "KV seen from {pop} is {delay_ms} ms late")
             }
@@ -189,122 +231,4 @@ impl fmt::Display for Fault {
             self.kind
         )
     }
-}
-
-/// The faults that are in force, as the world asks about them. Empty in a healthy world, and then free of charge.
-#[derive(Debug, Default)]
-pub(crate) struct InForce {
-    faults: Vec<(Instant, FaultKind)>,
-}
-
-impl InForce {
-    pub(crate) fn begin(&mut self, now: Instant, kind: FaultKind) {
-        self.faults.retain(|(until, _)| *until > now);
-        if let Some(duration) = kind.duration() {
-            self.faults.push((now + duration, kind));
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.faults.is_empty()
-    }
-
-    fn now(&self, now: Instant) -> impl Iterator<Item = &FaultKind> {
-        self.faults
-            .iter()
-            .filter(move |(until, _)| *until > now)
-            .map(|(_, kind)| kind)
-    }
-
-    /// Extra time of a message between two PoPs.
-    pub(crate) fn extra_latency(&self, now: Instant, from: Pop, to: Pop) -> Duration {
-        let (from, to) = (from.code(), to.code());
-        let extra = |kind: &FaultKind| match kind {
-            FaultKind::LinkLatency { a, b, extra_ms, .. } if same_link(a, b, from, to) => {
-                Some(*extra_ms)
-            }
-            _ => None,
-        };
-        Duration::from_millis(self.now(now).filter_map(extra).sum())
-    }
-
-    /// Whether no message passes between two PoPs.
-    pub(crate) fn partitioned(&self, now: Instant, from: Pop, to: Pop) -> bool {
-        let (from, to) = (from.code(), to.code());
-        self.now(now).any(
-            |kind| matches!(kind, FaultKind::Partition { a, b, .. } if same_link(a, b, from, to)),
-        )
-    }
-
-    /// How late the central KV store is, seen from a PoP.
-    pub(crate) fn kv_delay(&self, now: Instant, from: Pop) -> Duration {
-        let late = |kind: &FaultKind| match kind {
-            FaultKind::KvPropagationDelay { pop, delay_ms, .. } if pop == from.code() => {
-                Some(*delay_ms)
-            }
-            _ => None,
-        };
-        Duration::from_millis(self.now(now).filter_map(late).max().unwrap_or(0))
-    }
-
-    /// The statuses with which the central KV store may answer, each with the share of the calls it answers so.
-    pub(crate) fn kv_errors(
-        &self,
-        now: Instant,
-        wanted: KvOperation,
-    ) -> impl Iterator<Item = (u16, f64)> {
-        self.now(now).filter_map(move |kind| match kind {
-            FaultKind::KvErrors {
-                operation,
-                status,
-                ratio,
-                ..
-            } if *operation == wanted => Some((*status, *ratio)),
-            _ => None,
-        })
-    }
-
-    /// Whether objects of a class cannot be reached.
-    pub(crate) fn object_unreachable(&self, now: Instant, name: &str) -> bool {
-        self.now(now)
-            .any(|kind| matches!(kind, FaultKind::ObjectUnreachable { class, .. } if class == name))
-    }
-
-    /// Whether objects of a class refuse calls.
-    pub(crate) fn object_overloaded(&self, now: Instant, name: &str) -> bool {
-        self.now(now)
-            .any(|kind| matches!(kind, FaultKind::ObjectOverloaded { class, .. } if class == name))
-    }
-
-    /// Whether commits of objects of a class fail.
-    pub(crate) fn object_storage_failing(&self, now: Instant, name: &str) -> bool {
-        self.now(now).any(
-            |kind| matches!(kind, FaultKind::ObjectStorageFailing { class, .. } if class == name),
-        )
-    }
-
-    /// Whether objects of a class can store nothing more.
-    pub(crate) fn object_storage_full(&self, now: Instant, name: &str) -> bool {
-        self.now(now)
-            .any(|kind| matches!(kind, FaultKind::ObjectStorageFull { class, .. } if class == name))
-    }
-
-    /// How many times as long a database works, and whether it fails.
-    pub(crate) fn d1(&self, now: Instant, name: &str) -> (f64, bool) {
-        let slow = self.now(now).filter_map(|kind| match kind {
-            FaultKind::D1Slow {
-                binding, factor, ..
-            } if binding == name => Some(*factor),
-            _ => None,
-        });
-        let slowdown = slow.fold(0.0, f64::max);
-        let failing = self
-            .now(now)
-            .any(|kind| matches!(kind, FaultKind::D1Failing { binding, .. } if binding == name));
-        (slowdown, failing)
-    }
-}
-
-fn same_link(a: &str, b: &str, from: &str, to: &str) -> bool {
-    (a == from && b == to) || (a == to && b == from)
 }

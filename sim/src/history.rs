@@ -1,15 +1,21 @@
-//! What happened in a run: one typed [`Record`] per finished operation.
+//! What happened in a run: one typed [`Record`] per operation.
 //!
 //! The world writes records when it was built with a history; checks, reports and people read them. A check never sees
-//! the world itself, so whatever it needs to judge a run must stand here. Records are in order of their `end`; an
-//! operation that never finished (a hung fetch, a request cut off by the end of the run) has no record.
+//! the world itself, so whatever it needs to judge a run must stand here: what an operation did and returned, what led to it,
+//! and which operations never ended. Records are in order of their `end`; those that never ended (a hung fetch, a request cut
+//! off by the end of the run) come last.
 //!
-//! [`History::to_json_lines`] prints one record per line, for other tools.
+//! Values of KV, of an object's storage and of bodies appear as a [`Digest`]; parameters and rows of SQL as they are, and
+//! they may be private: [`History::to_json_lines`], which prints one record per line, is for other tools and not for a log.
 
+use crate::kernel::fingerprint::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds since the Unix epoch, in virtual time.
 pub type Nanos = u64;
+
+/// Stands for a value: equal for equal bytes, and different for different ones but for chance (64 bits).
+pub type Digest = Fingerprint;
 
 /// Who performed an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,9 +41,84 @@ pub enum Actor {
 /// 0 stands for "never written".
 pub type KvVersion = u64;
 
+/// A statement of SQL and its parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SqlCall {
+    /// The text.
+    pub sql: String,
+    /// The bound values in order; a blob is an object `{"blob": "<hexadecimal digits>"}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<serde_json::Value>,
+}
+
+/// The rows that a statement of SQL returned.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SqlRows {
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// The rows, with cells as in [`SqlCall::parameters`].
+    pub rows: Vec<Vec<serde_json::Value>>,
+    /// Rows inserted, updated or deleted.
+    pub changes: u64,
+}
+
+/// What an object did with its storage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "storage", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StorageCall {
+    /// `get` of one key.
+    Get {
+        /// The key.
+        key: String,
+    },
+    /// `put` of one key.
+    Put {
+        /// The key.
+        key: String,
+        /// Size of the value as it is stored.
+        bytes: u64,
+        /// Stands for the value.
+        digest: Digest,
+    },
+    /// `delete` of one key.
+    Delete {
+        /// The key.
+        key: String,
+    },
+    /// `deleteAll`.
+    DeleteAll,
+    /// `list`.
+    List {
+        /// The prefix asked for.
+        prefix: String,
+    },
+    /// `sql.exec`.
+    Sql {
+        /// The statement.
+        #[serde(flatten)]
+        call: SqlCall,
+    },
+    /// `getAlarm`.
+    GetAlarm,
+    /// `setAlarm` or `deleteAlarm`.
+    SetAlarm {
+        /// When, in milliseconds since the Unix epoch; `None` deletes it.
+        alarm_ms: Option<u64>,
+    },
+    /// `transaction` begins.
+    Begin,
+    /// `transaction` ends.
+    End {
+        /// Whether its writes stay.
+        keep: bool,
+    },
+}
+
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Op {
     /// A client's HTTP request, from sending to the last byte of the answer.
     Request {
@@ -65,6 +146,9 @@ pub enum Op {
         key: String,
         /// Size of the value.
         bytes: u64,
+        /// Stands for the value.
+        #[serde(default)]
+        digest: Digest,
         /// When the value expires, in seconds since the Unix epoch.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expiration_seconds: Option<u64>,
@@ -80,6 +164,9 @@ pub enum Op {
     KvList {
         /// Binding name of the namespace.
         namespace: String,
+        /// The prefix asked for.
+        #[serde(default)]
+        prefix: String,
     },
     /// A call of a Durable Object through a stub.
     ObjectCall {
@@ -115,12 +202,25 @@ pub enum Op {
         /// 0 for the first try.
         retry: u32,
     },
+    /// An object's call of its own storage.
+    Storage {
+        /// Class of the object.
+        class: String,
+        /// Id of the object, hexadecimal.
+        id: String,
+        /// What it did.
+        #[serde(flatten)]
+        call: StorageCall,
+    },
     /// One call of D1: a query, an exec or a batch.
     D1 {
         /// Binding name of the database.
         database: String,
-        /// The statements, without their parameters.
+        /// The texts of the statements.
         sql: Vec<String>,
+        /// The bound values of each, as in [`SqlCall::parameters`].
+        #[serde(default)]
+        parameters: Vec<Vec<serde_json::Value>>,
     },
     /// An outbound fetch.
     Fetch {
@@ -133,6 +233,13 @@ pub enum Op {
     Scheduled {
         /// The cron expression.
         cron: String,
+    },
+    /// A Worker got new code.
+    Deploy {
+        /// Its name.
+        worker: String,
+        /// Number of the code, from 1.
+        version: u32,
     },
     /// An isolate started.
     IsolateStart,
@@ -155,9 +262,12 @@ pub enum Op {
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// Nothing more to say.
     Done,
+    /// It has not ended: its actor was cut off, or the run was.
+    Unfinished,
     /// An HTTP answer.
     Status {
         /// The status code.
@@ -171,6 +281,16 @@ pub enum Outcome {
         fetched_at: Nanos,
         /// Whether the PoP's cache answered.
         cached: bool,
+        /// Stands for the value returned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<Digest>,
+    },
+    /// The keys that a list of KV returned.
+    KvListed {
+        /// The keys, in order.
+        keys: Vec<String>,
+        /// Whether there are no more.
+        complete: bool,
     },
     /// A KV write or delete that the central store took.
     KvWritten {
@@ -185,6 +305,25 @@ pub enum Outcome {
         rows_read: u64,
         /// Rows (and index entries) written.
         rows_written: u64,
+        /// What each statement returned.
+        #[serde(default)]
+        results: Vec<SqlRows>,
+    },
+    /// What a call of an object's storage returned and cost.
+    Stored {
+        /// Stands for the value that was read; `None` for a key without one, and for a call that returns none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<Digest>,
+        /// The keys of a list, in order, each with what stands for its value.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        entries: Vec<(String, Digest)>,
+        /// The rows of SQL.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<SqlRows>,
+        /// Rows read, as billed.
+        rows_read: u64,
+        /// Rows written, as billed.
+        rows_written: u64,
     },
     /// A failure, with the text that the Worker saw.
     Error {
@@ -193,12 +332,19 @@ pub enum Outcome {
     },
 }
 
-/// One finished operation.
+/// One operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
+    /// Number of the record in its run, in order of `start`; from 1.
+    #[serde(default)]
+    pub number: u64,
+    /// Number of the record of what led to it: the client's request for what a Worker does to answer it, the call of an object
+    /// for what the object does, the `setAlarm` for the alarm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<u64>,
     /// When it began.
     pub start: Nanos,
-    /// When its outcome was known to the actor.
+    /// When its outcome was known to the actor; the end of the run, if it never was.
     pub end: Nanos,
     /// IATA code of the PoP where the actor stands.
     pub pop: String,
@@ -214,7 +360,7 @@ pub struct Record {
     pub outcome: Outcome,
 }
 
-/// All records of a run, in order of their `end`.
+/// All records of a run, in order of their `end`; those that never ended come last.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     records: Vec<Record>,
@@ -226,7 +372,7 @@ impl History {
         self.records.push(record);
     }
 
-    /// The records, in order of their `end`.
+    /// The records, in order of their `end`; those that never ended come last.
     pub fn records(&self) -> &[Record] {
         &self.records
     }

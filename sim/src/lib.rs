@@ -44,22 +44,28 @@
 //!
 //! The map, in the order in which things depend on each other:
 //!
-//! - [`kernel`]: time, randomness, order. Knows nothing of Cloudflare.
+//! - [`kernel`]: time, randomness, order, the fingerprint. Knows nothing of Cloudflare.
 //! - [`limits`], [`topology`]: facts and places, each with its source.
-//! - [`platform`]: one product, one file: state machines of (state, now, operation).
-//! - [`world`]: drives the platform; a Worker's calls arrive here. [`fault`]: what goes wrong. [`history`]: what happened.
-//! - [`wrangler`]: reads the Worker's configuration. [`script`]: what a Worker is to the simulator.
+//! - [`platform`]: one product, one file or folder: state machines of (state, now, operation).
+//! - [`script`]: what a Worker is to the simulator. [`wrangler`]: its configuration. [`fault`]: what goes wrong.
+//!   [`history`]: what happened.
+//! - `engine`: drives the platform. On it stand [`world`], which a test calls, [`host`], which a Worker's code and guests
+//!   call, and [`account`], which an administrator calls.
 //! - [`bill`], [`check`], [`report`]: pure readers of usage and history.
 //! - [`serve`]: the same world under the wall clock, over HTTP.
 
+pub mod account;
 pub mod bill;
 pub mod check;
+mod engine;
 pub mod exception;
 pub mod fault;
 pub mod history;
+pub mod host;
 pub mod http;
 pub mod kernel;
 pub mod limits;
+mod nearest;
 pub mod platform;
 pub mod report;
 pub mod script;
@@ -73,5 +79,12 @@ pub mod sql {
     pub use edgeproof_sqlite::{Outcome, Value, set_clock_unix_ms};
 }
 
+pub use account::Account;
+pub use fault::{Fault, FaultKind};
+pub use history::History;
+pub use host::Bindings;
 pub use kernel::time::Instant;
 pub use world::World;
+pub use world::builder::{Builder, Deployment};
+pub use world::client::Client;
+pub use world::setup::Setup;

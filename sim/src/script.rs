@@ -1,4 +1,4 @@
-//! A deployed Worker, as the simulator sees it: code that answers requests and classes that make objects.
+//! A deployed Worker, as the simulator sees it: code that handles events and classes that make objects.
 //!
 //! The façade implements these traits for a Worker written against workers-rs; the simulator itself knows no more of a
 //! Worker than this.
@@ -13,9 +13,51 @@ use std::rc::Rc;
 /// A boxed future of this thread.
 pub type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
+/// What happens to a Worker or to one of its objects. Exhaustive on purpose: whoever implements [`Script`] decides on each new
+/// event.
+#[derive(Debug)]
+pub enum Event {
+    /// A request, to be answered with [`Reply::Response`].
+    Fetch(Box<Request>),
+    /// A cron trigger fires.
+    Scheduled {
+        /// The expression, as in the configuration.
+        cron: Rc<str>,
+        /// The scheduled time, in milliseconds since the Unix epoch.
+        scheduled_ms: u64,
+    },
+    /// An object's alarm is due.
+    Alarm,
+}
+
+/// What a handler made of an event.
+#[derive(Debug)]
+pub enum Reply {
+    /// The answer to a request.
+    Response(Response),
+    /// The event was handled; it asks for no answer.
+    Done,
+}
+
+impl Reply {
+    /// The answer to a request.
+    ///
+    /// # Panics
+    /// If the handler of a request made no response: a fault of its [`Script`].
+    pub(crate) fn into_response(self) -> Response {
+        match self {
+            Self::Response(response) => response,
+            Self::Done => panic!("a request is answered with a response"),
+        }
+    }
+}
+
+/// What comes of an event.
+pub type Handled = LocalBoxFuture<Result<Reply, Exception>>;
+
 /// The code of a Worker.
 pub trait Script {
-    /// Whether it is not the simulator that runs this Worker.
+    /// True if the Worker runs in workerd and not in the simulator.
     fn runs_elsewhere(&self) -> bool {
         false
     }
@@ -23,11 +65,8 @@ pub trait Script {
     /// Runs once when an isolate starts, before its first event.
     fn start(&self) {}
 
-    /// Answers a request.
-    fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response, Exception>>;
-
-    /// Runs a cron trigger. `scheduled_ms` is the scheduled time in milliseconds since the Unix epoch.
-    fn scheduled(&self, cron: Rc<str>, scheduled_ms: u64) -> LocalBoxFuture<Result<(), Exception>>;
+    /// Handles an event. One that the Worker has no handler for is an exception with the platform's text.
+    fn handle(&self, event: Event) -> Handled;
 
     /// The exported class of this name, if there is one.
     fn class(&self, name: &str) -> Option<Rc<dyn ObjectClass>>;
@@ -37,23 +76,13 @@ pub trait Script {
 #[derive(Debug, Clone, Copy)]
 pub struct Elsewhere;
 
-impl Elsewhere {
-    fn error<T: 'static>() -> LocalBoxFuture<Result<T, Exception>> {
-        Box::pin(async { Err(Exception::error("This world's Worker runs elsewhere.")) })
-    }
-}
-
 impl Script for Elsewhere {
     fn runs_elsewhere(&self) -> bool {
         true
     }
 
-    fn fetch(&self, _request: Request) -> LocalBoxFuture<Result<Response, Exception>> {
-        Self::error()
-    }
-
-    fn scheduled(&self, _cron: Rc<str>, _at: u64) -> LocalBoxFuture<Result<(), Exception>> {
-        Self::error()
+    fn handle(&self, _event: Event) -> Handled {
+        Box::pin(async { Err(Exception::error("This world's Worker runs elsewhere.")) })
     }
 
     fn class(&self, _name: &str) -> Option<Rc<dyn ObjectClass>> {
@@ -69,9 +98,6 @@ pub trait ObjectClass {
 
 /// A live instance of a Durable Object.
 pub trait ObjectInstance {
-    /// Answers a request.
-    fn fetch(self: Rc<Self>, request: Request) -> LocalBoxFuture<Result<Response, Exception>>;
-
-    /// Runs the alarm handler.
-    fn alarm(self: Rc<Self>) -> LocalBoxFuture<Result<(), Exception>>;
+    /// Handles an event.
+    fn handle(self: Rc<Self>, event: Event) -> Handled;
 }

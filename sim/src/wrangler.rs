@@ -157,8 +157,10 @@ impl D1Database {
 pub struct DurableObject {
     /// Name in the Worker's `env`.
     pub binding: String,
-    /// The class; it is among [`WorkerConfig::sqlite_classes`].
+    /// The class; it is among [`WorkerConfig::sqlite_classes`], unless it is another Worker's.
     pub class: String,
+    /// The Worker whose class it is; `None`: this one's.
+    pub script: Option<String>,
 }
 
 /// `[[ratelimits]]`

@@ -262,7 +262,7 @@ fn a_timer_dropped_at_the_gate_lets_the_next_one_pass() {
         let client = world.client("IAD");
         let ended = Rc::clone(&section_ended);
         let drops = on(&client, "a", async move |_: &Thing| {
-            let mut timer = Some(World::current().timer(Duration::from_millis(10)));
+            let mut timer = Some(World::current().bindings().timer(Duration::from_millis(10)));
             // Woken at the end of the section, it drops the timer instead of polling it.
             std::future::poll_fn(move |context| {
                 let Some(waiting) = timer.as_mut().filter(|_| !ended.get()) else {

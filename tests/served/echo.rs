@@ -3,16 +3,18 @@
 use std::rc::Rc;
 
 use edgeproof_sim::World;
-use edgeproof_sim::exception::Exception;
-use edgeproof_sim::http::{Request, Response};
-use edgeproof_sim::script::{LocalBoxFuture, ObjectClass, Script};
+use edgeproof_sim::http::Response;
+use edgeproof_sim::script::{Event, Handled, ObjectClass, Reply, Script};
 use edgeproof_sim::world::builder::Builder;
 use serde_json::json;
 
 struct Echo;
 
 impl Script for Echo {
-    fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response, Exception>> {
+    fn handle(&self, event: Event) -> Handled {
+        let Event::Fetch(request) = event else {
+            return Box::pin(async { Ok(Reply::Done) });
+        };
         let headers: Vec<_> = request
             .headers
             .iter()
@@ -30,11 +32,7 @@ impl Script for Echo {
         let mut response = Response::text(200, seen.to_string());
         // Wrong on purpose: what the socket says of the length is the server's affair.
         response.headers.insert("content-length", 3.into());
-        Box::pin(async move { Ok(response) })
-    }
-
-    fn scheduled(&self, _: Rc<str>, _: u64) -> LocalBoxFuture<Result<(), Exception>> {
-        Box::pin(async { Ok(()) })
+        Box::pin(async move { Ok(Reply::Response(response)) })
     }
 
     fn class(&self, _: &str) -> Option<Rc<dyn ObjectClass>> {

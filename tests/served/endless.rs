@@ -13,8 +13,8 @@ use edgeproof_sim::topology::Pop;
 use edgeproof_sim::world::Gateway as _;
 use http::Method;
 
-use support::client::PATIENCE;
 use crate::echo::echo;
+use support::client::PATIENCE;
 use support::server::Served;
 
 /// What sockets on loopback hold between two programs, at most, and a little more.

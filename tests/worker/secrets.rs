@@ -188,7 +188,10 @@ fn stored(world: &World) -> String {
         }
     }
     let folder = tempfile::tempdir().expect("a folder");
-    world.save(folder.path()).expect("the state is written");
+    world
+        .account()
+        .save(folder.path())
+        .expect("the state is written");
     let state = std::fs::read(folder.path().join("state.json")).expect("it is there");
     let mut text = String::new();
     walk(

@@ -92,12 +92,12 @@ impl StateFolder {
         reason = "a real folder is kept on the wall clock"
     )]
     pub(crate) async fn keep(&self, world: &World) {
-        let mut saved = world.revision();
+        let mut saved = world.account().revision();
         let mut pause = INTERVAL;
         let mut told = false;
         loop {
             tokio::time::sleep(pause).await;
-            let revision = world.revision();
+            let revision = world.account().revision();
             if revision == saved {
                 continue;
             }
@@ -120,6 +120,7 @@ impl StateFolder {
     /// The folder cannot be written.
     pub(crate) fn save(&self, world: &World) -> Result<()> {
         world
+            .account()
             .save(&self.path)
             .into_diagnostic()
             .wrap_err_with(|| format!("the state could not be saved in {}", self.path.display()))

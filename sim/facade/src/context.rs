@@ -1,6 +1,6 @@
 //! [`Context`]: what a handler may ask of the runtime.
 
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
 
 /// The context of an invocation.
 #[derive(Debug)]
@@ -18,6 +18,6 @@ impl Context {
     where
         F: Future<Output = ()> + 'static,
     {
-        World::current().wait_until(Box::pin(future));
+        Bindings::current().wait_until(Box::pin(future));
     }
 }

@@ -14,7 +14,7 @@ pub use worker_native_js::serde_wasm_bindgen;
 use crate::Result;
 use crate::js::thrown;
 use crate::wasm_bindgen::JsValue;
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
 use edgeproof_sim::platform::d1::Call;
 use result::milliseconds;
 
@@ -43,7 +43,7 @@ impl D1Database {
             .into_iter()
             .map(D1PreparedStatement::into_raw)
             .collect();
-        let results = World::current()
+        let results = Bindings::current()
             .d1_call(self.database, Call::Batch(statements))
             .await;
         let results = results.map_err(|failure| D1Error::classify(thrown(failure)))?;
@@ -55,7 +55,7 @@ impl D1Database {
     /// # Errors
     /// The first line's that fails.
     pub async fn exec(&self, query: &str) -> Result<D1ExecResult> {
-        let results = World::current()
+        let results = Bindings::current()
             .d1_call(self.database, Call::Exec(query.into()))
             .await;
         let results = results.map_err(|failure| D1Error::classify(thrown(failure)))?;

@@ -1,6 +1,6 @@
 //! [`Delay`]: `setTimeout` as a future, on virtual time.
 
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
 use edgeproof_sim::script::LocalBoxFuture;
 use std::fmt;
 use std::pin::Pin;
@@ -31,7 +31,7 @@ impl Future for Delay {
             Duration::from_millis(u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX));
         let timer = self
             .timer
-            .get_or_insert_with(|| World::current().timer(whole));
+            .get_or_insert_with(|| Bindings::current().timer(whole));
         timer.as_mut().poll(context)
     }
 }

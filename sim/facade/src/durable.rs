@@ -17,9 +17,9 @@ pub use transaction::Transaction;
 
 use crate::js::{exception, thrown};
 use crate::{Env, Error, Request, Response, Result};
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
+use edgeproof_sim::host::CriticalSection;
 use edgeproof_sim::platform::durable::ObjectRef;
-use edgeproof_sim::world::CriticalSection;
 use std::sync::Arc;
 
 /// What an object is given of itself.
@@ -35,7 +35,7 @@ impl State {
 
     /// The object's id.
     pub fn id(&self) -> ObjectId<'_> {
-        let (id, name) = World::current().object_identity(self.object);
+        let (id, name) = Bindings::current().object_identity(self.object);
         ObjectId::of_itself(id, name.map(|name| Arc::from(&*name)))
     }
 
@@ -49,7 +49,7 @@ impl State {
     where
         F: Future<Output = ()> + 'static,
     {
-        World::current().wait_until(Box::pin(future));
+        Bindings::current().wait_until(Box::pin(future));
     }
 
     /// Runs `future` while no other event is delivered to the object. The gate is closed by the call; the future that is
@@ -63,7 +63,7 @@ impl State {
         T: 'static,
     {
         let section = Box::pin(async move { future.await.map_err(|error| exception(&error)) });
-        let done = World::current().critical_section(
+        let done = Bindings::current().critical_section(
             self.object,
             CriticalSection::BlockConcurrency,
             section,

@@ -6,8 +6,8 @@ use crate::durable::ObjectNamespace;
 use crate::kv::{KvError, KvStore};
 use crate::wasm_bindgen::JsValue;
 use crate::{Error, Result, js_sys};
-use edgeproof_sim::World;
-use edgeproof_sim::world::Binding;
+use edgeproof_sim::Bindings;
+use edgeproof_sim::host::Binding;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use worker_native_js::serde_wasm_bindgen;
@@ -58,7 +58,7 @@ impl Env {
     /// # Errors
     /// There is no such binding.
     pub fn kv(&self, binding: &str) -> Result<KvStore> {
-        match World::current().binding(binding) {
+        match Bindings::current().binding(binding) {
             Some(Binding::Kv(namespace)) => Ok(KvStore::new(*namespace)),
             _ => Err(KvError::InvalidKvStore(binding.to_owned()).into()),
         }
@@ -89,7 +89,7 @@ impl Env {
 }
 
 fn lookup<T>(name: &str, convert: impl FnOnce(&Binding) -> Result<T>) -> Result<T> {
-    match World::current().binding(name) {
+    match Bindings::current().binding(name) {
         Some(binding) => convert(binding),
         None => Err(Error::from(format!("Binding `{name}` is undefined."))),
     }

@@ -4,7 +4,7 @@ use crate::js;
 use crate::request::RawRequest;
 use crate::request_init::RequestRedirect;
 use crate::{AbortSignal, Error, Request, Response, Result};
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
 use futures_util::future::{Either, select};
 use http::{Method, StatusCode, header};
 
@@ -57,7 +57,7 @@ impl Fetch {
 /// Sends a request and follows redirects as it asks for.
 async fn exchange(mut request: RawRequest, redirect: RequestRedirect) -> Result<Response> {
     for _ in 0..=REDIRECTS_MAX {
-        let answer = World::current()
+        let answer = Bindings::current()
             .fetch(request.clone())
             .await
             .map_err(js::thrown)?;

@@ -8,8 +8,8 @@ use crate::js::thrown;
 use crate::js_sys::{self, ArrayBuffer, Uint8Array};
 use crate::wasm_bindgen::{JsCast, JsValue};
 use bytes::Bytes;
-use edgeproof_sim::World;
-use edgeproof_sim::world::Binding;
+use edgeproof_sim::Bindings;
+use edgeproof_sim::host::Binding;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -31,7 +31,7 @@ impl KvStore {
     /// # Errors
     /// No such binding.
     pub fn create(binding: &str) -> Result<Self, KvError> {
-        match World::current().binding(binding) {
+        match Bindings::current().binding(binding) {
             Some(Binding::Kv(namespace)) => Ok(Self::new(*namespace)),
             _ => Err(KvError::InvalidKvStore(binding.to_owned())),
         }
@@ -114,7 +114,7 @@ impl KvStore {
     /// # Errors
     /// The platform refuses the key, or a second write within a second, or the store fails.
     pub async fn delete(&self, name: &str) -> Result<(), KvError> {
-        World::current()
+        Bindings::current()
             .kv_delete(self.namespace, name.into())
             .await
             .map_err(|failure| thrown(failure).into())

@@ -9,11 +9,11 @@ use crate::durable::{DurableObject, State};
 use crate::js::exception;
 use crate::schedule::{ScheduleContext, ScheduledEvent};
 use crate::{Context, Env, Error, Request, Response, Result};
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
 use edgeproof_sim::exception::Exception;
 use edgeproof_sim::http;
 use edgeproof_sim::platform::durable::ObjectRef;
-use edgeproof_sim::script::{ObjectClass, ObjectInstance, Script};
+use edgeproof_sim::script::{Event, Handled, ObjectClass, ObjectInstance, Reply, Script};
 use std::pin::Pin;
 use std::rc::Rc;
 use worker_native_js::host::{self, Host};
@@ -96,11 +96,11 @@ pub fn script(package: &str) -> Rc<dyn Script> {
                 clippy::cast_precision_loss,
                 reason = "milliseconds since 1970 stay below 2^53"
             )]
-            let now_ms = World::current().now().unix_ms() as f64;
+            let now_ms = Bindings::current().now().unix_ms() as f64;
             now_ms
         },
-        random: || World::current().random(),
-        spawn_local: |task| World::current().spawn(task),
+        random: || Bindings::current().random(),
+        spawn_local: |task| Bindings::current().spawn(task),
     });
     let mut fetch = inventory::iter::<FetchEntry>
         .into_iter()
@@ -145,26 +145,25 @@ impl Script for Package {
         }
     }
 
-    fn fetch(&self, request: http::Request) -> LocalBoxFuture<Result<http::Response, Exception>> {
-        let answer = (self.fetch.handler)(request.into(), Env::new(), Context::new());
-        Box::pin(async move { finish(answer.await).await })
-    }
-
-    fn scheduled(&self, cron: Rc<str>, scheduled_ms: u64) -> LocalBoxFuture<Result<(), Exception>> {
-        match self.scheduled {
-            Some(entry) => {
+    fn handle(&self, event: Event) -> Handled {
+        match event {
+            Event::Fetch(request) => {
+                let request = Request::from(*request);
+                let answer = (self.fetch.handler)(request, Env::new(), Context::new());
+                Box::pin(async move { finish(answer.await).await.map(Reply::Response) })
+            }
+            Event::Scheduled { cron, scheduled_ms } => {
+                let Some(entry) = self.scheduled else {
+                    return no_handler("scheduled");
+                };
                 let event = ScheduledEvent::new(&cron, scheduled_ms);
                 let done = (entry.handler)(event, Env::new(), ScheduleContext::new());
                 Box::pin(async move {
                     done.await;
-                    Ok(())
+                    Ok(Reply::Done)
                 })
             }
-            None => Box::pin(async {
-                Err(Exception::error(
-                    "Handler does not export a scheduled() function",
-                ))
-            }),
+            Event::Alarm => no_handler("alarm"),
         }
     }
 
@@ -185,18 +184,28 @@ impl ObjectClass for Class {
 struct Instance(Rc<dyn ErasedObject>);
 
 impl ObjectInstance for Instance {
-    fn fetch(
-        self: Rc<Self>,
-        request: http::Request,
-    ) -> LocalBoxFuture<Result<http::Response, Exception>> {
-        let answer = Rc::clone(&self.0).fetch(request.into());
-        Box::pin(async move { finish(answer.await).await })
+    fn handle(self: Rc<Self>, event: Event) -> Handled {
+        match event {
+            Event::Fetch(request) => {
+                let answer = Rc::clone(&self.0).fetch(Request::from(*request));
+                Box::pin(async move { finish(answer.await).await.map(Reply::Response) })
+            }
+            Event::Alarm => {
+                let done = Rc::clone(&self.0).alarm();
+                Box::pin(async move {
+                    let done = done.await.map_err(|error| exception(&error));
+                    done.map(|_| Reply::Done)
+                })
+            }
+            Event::Scheduled { .. } => no_handler("scheduled"),
+        }
     }
+}
 
-    fn alarm(self: Rc<Self>) -> LocalBoxFuture<Result<(), Exception>> {
-        let done = Rc::clone(&self.0).alarm();
-        Box::pin(async move { done.await.map(drop).map_err(|error| exception(&error)) })
-    }
+/// What the platform throws for an event that the code has no handler for.
+fn no_handler(name: &str) -> Handled {
+    let message = format!("Handler does not export a {name}() function");
+    Box::pin(async move { Err(Exception::error(message)) })
 }
 
 /// What a handler returned, as it leaves the Worker.
@@ -215,8 +224,8 @@ async fn finish(result: Result<Response>) -> Result<http::Response, Exception> {
 
 /// A console line; the macros call it.
 pub fn console(level: &str, text: &str) {
-    match World::try_current() {
-        Some(world) => world.console(level, text),
+    match Bindings::try_current() {
+        Some(bindings) => bindings.console(level, text),
         None => eprintln!("{level}: {text}"),
     }
 }

@@ -1,6 +1,6 @@
 //! Cron triggers: what `#[event(scheduled)]` is given.
 
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
 
 /// A run of a cron trigger.
 #[derive(Debug, Clone)]
@@ -56,6 +56,6 @@ impl ScheduleContext {
     where
         T: Future<Output = ()> + 'static,
     {
-        World::current().wait_until(Box::pin(handler));
+        Bindings::current().wait_until(Box::pin(handler));
     }
 }

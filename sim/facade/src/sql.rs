@@ -4,7 +4,7 @@ use crate::js::thrown;
 use crate::js_sys::{self, Object, Uint8Array};
 use crate::wasm_bindgen::{JsCast, JsValue};
 use crate::{Error, Result};
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
 use edgeproof_sim::platform::durable::ObjectRef;
 use edgeproof_sim::sql::{Outcome, Value};
 use serde::de::DeserializeOwned;
@@ -189,7 +189,7 @@ impl SqlStorage {
     /// Size of the database in bytes.
     pub fn database_size(&self) -> usize {
         // A reset instance has no storage to measure; upstream's signature has no room to say so.
-        let bytes = World::current()
+        let bytes = Bindings::current()
             .storage_database_bytes(self.object)
             .unwrap_or(0);
         usize::try_from(bytes).unwrap_or(usize::MAX)
@@ -225,7 +225,7 @@ impl SqlStorage {
         let parameters = values
             .map(|value| parameter(&value))
             .collect::<Result<Vec<_>>>()?;
-        let outcome = World::current()
+        let outcome = Bindings::current()
             .storage_sql(self.object, query, &parameters)
             .map_err(thrown)?;
         Ok(SqlCursor {

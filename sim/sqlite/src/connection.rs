@@ -274,6 +274,28 @@ impl Connection {
         unsafe { ffi::sqlite3_last_insert_rowid(self.raw.as_ptr()) }
     }
 
+    /// Makes the main database of this connection equal to that of another one, which has no open transaction, and takes over
+    /// its latest rowid.
+    pub(crate) fn copy_from(&self, source: &Self) -> Result<(), SqlError> {
+        let main = c"main".as_ptr();
+        // SAFETY: two open connections that differ, and the names of databases that both have.
+        let backup =
+            unsafe { ffi::sqlite3_backup_init(self.raw.as_ptr(), main, source.raw.as_ptr(), main) };
+        let Some(backup) = NonNull::new(backup) else {
+            // SAFETY: an open connection; the error of the failed call is its.
+            let code = unsafe { ffi::sqlite3_errcode(self.raw.as_ptr()) };
+            return Err(self.error(code));
+        };
+        // SAFETY: the backup was begun above and is finished once; finishing tells how the step ended. Setting a rowid takes an
+        // open connection.
+        unsafe {
+            ffi::sqlite3_backup_step(backup.as_ptr(), -1);
+            self.check(ffi::sqlite3_backup_finish(backup.as_ptr()))?;
+            ffi::sqlite3_set_last_insert_rowid(self.raw.as_ptr(), source.last_row_id());
+        }
+        Ok(())
+    }
+
     pub(crate) fn is_autocommit(&self) -> bool {
         // SAFETY: an open connection.
         unsafe { ffi::sqlite3_get_autocommit(self.raw.as_ptr()) != 0 }

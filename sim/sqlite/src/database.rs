@@ -89,6 +89,26 @@ impl Database {
         Ok(database)
     }
 
+    /// A new database in memory with the same schema and rows, as a connection that has done the same: its latest rowid is the
+    /// same, its counters and its random sequence begin anew. Much cheaper than running the SQL again.
+    ///
+    /// # Errors
+    /// If this database has an open transaction, or SQLite has no memory left.
+    pub fn copy(&self) -> Result<Self, SqlError> {
+        if !self.connection.is_autocommit() {
+            return Err(SqlError::from_code(
+                "a database with an open transaction cannot be copied",
+                ffi::SQLITE_BUSY,
+            ));
+        }
+        let mut copy = Self::in_memory(self.connection.dialect())?;
+        copy.connection.copy_from(&self.connection)?;
+        copy.page_size_bytes = self.page_size_bytes;
+        copy.schema_counts = self.schema_counts;
+        copy.set_limits(self.limits);
+        Ok(copy)
+    }
+
     fn new(connection: Connection) -> Result<Self, SqlError> {
         let mut database = Self {
             cache: Cache::default(),

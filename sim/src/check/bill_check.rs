@@ -85,7 +85,8 @@ fn recount(records: &[Record]) -> [Range; METERS] {
         most: Some(0),
     }; METERS];
     for record in records {
-        let failed = matches!(record.outcome, Outcome::Error { .. });
+        // What failed or has not ended may have been counted or not.
+        let failed = matches!(record.outcome, Outcome::Error { .. } | Outcome::Unfinished);
         let mut one = |meter: Meter, certain: bool| {
             let range = &mut ranges[meter as usize];
             range.least += u64::from(certain);
@@ -105,7 +106,9 @@ fn recount(records: &[Record]) -> [Range; METERS] {
             (Op::KvList { .. }, _) => one(Meter::KvLists, !failed),
             (Op::ObjectCall { .. }, _) => one(Meter::ObjectRequests, !failed),
             // A run of an alarm is billed, and a handler that throws has run.
-            (Op::Alarm { .. }, _) => one(Meter::ObjectRequests, true),
+            (Op::Alarm { .. }, outcome) => {
+                one(Meter::ObjectRequests, *outcome != Outcome::Unfinished)
+            }
             (Op::Fetch { .. }, _) => one(Meter::Subrequests, !failed),
             (Op::IsolateStart, _) => one(Meter::IsolateStarts, true),
             (
@@ -113,6 +116,7 @@ fn recount(records: &[Record]) -> [Range; METERS] {
                 &Outcome::D1 {
                     rows_read,
                     rows_written,
+                    ..
                 },
             ) => {
                 for (meter, rows) in [
@@ -160,11 +164,13 @@ mod tests {
             version: None,
             fetched_at: 1,
             cached: false,
+            digest: None,
         };
         let put = || Op::KvPut {
             namespace: namespace.clone(),
             key: key.clone(),
             bytes: 1,
+            digest: Default::default(),
             expiration_seconds: None,
         };
         let written = Outcome::KvWritten {
@@ -174,6 +180,7 @@ mod tests {
         let d1 = Op::D1 {
             database: "DB".into(),
             sql: vec!["INSERT".into()],
+            parameters: Vec::new(),
         };
         let ops = vec![
             (Op::IsolateStart, Outcome::Done),
@@ -184,6 +191,7 @@ mod tests {
                 Outcome::D1 {
                     rows_read: 3,
                     rows_written: 2,
+                    results: Vec::new(),
                 },
             ),
             (request(), status()),
@@ -198,6 +206,7 @@ mod tests {
             (
                 Op::KvList {
                     namespace: namespace.clone(),
+                    prefix: String::new(),
                 },
                 Outcome::Done,
             ),

@@ -106,6 +106,7 @@ fn keys(records: &[Record]) -> BTreeMap<Name<'_>, Key<'_>> {
                     version,
                     fetched_at,
                     cached,
+                    ..
                 },
             ) => {
                 let entry = keys.entry((namespace, key)).or_default();

@@ -3,6 +3,7 @@
 //! A timer that is dropped before it fires leaves its entry in the heap, to be passed over when its turn comes; that is
 //! cheaper than searching for it, and a heap entry is 24 bytes.
 
+use super::fingerprint::Name;
 use super::time::Instant;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,8 +19,8 @@ pub struct TimerId {
 /// What a timer stands for in the fingerprint.
 #[derive(Debug, Clone, Copy)]
 pub struct Event {
-    /// A name for people.
-    pub name: &'static str,
+    /// Its kind.
+    pub name: Name,
     /// A number that tells this event from others of its name: an id, a key's hash.
     pub detail: u64,
 }

@@ -164,6 +164,20 @@ impl D1 {
         })
     }
 
+    /// A database in memory with the same schema and rows; the rest is as in a new one.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn copy(&self, seed: u64) -> Result<Self, SqlError> {
+        Self::on(
+            self.database.copy()?,
+            Rc::clone(&self.binding),
+            self.home,
+            self.service_time,
+            seed,
+        )
+    }
+
     /// Size of the database in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.database.size_bytes()

@@ -59,12 +59,15 @@ pub struct Assignment {
     pub evicted: Vec<IsolateId>,
 }
 
-/// The isolates of one Worker.
+/// The isolates of all Workers of a world.
 #[derive(Debug)]
 pub struct Isolates {
     options: Options,
     first: IsolateId,
-    pops: Vec<Vec<Isolate>>,
+    /// PoPs of a world.
+    pops: usize,
+    /// By Worker, then by PoP.
+    places: Vec<Vec<Isolate>>,
     /// Evicted by a fault while they worked: they take no more requests and are gone with their last.
     leaving: Vec<Isolate>,
     next: IsolateId,
@@ -72,12 +75,20 @@ pub struct Isolates {
 }
 
 impl Isolates {
-    /// No isolates yet, in `pops` PoPs. Numbers begin at `first`, so that no two worlds of a process share one.
-    pub fn new(options: Options, pops: usize, first: IsolateId, stream: Stream) -> Self {
+    /// No isolates yet, of `workers` Workers in `pops` PoPs. Numbers begin at `first`, so that no two worlds of a process
+    /// share one.
+    pub fn new(
+        options: Options,
+        workers: usize,
+        pops: usize,
+        first: IsolateId,
+        stream: Stream,
+    ) -> Self {
         Self {
             options,
             first,
-            pops: (0..pops).map(|_| Vec::new()).collect(),
+            pops,
+            places: (0..workers * pops).map(|_| Vec::new()).collect(),
             leaving: Vec::new(),
             next: first,
             stream,
@@ -85,9 +96,10 @@ impl Isolates {
     }
 
     /// Gives a request to an isolate; [`release`](Self::release) must follow.
-    pub fn assign(&mut self, now: Instant, pop: Pop) -> Assignment {
+    pub fn assign(&mut self, now: Instant, worker: u16, pop: Pop) -> Assignment {
         let options = self.options;
-        let isolates = &mut self.pops[pop.index()];
+        let place = self.place(worker, pop);
+        let isolates = &mut self.places[place];
         let idle_too_long = |isolate: &Isolate| {
             isolate.in_flight == 0 && now.since(isolate.idle_since) >= options.evict_after_idle
         };
@@ -146,16 +158,18 @@ impl Isolates {
     }
 
     /// Another event (a `waitUntil` task) is in flight in an isolate.
-    pub fn retain(&mut self, pop: Pop, id: IsolateId) {
-        let isolates = self.pops[pop.index()].iter_mut().chain(&mut self.leaving);
+    pub fn retain(&mut self, worker: u16, pop: Pop, id: IsolateId) {
+        let place = self.place(worker, pop);
+        let isolates = self.places[place].iter_mut().chain(&mut self.leaving);
         if let Some(isolate) = isolates.into_iter().find(|isolate| isolate.id == id) {
             isolate.in_flight += 1;
         }
     }
 
     /// An event in an isolate has ended. True if the isolate was evicted before and this was its last event.
-    pub fn release(&mut self, now: Instant, pop: Pop, id: IsolateId) -> bool {
-        if let Some(isolate) = self.pops[pop.index()]
+    pub fn release(&mut self, now: Instant, worker: u16, pop: Pop, id: IsolateId) -> bool {
+        let place = self.place(worker, pop);
+        if let Some(isolate) = self.places[place]
             .iter_mut()
             .find(|isolate| isolate.id == id)
         {
@@ -174,15 +188,20 @@ impl Isolates {
         last
     }
 
-    /// Evicts every isolate of a PoP, and names those that are gone at once; requests in flight go on in memory that no
+    /// Evicts every isolate of a Worker in a PoP, and names those that are gone at once; requests in flight go on in memory that no
     /// later request sees (LIM: an isolate over its limit finishes what it has).
-    pub fn evict_all(&mut self, pop: Pop) -> Vec<IsolateId> {
-        let isolates = std::mem::take(&mut self.pops[pop.index()]);
+    pub fn evict_all(&mut self, worker: u16, pop: Pop) -> Vec<IsolateId> {
+        let place = self.place(worker, pop);
+        let isolates = std::mem::take(&mut self.places[place]);
         let (idle, busy): (Vec<_>, Vec<_>) = isolates
             .into_iter()
             .partition(|isolate| isolate.in_flight == 0);
         self.leaving.extend(busy);
         idle.into_iter().map(|isolate| isolate.id).collect()
+    }
+
+    fn place(&self, worker: u16, pop: Pop) -> usize {
+        usize::from(worker) * self.pops + pop.index()
     }
 
     /// The first number.

@@ -16,6 +16,7 @@ mod check;
 pub use check::{check_bulk_key, check_cache_ttl, check_key, check_list, check_put, failed};
 
 use crate::exception::Exception;
+use crate::kernel::fingerprint::Fingerprint;
 use crate::kernel::time::Instant;
 use crate::limits;
 use crate::topology::Pop;
@@ -35,6 +36,8 @@ pub struct Version {
     pub committed_at: Instant,
     /// The value; `None` after a delete.
     pub value: Option<Bytes>,
+    /// Stands for the value.
+    pub digest: Fingerprint,
     /// Metadata as JSON text.
     pub metadata: Option<Rc<str>>,
     /// Seconds since the Unix epoch after which the value is gone.
@@ -47,6 +50,7 @@ impl Version {
             number: 0,
             committed_at: Instant(0),
             value: None,
+            digest: Fingerprint::default(),
             metadata: None,
             expiration_seconds: None,
         }
@@ -257,6 +261,11 @@ impl Namespace {
             number: self.next_version,
             committed_at: now,
             value: put.value.clone(),
+            digest: put
+                .value
+                .as_deref()
+                .map(Fingerprint::of)
+                .unwrap_or_default(),
             metadata: put.metadata.clone(),
             expiration_seconds: put.expiration_seconds,
         });

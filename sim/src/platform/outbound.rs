@@ -175,6 +175,11 @@ impl Outbound {
         );
     }
 
+    /// The hosts that are simulated, in order.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.keys().map(String::as_str)
+    }
+
     /// What an origin received, in order.
     pub fn received(&self, host: &str) -> &[Received] {
         self.hosts.get(host).map_or(&[], |host| &host.received)

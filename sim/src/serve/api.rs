@@ -25,8 +25,10 @@ mod transfer;
 
 use super::body::{Unread, whole};
 use super::socket::{Handler, Request, Response};
+use crate::account::Account;
+use crate::host::Secret;
 use crate::limits::api::ApiError;
-use crate::world::{Secret, World};
+use crate::world::World;
 use answer::Answer;
 pub use call::BASE;
 use call::Call;
@@ -134,15 +136,14 @@ impl Api {
     /// Carries a call out as an event of the world.
     async fn run(&self, call: Call, origin: String) -> Result<Answer, ApiError> {
         let pop = self.world.pops()[0];
-        // The world holds the task, which must therefore not hold the world.
+        let account = self.world.account();
         let transfers = Rc::clone(&self.transfers);
-        let answered = self.world.guest(pop, async move {
-            let world = World::current();
+        let answered = self.world.bindings().guest(pop, async move {
             match call {
-                Call::Kv(call) => kv::run(&world, call),
-                Call::D1(call) => d1::run(&world, &transfers, &origin, call).await,
-                Call::Transfer(call) => transfers.run(world.now(), call),
-                Call::Settings { script } => settings(&world, &script),
+                Call::Kv(call) => kv::run(&account, call),
+                Call::D1(call) => d1::run(&account, &transfers, &origin, call).await,
+                Call::Transfer(call) => transfers.run(account.now(), call),
+                Call::Settings { script } => settings(&account, &script),
             }
         });
         let answered = answered.await;
@@ -151,13 +152,13 @@ impl Api {
 }
 
 /// The bindings of the deployed Worker, among which wrangler looks for the namespace of a binding without an id.
-fn settings(world: &World, script: &str) -> Result<Answer, ApiError> {
-    use crate::world::AccountKind;
+fn settings(account: &Account, script: &str) -> Result<Answer, ApiError> {
+    use crate::account::AccountKind;
     use serde_json::json;
-    if *world.worker_name() != *script || script.is_empty() {
+    if *account.worker_name() != *script || script.is_empty() {
         return Err(ApiError::no_worker());
     }
-    let bindings = world.account_bindings().into_iter();
+    let bindings = account.account_bindings().into_iter();
     let bindings = bindings.map(|(name, kind, id)| match kind {
         AccountKind::Namespace => {
             json!({ "type": "kv_namespace", "name": &*name, "namespace_id": &*id })

@@ -1,10 +1,12 @@
 //! Clients: who sends requests, from where, and what they get back.
 
-use super::{Operation, World};
-use crate::history::{Actor, Op, Outcome, Record};
+use super::World;
+use crate::engine::record::Author;
+use crate::engine::{Engine, Operation, digest};
+use crate::history::{Actor, Op, Outcome};
 use crate::http::{Cf, Request, Response};
-use crate::kernel::fingerprint::Fingerprint;
 use crate::kernel::time::nanos;
+use crate::name;
 use crate::topology::Pop;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
@@ -17,7 +19,7 @@ pub static CF_CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting
 /// A client attached to a PoP, with an address of its own.
 #[derive(Debug, Clone)]
 pub struct Client {
-    world: World,
+    engine: Engine,
     number: u32,
     pop: Pop,
     ip: HeaderValue,
@@ -38,8 +40,8 @@ impl World {
 
     /// A new client at a PoP.
     pub fn client_at(&self, pop: Pop) -> Client {
-        let number = self.0.next_client.get();
-        self.0.next_client.set(number + 1);
+        let number = self.engine.0.next_client.get();
+        self.engine.0.next_client.set(number + 1);
         let [_, b, c, d] = (number & 0x1_ffff).to_be_bytes();
         let ip =
             HeaderValue::from_str(&format!("198.{}.{c}.{d}", 18 + b)).expect("an address is ASCII");
@@ -50,7 +52,7 @@ impl World {
             http_protocol: "HTTP/2".to_owned(),
         });
         Client {
-            world: self.handle(),
+            engine: self.engine.clone(),
             number,
             pop,
             ip,
@@ -105,7 +107,7 @@ impl Client {
 
     /// Sends a request and waits for the answer. A Worker that throws answers as the platform does (1101).
     pub fn send(&self, mut request: Request) -> Operation<Response> {
-        let (world, pop, number) = (self.world.handle(), self.pop, self.number);
+        let (engine, pop, number) = (self.engine.clone(), self.pop, self.number);
         request
             .headers
             .insert(CF_CONNECTING_IP.clone(), self.ip.clone());
@@ -114,39 +116,39 @@ impl Client {
         // Boxed, because every future on the way keeps room for it.
         let request = Box::new(request);
         Operation::new(async move {
-            let start = world.now();
-            let line = world
-                .keeps_history()
-                .then(|| (request.method.to_string(), request.url.path().to_owned()));
-            let last_mile = nanos(world.0.options.client_to_pop);
-            world
-                .sleep_until(start.after(last_mile), "request", u64::from(number))
+            let start = engine.now();
+            engine.mix(name!("request.sent"), |fingerprint| {
+                fingerprint.mix(u64::from(number) << 32 | pop.index() as u64);
+                digest::request(fingerprint, &request);
+            });
+            let author = || Author {
+                actor: Actor::Client(number),
+                pop: Some(pop),
+                isolate: None,
+                cause: None,
+            };
+            let begun = engine.begin_as(author, || Op::Request {
+                method: request.method.to_string(),
+                path: request.url.path().to_owned(),
+                ip: String::from_utf8_lossy(ip.as_bytes()).into_owned(),
+            });
+            let last_mile = nanos(engine.options().client_to_pop);
+            let arrives = start.after(last_mile);
+            engine
+                .sleep_until(arrives, name!("request"), u64::from(number))
                 .await;
-            let response = world.invoke(pop, request).await;
-            let leaves = world.now();
-            let mut body = Fingerprint::default();
-            body.mix_bytes(&response.body);
-            let detail = u64::from(response.status) ^ body.value() << 16;
-            world
-                .sleep_until(leaves.after(last_mile), "response", detail)
+            let response = engine.invoke(pop, request, begun).await;
+            engine.mix(name!("response.sent"), |fingerprint| {
+                fingerprint.mix(u64::from(number));
+                digest::response(fingerprint, &response);
+            });
+            let arrives = engine.now().after(last_mile);
+            engine
+                .sleep_until(arrives, name!("response"), u64::from(number))
                 .await;
-            if let (Some(history), Some((method, path))) = (&world.0.history, line) {
-                let ip = String::from_utf8_lossy(ip.as_bytes()).into_owned();
-                world.push_record(
-                    history,
-                    Record {
-                        start: start.0,
-                        end: world.now().0,
-                        pop: pop.code().to_owned(),
-                        isolate: None,
-                        actor: Actor::Client(number),
-                        op: Op::Request { method, path, ip },
-                        outcome: Outcome::Status {
-                            status: response.status,
-                        },
-                    },
-                );
-            }
+            engine.finish(begun, || Outcome::Status {
+                status: response.status,
+            });
             response
         })
     }

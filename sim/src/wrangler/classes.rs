@@ -1,9 +1,9 @@
 //! Durable Objects: the classes that a file declares, and the bindings that name them.
 
+use crate::nearest::nearest;
 use std::collections::BTreeMap;
 
 use super::DurableObject;
-use super::keys;
 use super::reader::{Found, Layers, Reader};
 use super::value::Item;
 
@@ -202,19 +202,9 @@ impl Reader {
         };
         for item in self.tables(bindings, &format!("{}.bindings", found.name)) {
             self.only_keys(&item, &["class_name", "environment", "name", "script_name"]);
-            if let Some(script) = self.optional_string(&item, "script_name")
-                && Some(script.as_str()) != own_name
-            {
-                let span = item
-                    .table
-                    .get_key_value("script_name")
-                    .map_or(item.span, |(key, _)| key.span);
-                let message = format!(
-                    "the class belongs to the Worker `{script}`: the world runs one Worker"
-                );
-                self.refuse(span, message, None);
-                continue;
-            }
+            let script = self
+                .optional_string(&item, "script_name")
+                .filter(|script| Some(script.as_str()) != own_name);
             let binding = self.binding_of(&item, "name");
             let Some(class) = self.required_string(&item, "class_name") else {
                 continue;
@@ -224,6 +214,8 @@ impl Reader {
                 .get("class_name")
                 .map_or(item.span, |value| value.span);
             match classes.get(&class) {
+                // The class is declared by the Worker whose code it is; the world has that Worker, or is not built.
+                _ if script.is_some() => {}
                 Some(Storage::Sqlite) => {}
                 Some(Storage::LegacyKv) => {
                     let message = format!(
@@ -236,7 +228,7 @@ impl Reader {
                 }
                 None => {
                     let message = format!("the class `{class}` is bound but not declared");
-                    let help = match keys::nearest(&class, classes.keys().map(String::as_str)) {
+                    let help = match nearest(&class, classes.keys().map(String::as_str)) {
                         Some(nearest) => format!("did you mean `{nearest}`?"),
                         None => format!(
                             "add:\n[[migrations]]\ntag = \"v1\"\nnew_sqlite_classes = [\"{class}\"]"
@@ -246,7 +238,11 @@ impl Reader {
                 }
             }
             if let Some(binding) = binding {
-                objects.push(DurableObject { binding, class });
+                objects.push(DurableObject {
+                    binding,
+                    class,
+                    script,
+                });
             }
         }
         objects

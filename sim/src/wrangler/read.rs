@@ -1,5 +1,6 @@
 //! From TOML to [`WorkerConfig`], collecting every problem on the way.
 
+use crate::nearest::nearest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -112,7 +113,7 @@ impl Reader {
         let environments = self.table(environments, "env")?;
         let Some((key, value)) = environments.get_key_value(name) else {
             let known: Vec<&str> = environments.keys().map(|key| &*key.name).collect();
-            let help = match keys::nearest(name, known.iter().copied()) {
+            let help = match nearest(name, known.iter().copied()) {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("there are: {}", known.join(", ")),
             };

@@ -91,7 +91,8 @@ command = "worker-build --release"
         config.durable_objects,
         [DurableObject {
             binding: "LIMITER".into(),
-            class: "Limiter".into()
+            class: "Limiter".into(),
+            script: None,
         }]
     );
     assert_eq!(config.sqlite_classes, ["Limiter"]);
@@ -232,4 +233,19 @@ fn the_workers_own_file_is_supported_in_every_environment() {
             .expect("the folder is there");
         assert!(!migrations.is_empty(), "{environment:?}");
     }
+}
+
+#[test]
+fn a_class_of_another_worker_needs_no_declaration_here() {
+    let text = "[[durable_objects.bindings]]\nname = \"L\"\nclass_name = \"Limiter\"\nscript_name = \"other\"";
+    let config = parse(text, None).expect("it is right");
+    assert_eq!(
+        config.durable_objects,
+        [DurableObject {
+            binding: "L".into(),
+            class: "Limiter".into(),
+            script: Some("other".into()),
+        }]
+    );
+    assert!(config.sqlite_classes.is_empty());
 }

@@ -1,5 +1,6 @@
 //! Reading single values: the right type, or a problem at its place.
 
+use crate::nearest::nearest;
 use toml_span::Span;
 use toml_span::value::{Key, Table, Value, ValueInner};
 
@@ -29,7 +30,7 @@ impl Reader {
         name: &str,
         known: impl IntoIterator<Item = &'k str>,
     ) {
-        let help = match keys::nearest(&key.name, known) {
+        let help = match nearest(&key.name, known) {
             Some(nearest) => Some(format!("did you mean `{nearest}`?")),
             // The commonest slip with TOML: a key below a [table] belongs to that table.
             None if name != key.name && keys::find(&key.name).is_some() => Some(format!(

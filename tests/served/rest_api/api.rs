@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use edgeproof_sim::World;
+use edgeproof_sim::host::Secret;
 use edgeproof_sim::script::Elsewhere;
 use edgeproof_sim::serve::api;
-use edgeproof_sim::world::Secret;
 use edgeproof_sim::world::builder::Builder;
 use edgeproof_sim::wrangler::WorkerConfig;
 use serde_json::{Value, json};

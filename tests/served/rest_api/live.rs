@@ -1,8 +1,8 @@
 use std::rc::Rc;
 
+use edgeproof_sim::host::{Binding, KvPutOptions, Secret};
 use edgeproof_sim::platform::d1::{Call, Statement};
 use edgeproof_sim::serve::{api, http, socket::Handler};
-use edgeproof_sim::world::{Binding, Secret};
 use edgeproof_sim::{World, fault::Fault, fault::FaultKind, fault::KvOperation};
 use serde_json::json;
 
@@ -116,7 +116,7 @@ fn a_binding_of_what_was_deleted_finds_nothing_and_its_writes_fail() {
     let uuid = db.rsplit('/').next().expect("a path").to_owned();
     let (read, write, query) = api.served.stop(|world| {
         world.run(async |world| {
-            let number = |name| match world.binding(name) {
+            let number = |name| match world.bindings().binding(name) {
                 Some(Binding::Kv(number) | Binding::D1(number)) => *number,
                 other => panic!("{name}: {other:?}"),
             };
@@ -128,17 +128,19 @@ fn a_binding_of_what_was_deleted_finds_nothing_and_its_writes_fail() {
                     parameters: Vec::new(),
                 };
                 (
-                    world.kv_get(kv, "k".into(), None).await,
+                    world.bindings().kv_get(kv, "k".into(), None).await,
                     world
-                        .kv_put(kv, "k".into(), "v".into(), None, None, None)
+                        .bindings()
+                        .kv_put(kv, "k".into(), "v".into(), KvPutOptions::default())
                         .await,
                     world
+                        .bindings()
                         .d1_call(d1, Call::Query(statement))
                         .await
                         .map(|results| results.len()),
                 )
             };
-            let done = world.guest(world.pops()[0], calls).await;
+            let done = world.bindings().guest(world.pops()[0], calls).await;
             let (read, write, query) = done.expect("the world goes on");
             (
                 read.expect("a read").is_none(),

@@ -26,7 +26,7 @@ impl Folder {
     fn save(&self, api: Api) {
         let path = self.0.clone();
         api.served
-            .stop(move |world| world.save(&path).expect("saved"));
+            .stop(move |world| world.account().save(&path).expect("saved"));
     }
 
     fn state(&self) -> Value {

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::js::thrown;
 use crate::js_sys::{Array, ArrayBuffer, Uint8Array};
 use crate::wasm_bindgen::{JsCast, JsValue};
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
 use edgeproof_sim::exception::Exception;
 use edgeproof_sim::platform::d1::{Call, QueryResult, Statement, error as d1_error};
 use edgeproof_sim::sql::Value;
@@ -88,7 +88,7 @@ impl D1PreparedStatement {
 
     async fn run_query(&self) -> std::result::Result<QueryResult, Exception> {
         let call = Call::Query(self.statement.clone());
-        let mut results = World::current().d1_call(self.database, call).await?;
+        let mut results = Bindings::current().d1_call(self.database, call).await?;
         Ok(results.pop().expect("a query has one result"))
     }
 

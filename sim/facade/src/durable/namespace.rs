@@ -3,10 +3,10 @@
 use crate::js::thrown;
 use crate::wasm_bindgen::JsValue;
 use crate::{Error, Request, Response, Result};
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
+use edgeproof_sim::host::StubState;
 use edgeproof_sim::platform::durable::ObjectId as RawId;
 use edgeproof_sim::topology::LocationHint;
-use edgeproof_sim::world::StubState;
 use std::fmt;
 use std::sync::Arc;
 use url::Url;
@@ -23,7 +23,7 @@ impl Stub {
     /// # Errors
     /// The object cannot be reached, is overloaded, was reset, or threw.
     pub async fn fetch_with_request(&self, req: Request) -> Result<Response> {
-        let answer = World::current()
+        let answer = Bindings::current()
             .object_call(Arc::clone(&self.state), req.to_raw()?)
             .await
             .map_err(thrown)?;
@@ -42,7 +42,7 @@ impl Stub {
         let url =
             Url::parse(url).map_err(|_| crate::js::type_error(&format!("Invalid URL: {url}")))?;
         let request = edgeproof_sim::http::Request::new(http::Method::GET, url);
-        let answer = World::current()
+        let answer = Bindings::current()
             .object_call(Arc::clone(&self.state), request)
             .await
             .map_err(thrown)?;
@@ -70,7 +70,7 @@ impl ObjectNamespace {
     /// # Errors
     /// Never; upstream's signature.
     pub fn id_from_name(&self, name: &str) -> Result<ObjectId<'_>> {
-        let id = World::current().object_id_from_name(self.class, name);
+        let id = Bindings::current().object_id_from_name(self.class, name);
         Ok(ObjectId {
             id,
             name: Some(name.into()),
@@ -83,7 +83,7 @@ impl ObjectNamespace {
     /// # Errors
     /// The text is not 64 hexadecimal digits, or the id of another namespace.
     pub fn id_from_string(&self, hex_id: &str) -> Result<ObjectId<'_>> {
-        let id = World::current()
+        let id = Bindings::current()
             .object_id_from_string(self.class, hex_id)
             .map_err(thrown)?;
         Ok(ObjectId {
@@ -98,7 +98,7 @@ impl ObjectNamespace {
     /// # Errors
     /// Never; upstream's signature.
     pub fn unique_id(&self) -> Result<ObjectId<'_>> {
-        let id = World::current().object_unique_id(self.class);
+        let id = Bindings::current().object_unique_id(self.class);
         Ok(ObjectId {
             id,
             name: None,
@@ -169,7 +169,12 @@ impl ObjectId<'_> {
         };
         let namespace = self.namespace.ok_or_else(none)?;
         Ok(Stub {
-            state: World::current().object_stub(namespace.class, self.id, self.name.clone(), hint),
+            state: Bindings::current().object_stub(
+                namespace.class,
+                self.id,
+                self.name.clone(),
+                hint,
+            ),
         })
     }
 

@@ -9,10 +9,10 @@ use crate::js::{exception, thrown};
 use crate::js_sys::{Map, Object};
 use crate::sql::SqlStorage;
 use crate::wasm_bindgen::JsValue;
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
 use edgeproof_sim::exception::Exception;
+use edgeproof_sim::host::CriticalSection;
 use edgeproof_sim::platform::durable::ObjectRef;
-use edgeproof_sim::world::CriticalSection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
@@ -135,7 +135,7 @@ impl Storage {
     /// # Errors
     /// The instance was reset.
     pub async fn get_alarm(&self) -> Result<Option<i64>> {
-        let alarm = World::current()
+        let alarm = Bindings::current()
             .storage_alarm(self.object)
             .map_err(thrown)?;
         Ok(alarm.and_then(|ms| i64::try_from(ms).ok()))
@@ -162,7 +162,7 @@ impl Storage {
             reason = "times before 1970 become 0 and are refused"
         )]
         let at_ms = at_ms.max(0.0) as u64;
-        World::current()
+        Bindings::current()
             .storage_set_alarm(self.object, Some(at_ms))
             .map_err(|failure| thrown(failure).into())
     }
@@ -185,7 +185,7 @@ impl Storage {
     /// # Errors
     /// The instance was reset.
     pub async fn delete_alarm(&self) -> Result<()> {
-        World::current()
+        Bindings::current()
             .storage_set_alarm(self.object, None)
             .map_err(|failure| thrown(failure).into())
     }
@@ -226,7 +226,7 @@ impl Storage {
                 Ok(())
             }
         });
-        let done = World::current()
+        let done = Bindings::current()
             .critical_section(self.object, CriticalSection::Transaction, section)
             .await;
         match done {
@@ -249,7 +249,7 @@ impl Storage {
     /// # Errors
     /// The instance was reset.
     pub async fn sync(&self) -> Result<()> {
-        World::current()
+        Bindings::current()
             .storage_sync(self.object)
             .await
             .map_err(|failure| thrown(failure).into())

@@ -5,7 +5,7 @@ use crate::js::thrown;
 use crate::js_sys::{self, Map, Object};
 use crate::wasm_bindgen::{JsCast, JsValue};
 use crate::{Error, Result};
-use edgeproof_sim::World;
+use edgeproof_sim::Bindings;
 use edgeproof_sim::platform::durable::ObjectRef;
 use serde::Serialize;
 use std::ops::Deref;
@@ -21,7 +21,10 @@ fn decoded(bytes: &[u8]) -> Result<JsValue> {
 }
 
 pub(super) fn get(object: ObjectRef, key: &str) -> Result<JsValue> {
-    match World::current().storage_get(object, key).map_err(thrown)? {
+    match Bindings::current()
+        .storage_get(object, key)
+        .map_err(thrown)?
+    {
         Some(bytes) => decoded(&bytes),
         None => Ok(JsValue::undefined()),
     }
@@ -49,7 +52,7 @@ fn encoded(value: &JsValue) -> Result<bytes::Bytes> {
 }
 
 pub(super) fn put(object: ObjectRef, key: &str, value: &JsValue) -> Result<()> {
-    World::current()
+    Bindings::current()
         .storage_put(object, key, encoded(value)?)
         .map_err(|failure| thrown(failure).into())
 }
@@ -69,13 +72,13 @@ pub(super) fn put_multiple(object: ObjectRef, values: &Object) -> Result<()> {
         }
         let key = pair.get(0).as_string().unwrap_or_default();
         let bytes = encoded(&pair.get(1))?;
-        World::current()
+        Bindings::current()
             .storage_check(&key, &bytes)
             .map_err(thrown)?;
         pairs.push((key, bytes));
     }
     for (key, bytes) in pairs {
-        World::current()
+        Bindings::current()
             .storage_put(object, &key, bytes)
             .map_err(thrown)?;
     }
@@ -91,7 +94,7 @@ pub(super) fn put_fields<T: Serialize>(object: ObjectRef, values: &T) -> Result<
 }
 
 pub(super) fn delete(object: ObjectRef, key: &str) -> Result<bool> {
-    World::current()
+    Bindings::current()
         .storage_delete(object, key)
         .map_err(|failure| thrown(failure).into())
 }
@@ -108,7 +111,7 @@ pub(super) fn delete_multiple(
 }
 
 pub(super) fn delete_all(object: ObjectRef) -> Result<()> {
-    World::current()
+    Bindings::current()
         .storage_delete_all(object)
         .map_err(|failure| thrown(failure).into())
 }
@@ -118,7 +121,7 @@ pub(super) fn list(object: ObjectRef, options: &ListOptions<'_>) -> Result<Map> 
         return Err(crate::js::type_error("List limit must be positive."));
     }
     let options = options.to_raw();
-    let pairs = World::current()
+    let pairs = Bindings::current()
         .storage_list(object, &options)
         .map_err(thrown)?;
     let map = Map::new();

@@ -9,8 +9,9 @@ use super::{Key, KvError, ListResponse};
 use crate::js::thrown;
 use crate::js_sys::JSON;
 use crate::wasm_bindgen::JsValue;
-use edgeproof_sim::World;
-use edgeproof_sim::world::{KvRead, KvReads};
+use edgeproof_sim::Bindings;
+use edgeproof_sim::host::{KvListOptions, KvPutOptions};
+use edgeproof_sim::host::{KvRead, KvReads};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -98,16 +99,14 @@ impl PutOptionsBuilder {
             .metadata
             .filter(|metadata| !metadata.is_null())
             .map(|metadata| metadata.to_string().into());
-        let world = World::current();
-        let written = world
-            .kv_put(
-                self.namespace,
-                self.key,
-                self.value,
-                metadata,
-                self.expiration,
-                self.expiration_ttl,
-            )
+        let bindings = Bindings::current();
+        let options = KvPutOptions {
+            metadata,
+            expiration_seconds: self.expiration,
+            expiration_ttl_seconds: self.expiration_ttl,
+        };
+        let written = bindings
+            .kv_put(self.namespace, self.key, self.value, options)
             .await;
         written.map_err(|failure| thrown(failure).into())
     }
@@ -147,9 +146,14 @@ impl ListOptionsBuilder {
     /// # Errors
     /// The platform's: a limit out of range, a failing store.
     pub async fn execute(self) -> Result<ListResponse, KvError> {
-        let world = World::current();
-        let page = world
-            .kv_list(self.namespace, self.prefix, self.cursor, self.limit)
+        let bindings = Bindings::current();
+        let options = KvListOptions {
+            prefix: self.prefix,
+            cursor: self.cursor,
+            limit: self.limit,
+        };
+        let page = bindings
+            .kv_list(self.namespace, options)
             .await
             .map_err(thrown)?;
         let keys = page.keys.into_iter().map(|key| {
@@ -189,7 +193,7 @@ impl GetOptionsBuilder {
     }
 
     async fn read(self) -> Result<Option<KvRead>, KvError> {
-        let read = World::current()
+        let read = Bindings::current()
             .kv_get(self.namespace, self.key, self.cache_ttl)
             .await;
         read.map_err(|failure| thrown(failure).into())
@@ -274,7 +278,7 @@ impl GetBulkOptionsBuilder {
     }
 
     async fn read(self) -> Result<KvReads, KvError> {
-        let read = World::current()
+        let read = Bindings::current()
             .kv_get_bulk(self.namespace, self.keys, self.cache_ttl)
             .await;
         read.map_err(|failure| thrown(failure).into())

@@ -22,6 +22,7 @@ fn put(pop: &str, at: Nanos, version: KvVersion) -> Record {
             namespace,
             key,
             bytes: 1,
+            digest: Default::default(),
             expiration_seconds: None,
         },
         outcome,
@@ -50,6 +51,7 @@ fn read(pop: &str, at: Nanos, version: Option<KvVersion>, fetched_at: Nanos) -> 
         version,
         fetched_at,
         cached: fetched_at < at,
+        digest: None,
     };
     record(
         pop,

@@ -22,10 +22,10 @@ pub struct Class {
 }
 
 impl Class {
-    /// A class without objects.
-    pub fn new(name: &str) -> Self {
+    /// A class without objects; `namespace` tells its ids from those of a class of the same name in another Worker.
+    pub fn new(name: &str, namespace: &str) -> Self {
         let mut hash = Hash::new(0x0b1e_c7c1_a55e_5000);
-        hash.write(name.as_bytes());
+        hash.write(namespace.as_bytes());
         let tag = hash.finish().to_le_bytes();
         Self {
             name: name.into(),

@@ -4,43 +4,43 @@ use super::answer::Answer;
 use super::call::{D1Call, EXPORT, IMPORT, InDatabase, Sql};
 use super::transfer::Transfers;
 use super::{dump, kv};
+use crate::account::{Account, AccountItem};
 use crate::exception::Exception;
 use crate::limits::api::{self, ApiError};
 use crate::limits::d1::NO_STATEMENTS;
 use crate::platform::d1::{Call, QueryResult, Statement};
-use crate::world::{AccountItem, World};
 use chrono::{DateTime, SecondsFormat};
 use edgeproof_sqlite::{Database, Value};
 use serde_json::{Map, Value as Json, json};
 
 pub(super) async fn run(
-    world: &World,
+    account: &Account,
     transfers: &Transfers,
     origin: &str,
     call: D1Call,
 ) -> Result<Answer, ApiError> {
     match call {
         D1Call::Databases { name, paging } => {
-            let mut databases = world.databases();
+            let mut databases = account.databases();
             databases.retain(|item| name.as_deref().is_none_or(|name| *item.name == *name));
-            Ok(kv::page(&databases, paging, |item| listed(world, item)))
+            Ok(kv::page(&databases, paging, |item| listed(account, item)))
         }
         D1Call::Create { name } => {
-            let created = world.create_database(&name)?;
-            Ok(Answer::result(details(world, &created)?))
+            let created = account.create_database(&name)?;
+            Ok(Answer::result(details(account, &created)?))
         }
         D1Call::In { database, what } => {
             let database = match what {
-                InDatabase::Get { .. } => world.database_called(&database)?,
-                _ => world.database(&database)?,
+                InDatabase::Get { .. } => account.database_called(&database)?,
+                _ => account.database(&database)?,
             };
-            in_database(world, transfers, origin, &database, what).await
+            in_database(account, transfers, origin, &database, what).await
         }
     }
 }
 
 async fn in_database(
-    world: &World,
+    account: &Account,
     transfers: &Transfers,
     origin: &str,
     database: &AccountItem,
@@ -48,23 +48,23 @@ async fn in_database(
 ) -> Result<Answer, ApiError> {
     match what {
         InDatabase::Get { fields } => {
-            let mut details = details(world, database)?;
+            let mut details = details(account, database)?;
             if let (Some(fields), Json::Object(details)) = (fields, &mut details) {
                 details.retain(|name, _| fields.contains(name));
             }
             Ok(Answer::result(details))
         }
         InDatabase::Delete => {
-            world.delete_database(&database.id)?;
+            account.delete_database(&database.id)?;
             Ok(Answer::result(Json::Null))
         }
         InDatabase::Query { statements, raw } => {
-            let results = query(world, database, statements).await?;
+            let results = query(account, database, statements).await?;
             let results = results.iter().map(|result| {
                 json!({
                     "results": if raw { arrays(result) } else { objects(result) },
                     "success": true,
-                    "meta": meta(world, database, std::slice::from_ref(result)),
+                    "meta": meta(account, database, std::slice::from_ref(result)),
                 })
             });
             Ok(Answer::result(Json::Array(results.collect())))
@@ -73,7 +73,7 @@ async fn in_database(
             if etag.is_empty() {
                 return Err(ApiError::invalid_property("etag", "Required"));
             }
-            let name = transfers.await_upload(world.now(), &database.id)?;
+            let name = transfers.await_upload(account.now(), &database.id)?;
             Ok(Answer::result(json!({
                 "success": true,
                 "type": "import",
@@ -83,7 +83,7 @@ async fn in_database(
             })))
         }
         InDatabase::ImportIngest { filename, etag } => {
-            import(world, transfers, database, &filename, &etag).await
+            import(account, transfers, database, &filename, &etag).await
         }
         // An import is over when its ingestion is answered, so there is never one under way.
         InDatabase::ImportPoll { .. } => Ok(Answer::result(json!({
@@ -91,22 +91,22 @@ async fn in_database(
             "type": "import",
             "error": "Not currently importing anything.",
             "messages": [],
-            "at_bookmark": bookmark(world, database),
+            "at_bookmark": bookmark(account, database),
         }))),
         InDatabase::Export {
             no_schema,
             no_data,
             tables,
         } => {
-            let sql = dump::dump(world, database, !no_schema, !no_data, &tables)?;
-            let name = transfers.export(world.now(), sql)?;
+            let sql = dump::dump(account, database, !no_schema, !no_data, &tables)?;
+            let name = transfers.export(account.now(), sql)?;
             let filename = format!("{}.sql", database.id);
             Ok(Answer::result(json!({
                 "success": true,
                 "type": "export",
                 "status": "complete",
                 "messages": [],
-                "at_bookmark": bookmark(world, database),
+                "at_bookmark": bookmark(account, database),
                 "result": {
                     "filename": filename,
                     "signed_url": format!("{origin}{EXPORT}{name}/{filename}"),
@@ -123,7 +123,7 @@ async fn in_database(
 
 /// Runs statements as one transaction.
 async fn query(
-    world: &World,
+    account: &Account,
     database: &AccountItem,
     statements: Vec<Sql>,
 ) -> Result<Vec<QueryResult>, ApiError> {
@@ -147,17 +147,17 @@ async fn query(
         Err(many) if many.is_empty() => return Err(ApiError::sql(NO_STATEMENTS)),
         Err(many) => Call::Batch(many),
     };
-    world.database_call(database, call).await.map_err(failed)
+    account.database_call(database, call).await.map_err(failed)
 }
 
 async fn import(
-    world: &World,
+    account: &Account,
     transfers: &Transfers,
     database: &AccountItem,
     filename: &str,
     etag: &str,
 ) -> Result<Answer, ApiError> {
-    let refused = |error: &str, world: &World| {
+    let refused = |error: &str, account: &Account| {
         Ok(Answer::result(json!({
             "success": false,
             "type": "import",
@@ -165,17 +165,17 @@ async fn import(
             "error": error,
             "errors": [error],
             "messages": [],
-            "at_bookmark": bookmark(world, database),
+            "at_bookmark": bookmark(account, database),
         })))
     };
     let Some(sql) = transfers.take_upload(filename, &database.id, etag) else {
         return refused(
             "no file of this name and checksum was uploaded for this database",
-            world,
+            account,
         );
     };
     let Ok(sql) = std::str::from_utf8(&sql) else {
-        return refused("the uploaded file is not UTF-8", world);
+        return refused("the uploaded file is not UTF-8", account);
     };
     let statements: Vec<Statement> = Database::split_statements(sql)
         .into_iter()
@@ -186,9 +186,11 @@ async fn import(
         .collect();
     let count = statements.len();
     if count == 0 {
-        return refused(NO_STATEMENTS, world);
+        return refused(NO_STATEMENTS, account);
     }
-    let called = world.database_call(database, Call::Batch(statements)).await;
+    let called = account
+        .database_call(database, Call::Batch(statements))
+        .await;
     match called {
         Ok(results) => Ok(Answer::result(json!({
             "success": true,
@@ -196,14 +198,14 @@ async fn import(
             "status": "complete",
             "filename": filename,
             "messages": [format!("Processed {count} queries.")],
-            "at_bookmark": bookmark(world, database),
+            "at_bookmark": bookmark(account, database),
             "result": {
                 "num_queries": count,
-                "final_bookmark": bookmark(world, database),
-                "meta": meta(world, database, &results),
+                "final_bookmark": bookmark(account, database),
+                "meta": meta(account, database, &results),
             },
         }))),
-        Err(exception) => refused(&failed(exception).message, world),
+        Err(exception) => refused(&failed(exception).message, account),
     }
 }
 
@@ -212,8 +214,8 @@ fn failed(exception: Exception) -> ApiError {
     ApiError::sql(exception.cause.unwrap_or(exception.message))
 }
 
-fn listed(world: &World, item: &AccountItem) -> Json {
-    let (home, size) = world.database_place(item);
+fn listed(account: &Account, item: &AccountItem) -> Json {
+    let (home, size) = account.database_place(item);
     json!({
         "uuid": &*item.id,
         "name": &*item.name,
@@ -225,8 +227,8 @@ fn listed(world: &World, item: &AccountItem) -> Json {
     })
 }
 
-fn details(world: &World, item: &AccountItem) -> Result<Json, ApiError> {
-    let tables = world
+fn details(account: &Account, item: &AccountItem) -> Result<Json, ApiError> {
+    let tables = account
         .inspect_database(
             item,
             "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
@@ -237,7 +239,7 @@ fn details(world: &World, item: &AccountItem) -> Result<Json, ApiError> {
         Some(Value::Integer(count)) => *count,
         _ => 0,
     };
-    let mut details = listed(world, item);
+    let mut details = listed(account, item);
     details["num_tables"] = count.into();
     details["read_replication"] = json!({ "mode": "disabled" });
     Ok(details)
@@ -252,8 +254,8 @@ fn timestamp(unix_ms: u64) -> String {
 }
 
 /// The shape of D1's bookmarks, made of the world's time and the database's id: it grows, and that is all it can be used for.
-fn bookmark(world: &World, database: &AccountItem) -> String {
-    let ms = world.now().unix_ms();
+fn bookmark(account: &Account, database: &AccountItem) -> String {
+    let ms = account.now().unix_ms();
     let id: String = database.id.chars().filter(|char| *char != '-').collect();
     format!(
         "{:08x}-{:08x}-00000000-{id:0>32}",
@@ -263,8 +265,8 @@ fn bookmark(world: &World, database: &AccountItem) -> String {
 }
 
 /// What a call did, statement by statement or in sum.
-fn meta(world: &World, database: &AccountItem, results: &[QueryResult]) -> Json {
-    let (home, _) = world.database_place(database);
+fn meta(account: &Account, database: &AccountItem, results: &[QueryResult]) -> Json {
+    let (home, _) = account.database_place(database);
     let sum = |count: fn(&QueryResult) -> u64| results.iter().map(count).sum::<u64>();
     let duration: std::time::Duration = results.iter().map(|result| result.duration).sum();
     let ms = duration.as_secs_f64() * 1e3;

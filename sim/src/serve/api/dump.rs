@@ -1,21 +1,21 @@
 //! A database as SQL that makes it again, in the order and style of `wrangler d1 export`: tables with their rows, then what is
 //! built on tables.
 
+use crate::account::{Account, AccountItem};
 use crate::limits::api::ApiError;
-use crate::world::{AccountItem, World};
 use edgeproof_sqlite::{Outcome, Value};
 use std::fmt::Write as _;
 
 /// Writes a database down; `tables` chooses some of its tables, or all if it is empty.
 pub(super) fn dump(
-    world: &World,
+    account: &Account,
     database: &AccountItem,
     schema: bool,
     data: bool,
     tables: &[String],
 ) -> Result<String, ApiError> {
     let look = |sql: &str| {
-        world
+        account
             .inspect_database(database, sql)
             .map_err(|problem| ApiError::sql(problem.message))
     };

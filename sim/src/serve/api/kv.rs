@@ -2,10 +2,11 @@
 
 use super::answer::Answer;
 use super::call::{InNamespace, KvCall, Order, Paging, Pair};
+use crate::account::{Account, AccountItem};
 use crate::exception::Exception;
+use crate::host::KvPutOptions;
 use crate::limits::api::ApiError;
 use crate::platform::kv::{self, Version};
-use crate::world::{AccountItem, World};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -16,26 +17,28 @@ use std::rc::Rc;
 /// Header that tells when a value expires, in seconds since the Unix epoch. Reference of the API, `kv/namespaces/values` 2026-10.
 const EXPIRATION: HeaderName = HeaderName::from_static("expiration");
 
-pub(super) fn run(world: &World, call: KvCall) -> Result<Answer, ApiError> {
+pub(super) fn run(account: &Account, call: KvCall) -> Result<Answer, ApiError> {
     match call {
-        KvCall::Namespaces { paging, order } => Ok(namespaces(world, paging, order)),
-        KvCall::Create { title } => Ok(Answer::result(shown(&world.create_kv_namespace(&title)?))),
+        KvCall::Namespaces { paging, order } => Ok(namespaces(account, paging, order)),
+        KvCall::Create { title } => {
+            Ok(Answer::result(shown(&account.create_kv_namespace(&title)?)))
+        }
         KvCall::In { namespace, what } => match what {
-            InNamespace::Get => Ok(Answer::result(shown(&world.kv_namespace(&namespace)?))),
+            InNamespace::Get => Ok(Answer::result(shown(&account.kv_namespace(&namespace)?))),
             InNamespace::Rename { title } => Ok(Answer::result(shown(
-                &world.rename_kv_namespace(&namespace, &title)?,
+                &account.rename_kv_namespace(&namespace, &title)?,
             ))),
             InNamespace::Delete => {
-                world.delete_kv_namespace(&namespace)?;
+                account.delete_kv_namespace(&namespace)?;
                 Ok(Answer::result(Value::Null))
             }
-            what => in_namespace(world, &world.kv_namespace(&namespace)?, what),
+            what => in_namespace(account, &account.kv_namespace(&namespace)?, what),
         },
     }
 }
 
-fn namespaces(world: &World, paging: Paging, order: Order) -> Answer {
-    let mut items = world.kv_namespaces();
+fn namespaces(account: &Account, paging: Paging, order: Order) -> Answer {
+    let mut items = account.kv_namespaces();
     if order.by_title {
         items.sort_by(|one, other| one.name.cmp(&other.name));
     }
@@ -76,7 +79,7 @@ fn shown(item: &AccountItem) -> Value {
 }
 
 fn in_namespace(
-    world: &World,
+    account: &Account,
     namespace: &AccountItem,
     what: InNamespace,
 ) -> Result<Answer, ApiError> {
@@ -86,7 +89,7 @@ fn in_namespace(
             cursor,
             limit,
         } => {
-            let page = world
+            let page = account
                 .central_list(namespace, &prefix, cursor.as_deref(), limit)
                 .map_err(refused)?;
             let keys = page.keys.iter().map(|key| {
@@ -108,7 +111,7 @@ fn in_namespace(
             Ok(Answer::page(keys, info))
         }
         InNamespace::Value { key } => {
-            let version = existing(world, namespace, &key, "get")?;
+            let version = existing(account, namespace, &key, "get")?;
             let kind = HeaderValue::from_static("application/octet-stream");
             let mut headers = vec![(CONTENT_TYPE, kind)];
             if let Some(seconds) = version.expiration_seconds {
@@ -120,37 +123,37 @@ fn in_namespace(
             })
         }
         InNamespace::Metadata { key } => {
-            let version = existing(world, namespace, &key, "metadata")?;
+            let version = existing(account, namespace, &key, "metadata")?;
             let metadata = version.metadata.as_deref();
             Ok(Answer::result(metadata.map_or(Value::Null, metadata_value)))
         }
         InNamespace::Put(pair) => {
-            put(world, namespace, pair).map_err(refused)?;
+            put(account, namespace, pair).map_err(refused)?;
             Ok(Answer::result(Value::Null))
         }
         InNamespace::DeleteValue { key } => {
-            world.central_delete(namespace, &key).map_err(refused)?;
+            account.central_delete(namespace, &key).map_err(refused)?;
             Ok(Answer::result(Value::Null))
         }
         InNamespace::BulkPut(pairs) => {
             for pair in &pairs {
-                check(world, pair).map_err(refused)?;
+                check(account, pair).map_err(refused)?;
             }
             let key = |pair: &Pair| pair.key.clone();
-            bulk(pairs, key, |pair| put(world, namespace, pair))
+            bulk(pairs, key, |pair| put(account, namespace, pair))
         }
         InNamespace::BulkDelete(keys) => {
             for key in &keys {
                 kv::check_key("DELETE", key).map_err(refused)?;
             }
-            let delete = |key: String| world.central_delete(namespace, &key);
+            let delete = |key: String| account.central_delete(namespace, &key);
             bulk(keys, String::clone, delete)
         }
         InNamespace::BulkGet {
             keys,
             json,
             with_metadata,
-        } => bulk_get(world, namespace, &keys, json, with_metadata),
+        } => bulk_get(account, namespace, &keys, json, with_metadata),
         InNamespace::Get | InNamespace::Rename { .. } | InNamespace::Delete => {
             unreachable!("what concerns the namespace itself was done before")
         }
@@ -158,32 +161,34 @@ fn in_namespace(
 }
 
 fn existing(
-    world: &World,
+    account: &Account,
     namespace: &AccountItem,
     key: &str,
     operation: &str,
 ) -> Result<Rc<Version>, ApiError> {
-    let version = world.central_get(namespace, key).map_err(refused)?;
+    let version = account.central_get(namespace, key).map_err(refused)?;
     version.ok_or_else(|| ApiError::no_key(operation))
 }
 
-fn put(world: &World, namespace: &AccountItem, pair: Pair) -> Result<(), Exception> {
-    world.central_put(
+fn put(account: &Account, namespace: &AccountItem, pair: Pair) -> Result<(), Exception> {
+    account.central_put(
         namespace,
         &pair.key,
         pair.value,
-        pair.metadata.map(Into::into),
-        pair.expiration,
-        pair.expiration_ttl,
+        KvPutOptions {
+            metadata: pair.metadata.map(Into::into),
+            expiration_seconds: pair.expiration,
+            expiration_ttl_seconds: pair.expiration_ttl,
+        },
     )
 }
 
 /// Whether the store would ever take a pair.
-fn check(world: &World, pair: &Pair) -> Result<(), Exception> {
+fn check(account: &Account, pair: &Pair) -> Result<(), Exception> {
     kv::check_key("PUT", &pair.key)?;
     let metadata = pair.metadata.as_ref().map_or(0, String::len);
     let (expiration, ttl) = (pair.expiration, pair.expiration_ttl);
-    kv::check_put(world.now(), pair.value.len(), metadata, expiration, ttl).map(drop)
+    kv::check_put(account.now(), pair.value.len(), metadata, expiration, ttl).map(drop)
 }
 
 /// Does the same for many keys, all of which have been checked. What the store cannot take just now is told among those to be tried
@@ -210,7 +215,7 @@ fn bulk<T>(
 }
 
 fn bulk_get(
-    world: &World,
+    account: &Account,
     namespace: &AccountItem,
     keys: &[String],
     json: bool,
@@ -218,7 +223,7 @@ fn bulk_get(
 ) -> Result<Answer, ApiError> {
     let mut values = Map::new();
     for key in keys {
-        let Some(version) = world.central_get(namespace, key).map_err(refused)? else {
+        let Some(version) = account.central_get(namespace, key).map_err(refused)? else {
             values.insert(key.clone(), Value::Null);
             continue;
         };

@@ -6,13 +6,14 @@
 
 use super::refusal::refusal;
 use crate::exception::Exception;
+use crate::host::Binding;
 use crate::limits;
 use crate::platform::d1::{Call, QueryResult, Statement};
 use crate::serve::body::{BROKEN, Unread, drained};
 use crate::serve::socket::{Body, Response};
 use crate::sql::Value;
 use crate::topology::Pop;
-use crate::world::{Binding, World};
+use crate::world::World;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -151,7 +152,8 @@ pub(super) async fn answer(
     head: &Parts,
     body: Incoming,
 ) -> Response {
-    let Some(Binding::D1(database)) = world.binding(binding) else {
+    let bindings = world.bindings();
+    let Some(Binding::D1(database)) = bindings.binding(binding) else {
         return json(StatusCode::NOT_FOUND, &failure("no such D1 database"));
     };
     let database = *database;
@@ -181,12 +183,12 @@ pub(super) async fn answer(
     let Request { call, format, list } = request;
     let task = {
         let world = world.clone();
-        async move { world.d1_call(database, call).await }
+        async move { world.bindings().d1_call(database, call).await }
     };
-    let Some(result) = world.guest(pop, task).await else {
+    let Some(result) = world.bindings().guest(pop, task).await else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the simulator is stopping");
     };
-    let (home, bookmark) = world.d1_place(database);
+    let (home, bookmark) = world.bindings().d1_place(database);
     let mut response = match result {
         Ok(results) => {
             let replies = results

@@ -79,7 +79,7 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
             head.headers.insert(CF_HEADER, cf);
             // The length is that of the body, which hyper knows.
             head.headers.remove(CONTENT_LENGTH);
-            world.count_guest_request();
+            world.bindings().count_guest_request();
             let message = hyper::Request::from_parts(head, Full::new(body));
             pass(client.request(message).await, head_only).await
         })

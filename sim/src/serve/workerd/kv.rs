@@ -11,11 +11,12 @@ pub use call::{Call, Failure, parse};
 
 use super::refusal::refusal;
 use crate::exception::Exception;
+use crate::host::{Binding, KvListOptions, KvPutOptions};
 use crate::limits;
 use crate::serve::body::{BROKEN, Unread, drained};
 use crate::serve::socket::{Body, Response};
 use crate::topology::Pop;
-use crate::world::{Binding, World};
+use crate::world::World;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -37,7 +38,8 @@ pub(super) async fn answer(
     head: &Parts,
     body: Incoming,
 ) -> Response {
-    let Some(Binding::Kv(namespace)) = world.binding(binding) else {
+    let bindings = world.bindings();
+    let Some(Binding::Kv(namespace)) = bindings.binding(binding) else {
         // 404 would be a missing key.
         return failed(&Failure::new(400, "No such KV namespace"));
     };
@@ -64,7 +66,7 @@ pub(super) async fn answer(
         let world = world.clone();
         async move { run(&world, namespace, call, body).await }
     };
-    match world.guest(pop, task).await {
+    match world.bindings().guest(pop, task).await {
         Some(Ok(response)) => response,
         Some(Err(failure)) => failed(&failure),
         None => refusal(StatusCode::SERVICE_UNAVAILABLE, "the simulator is stopping"),
@@ -75,7 +77,7 @@ async fn run(world: &World, namespace: u32, call: Call, value: Bytes) -> Result<
     let refused = |exception: Exception| Failure::of(&exception);
     match call {
         Call::Get { key, cache_ttl } => {
-            let answer = world.kv_answer(namespace, key, cache_ttl).await;
+            let answer = world.bindings().kv_answer(namespace, key, cache_ttl).await;
             let answer = answer.map_err(refused)?;
             let mut response = match answer.read {
                 None => failed(&Failure::new(404, "Not Found")),
@@ -101,7 +103,10 @@ async fn run(world: &World, namespace: u32, call: Call, value: Bytes) -> Result<
             with_metadata,
             cache_ttl,
         } => {
-            let reads = world.kv_get_bulk(namespace, keys, cache_ttl).await;
+            let reads = world
+                .bindings()
+                .kv_get_bulk(namespace, keys, cache_ttl)
+                .await;
             let reads = reads.map_err(refused)?;
             let mut members = Vec::with_capacity(reads.len());
             for (key, read) in &reads {
@@ -123,12 +128,21 @@ async fn run(world: &World, namespace: u32, call: Call, value: Bytes) -> Result<
             expiration_ttl,
             metadata,
         } => {
-            let put = world.kv_put(namespace, key, value, metadata, expiration, expiration_ttl);
+            let options = KvPutOptions {
+                metadata,
+                expiration_seconds: expiration,
+                expiration_ttl_seconds: expiration_ttl,
+            };
+            let put = world.bindings().kv_put(namespace, key, value, options);
             put.await.map_err(refused)?;
             Ok(Response::default())
         }
         Call::Delete { key } => {
-            world.kv_delete(namespace, key).await.map_err(refused)?;
+            world
+                .bindings()
+                .kv_delete(namespace, key)
+                .await
+                .map_err(refused)?;
             Ok(Response::default())
         }
         Call::List {
@@ -136,7 +150,12 @@ async fn run(world: &World, namespace: u32, call: Call, value: Bytes) -> Result<
             cursor,
             limit,
         } => {
-            let page = world.kv_list(namespace, prefix, cursor, limit).await;
+            let options = KvListOptions {
+                prefix,
+                cursor,
+                limit,
+            };
+            let page = world.bindings().kv_list(namespace, options).await;
             Ok(json_response(page_in_json(&page.map_err(refused)?)))
         }
     }

@@ -69,17 +69,19 @@ pub(super) async fn answer(world: &World, pop: Pop, head: Parts, body: Incoming)
         let world = world.clone();
         let host = message.url.host_str().unwrap_or_default().to_owned();
         async move {
-            let answered = world.fetch(message).await;
+            let answered = world.bindings().fetch(message).await;
             // The Worker learns no more than that the connection broke, so the reason is told here.
             if let Err(exception) = &answered
                 && exception.message != NETWORK_CONNECTION_LOST
             {
-                world.console("error", &format!("fetch of {host}: {}", exception.message));
+                world
+                    .bindings()
+                    .console("error", &format!("fetch of {host}: {}", exception.message));
             }
             answered
         }
     };
-    match world.guest(pop, task).await {
+    match world.bindings().guest(pop, task).await {
         Some(Ok(answer)) => {
             let mut response = Response::new(Body::from(answer.body));
             *response.status_mut() =

@@ -55,7 +55,7 @@ pub(super) async fn answer(
     };
     match parse(&body) {
         Ok(call) => {
-            let success = world.rate_limit(
+            let success = world.bindings().rate_limit(
                 pop,
                 &namespace.into(),
                 &call.key.into(),

@@ -121,11 +121,6 @@ fn a_wrong_file_is_refused_at_its_place() {
             "key-value storage, which is not simulated and which new accounts cannot create\n    write new_sqlite_classes = [\"Limiter\"]",
         ),
         (
-            "[[durable_objects.bindings]]\nname = \"L\"\nclass_name = \"Limiter\"\nscript_name = \"other\"",
-            "6:1",
-            "the class belongs to the Worker `other`",
-        ),
-        (
             "[[migrations]]\nnew_sqlite_classes = [\"A\"]",
             "3:1",
             "`migrations.tag` is missing",

@@ -1,9 +1,9 @@
 //! The two answers that are JSON: many values, and a page of a list.
 
 use super::call::{Failure, is_json};
+use crate::host::KvRead;
 use crate::limits;
 use crate::platform::kv::Page;
-use crate::world::KvRead;
 use std::fmt::Write;
 
 /// A read key's member in the answer to a bulk get. The JSON inside, a value or metadata, stands as it was written.

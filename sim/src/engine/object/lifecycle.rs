@@ -2,23 +2,25 @@
 
 use super::gates::{Line, Waiters};
 use crate::bill::usage::Meter;
+use crate::engine::Engine;
+use crate::engine::record::{Author, Cause};
+use crate::engine::scope::InScope;
 use crate::exception::Exception;
 use crate::history::{Op, Outcome};
 use crate::kernel::time::Instant;
+use crate::name;
 use crate::platform::durable::ObjectRef;
 use crate::platform::durable::eviction::{Check, Span};
 use crate::platform::durable::object::{Object, Reset};
 use crate::script::{LocalBoxFuture, ObjectInstance};
 use crate::topology::Pop;
-use crate::world::World;
-use crate::world::invoke::InScope;
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::task::Waker;
 
-impl World {
+impl Engine {
     /// Makes an object live; its events wait at the gate until the constructor has run.
-    pub(super) fn wake_object(&self, class: u16, index: u32) -> (u32, Pop) {
+    pub(super) fn wake_object(&self, class: u16, index: u32, cause: Cause) -> (u32, Pop) {
         let (generation, home, starting) = self.with(class, index, |object| {
             let starting = object.wake();
             (object.generation(), object.home, starting)
@@ -30,37 +32,43 @@ impl World {
                 generation,
             };
             self.0.instances.borrow_mut().insert(object);
-            let world = self.handle();
+            let engine = self.clone();
             self.spawn_in(
                 None,
-                Box::pin(async move { world.start_object(object, home).await }),
+                Box::pin(async move { engine.start_object(object, home, cause).await }),
             );
         }
         (generation, home)
     }
 
-    async fn start_object(&self, object: ObjectRef, home: Pop) {
-        let start = self.now();
-        let ready_at = start + self.0.options.object_start;
-        self.sleep_until(ready_at, "object.start", u64::from(object.index))
+    async fn start_object(&self, object: ObjectRef, home: Pop, cause: Cause) {
+        let begun = self.begin_as(
+            || Author::platform(Some(home), cause),
+            || {
+                let (class, id) = self.object_name(object.class, object.index);
+                Op::ObjectStart { class, id }
+            },
+        );
+        let ready_at = self.now() + self.options().object_start;
+        self.sleep_until(ready_at, name!("object.start"), u64::from(object.index))
             .await;
         if !self.is_live(object) {
             return; // It was reset while it started.
         }
-        let invocation = self.new_invocation(home, self.object_host(home), Some(object));
-        let code = Rc::clone(&self.0.class_code[usize::from(object.class)]);
+        let invocation = self.new_invocation(self.object_place(object, home, cause));
+        let code = Rc::clone(&self.0.deployments.class(object.class).code.borrow());
         let constructor: LocalBoxFuture<Result<Rc<dyn ObjectInstance>, Exception>> =
             Box::pin(async move { Ok(code.construct(object)) });
         let built = InScope::new(Rc::clone(&invocation), constructor).await;
-        self.record(start, &Some(invocation), || {
-            let (class, id) = self.object_name(object);
-            let outcome = match &built {
-                Ok(_) => Outcome::Done,
-                Err(failure) => Outcome::Error {
-                    message: failure.to_string(),
-                },
-            };
-            (Op::ObjectStart { class, id }, outcome)
+        self.mix(name!("object.started"), |fingerprint| {
+            fingerprint.mix(u64::from(object.class) << 32 | u64::from(object.index));
+            fingerprint.mix(u64::from(built.is_ok()));
+        });
+        self.finish(begun, || match &built {
+            Ok(_) => Outcome::Done,
+            Err(failure) => Outcome::Error {
+                message: failure.to_string(),
+            },
         });
         match built {
             Ok(instance) => {
@@ -78,22 +86,22 @@ impl World {
     }
 
     /// An event of an object begins: it is active, and billed.
-    pub(in crate::world) fn begin_event(&self, object: ObjectRef) {
+    pub(crate) fn begin_event(&self, object: ObjectRef) {
         let now = self.now();
         self.with_live(object, |live| live.activity.begin(now));
     }
 
     /// An event of an object has ended; after 10 s without another it is evicted (DOLIFE 2026-09-30).
-    pub(in crate::world) fn end_event(&self, object: ObjectRef) {
+    pub(crate) fn end_event(&self, object: ObjectRef) {
         let now = self.now();
         let idle = self.with_live(object, |live| live.activity.end(now));
         let Some(idle) = idle.flatten() else { return };
         self.bill_active(idle.active);
         if let Some(at) = idle.start_timer {
-            let world = self.handle();
+            let engine = self.clone();
             self.spawn_in(
                 None,
-                Box::pin(async move { world.evict_when_idle(object, at).await }),
+                Box::pin(async move { engine.evict_when_idle(object, at).await }),
             );
         }
     }
@@ -105,7 +113,7 @@ impl World {
 
     async fn evict_when_idle(&self, object: ObjectRef, mut at: Instant) {
         loop {
-            self.sleep_until(at, "object.idle", u64::from(object.index))
+            self.sleep_until(at, name!("object.idle"), u64::from(object.index))
                 .await;
             let now = self.now();
             match self.with_live(object, |live| live.activity.timer_fired(now)) {
@@ -121,25 +129,15 @@ impl World {
             .instances
             .borrow_mut()
             .take(object.class, object.index);
-        self.record(self.now(), &None, || {
-            let (class, id) = self.object_name(object);
-            (
-                Op::ObjectStop {
-                    class,
-                    id,
-                    reason: "idle".into(),
-                },
-                Outcome::Done,
-            )
-        });
+        self.object_stopped(object.class, object.index, "idle");
         // The instance's destructor may call the world: it runs outside of every borrow.
         drop(hosted);
     }
 
     /// Throws an object's instance away: what this turn wrote is undone, calls in flight fail with `reason`.
-    pub(in crate::world) fn reset_object(&self, class: u16, index: u32, reason: &str) {
+    pub(crate) fn reset_object(&self, class: u16, index: u32, reason: &str) {
         let now = self.now();
-        let reason = reason.into();
+        let reason: Rc<str> = reason.into();
         let Some(cut_off) = self.with(class, index, |object| object.reset(now, &reason)) else {
             return;
         };
@@ -147,22 +145,7 @@ impl World {
         let mut hosted = hosted.expect("a live object has an entry among the instances");
         // Set once: an instance is reset once.
         let _ = hosted.reset.set(cut_off.reset);
-        self.record(now, &None, || {
-            let generation = 0;
-            let (class, id) = self.object_name(ObjectRef {
-                class,
-                index,
-                generation,
-            });
-            (
-                Op::ObjectStop {
-                    class,
-                    id,
-                    reason: reason.to_string(),
-                },
-                Outcome::Done,
-            )
-        });
+        self.object_stopped(class, index, &reason);
         if let Some(span) = cut_off.active {
             self.bill_active(span);
         }
@@ -176,21 +159,33 @@ impl World {
         drop(hosted);
     }
 
+    /// An instance is gone: it goes into the fingerprint and the history.
+    fn object_stopped(&self, class: u16, index: u32, reason: &str) {
+        self.mix(name!("object.stopped"), |fingerprint| {
+            fingerprint.mix(u64::from(class) << 32 | u64::from(index));
+            fingerprint.mix_bytes(reason.as_bytes());
+        });
+        self.note(
+            || Author::platform(None, None),
+            || {
+                let (class, id) = self.object_name(class, index);
+                let reason = reason.to_owned();
+                (Op::ObjectStop { class, id, reason }, Outcome::Done)
+            },
+        );
+    }
+
     /// Resets every live object of a class.
-    pub(in crate::world) fn reset_class(&self, name: &str, reason: &str) {
-        let live: Vec<(u16, u32)> = {
+    pub(crate) fn reset_class(&self, class: u16, reason: &str) {
+        let live: Vec<u32> = {
             let classes = self.0.classes.borrow();
-            let class = (0_u16..)
-                .zip(classes.iter())
-                .find(|(_, class)| &*class.name == name);
-            let Some((number, class)) = class else { return };
-            let objects = (0_u32..).zip(class.objects());
+            let objects = (0_u32..).zip(classes[usize::from(class)].objects());
             objects
                 .filter(|(_, object)| object.has_instance())
-                .map(|(index, _)| (number, index))
+                .map(|(index, _)| index)
                 .collect()
         };
-        for (class, index) in live {
+        for index in live {
             self.reset_object(class, index, reason);
         }
     }
@@ -205,7 +200,7 @@ impl World {
 
 /// What the world keeps for a live object: the user's code, and the tasks that wait.
 #[derive(Default)]
-pub(in crate::world) struct Hosted {
+pub(crate) struct Hosted {
     /// Number of the instance.
     generation: u32,
     /// The user's code; `None` until the constructor has run.
@@ -222,7 +217,7 @@ pub(in crate::world) struct Hosted {
 
 /// The instances of all live objects, by class and place. They are here exactly as long as the objects are live.
 #[derive(Default)]
-pub(in crate::world) struct Instances(Vec<Vec<Option<Box<Hosted>>>>);
+pub(crate) struct Instances(Vec<Vec<Option<Box<Hosted>>>>);
 
 impl Instances {
     /// Adds an entry for an instance that starts.

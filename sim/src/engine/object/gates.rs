@@ -1,21 +1,22 @@
 //! Gates: what waits before an object (events, I/O, critical sections), and what waits before messages leave it.
 
 use super::lifecycle::Hosted;
+use crate::engine::scope::{self, Failure, InScope};
+use crate::engine::{Engine, Invocation, Scope};
 use crate::exception::Exception;
 use crate::limits;
+use crate::name;
 use crate::platform::durable::ObjectRef;
 use crate::platform::durable::gate::{Admission, Gate, Ticket};
 use crate::platform::durable::object::{Live, Object};
 use crate::script::LocalBoxFuture;
-use crate::world::invoke::{Failure, InScope};
-use crate::world::{Invocation, Scope, World};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-/// An open critical section; see [`World::critical_section`].
+/// An open critical section; see [`Engine::critical_section`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CriticalSection {
     /// `blockConcurrencyWhile`: a failure resets the object.
@@ -24,11 +25,11 @@ pub enum CriticalSection {
     Transaction,
 }
 
-impl World {
+impl Engine {
     /// Waits until an I/O event may be delivered to the running invocation: at once, unless it belongs to an object whose
     /// input gate is closed by another critical section.
-    pub(in crate::world) async fn deliver(&self) {
-        let Some(invocation) = Self::scope() else {
+    pub(crate) async fn deliver(&self) {
+        let Some(invocation) = scope::current() else {
             return;
         };
         let Some(object) = invocation.object else {
@@ -48,10 +49,7 @@ impl World {
     ///
     /// # Errors
     /// The object was reset before.
-    pub(in crate::world) async fn output_gate(
-        &self,
-        invocation: &Invocation,
-    ) -> Result<(), Exception> {
+    pub(crate) async fn output_gate(&self, invocation: &Invocation) -> Result<(), Exception> {
         let Some(object) = invocation.object else {
             return Ok(());
         };
@@ -59,7 +57,7 @@ impl World {
             (object.storage.durable_at, !object.storage.has_written())
         });
         if durable_at > self.now() || !committed {
-            self.sleep_until(durable_at, "object.durable", u64::from(object.index))
+            self.sleep_until(durable_at, name!("object.durable"), u64::from(object.index))
                 .await;
         }
         if !self.is_live(object) {
@@ -78,7 +76,7 @@ impl World {
         if durable_at < finished {
             return Ok(());
         }
-        self.sleep_until(durable_at, "object.durable", u64::from(index))
+        self.sleep_until(durable_at, name!("object.durable"), u64::from(index))
             .await;
         let reset = self.with(class, index, |object| object.last_reset().cloned());
         match reset.filter(|reset| reset.at >= finished) {
@@ -92,21 +90,21 @@ impl World {
     ///
     /// # Errors
     /// The section's own error. Depending on `kind` the object was reset, or the section's writes were undone.
-    pub fn critical_section<T: 'static>(
+    pub(crate) fn critical_section<T: 'static>(
         &self,
         object: ObjectRef,
         kind: CriticalSection,
         section: LocalBoxFuture<Result<T, Exception>>,
     ) -> impl Future<Output = Result<T, Exception>> + use<T> {
         let (sender, receiver) = futures_channel::oneshot::channel();
-        let outer = Self::scope().filter(|outer| outer.object == Some(object));
-        let world = self.handle();
+        let outer = scope::current().filter(|outer| outer.object == Some(object));
+        let engine = self.clone();
         self.with_live(object, |live| live.gate.lock());
         self.begin_event(object);
         self.spawn(async move {
-            let result = world.take_turn(object, outer, kind, section).await;
-            world.unlock(object, Line::Input);
-            world.end_event(object);
+            let result = engine.take_turn(object, outer, kind, section).await;
+            engine.unlock(object, Line::Input);
+            engine.end_event(object);
             // The receiver may be gone: a constructor drops the future, and the gate is closed all the same.
             let _ = sender.send(result);
         });
@@ -152,28 +150,18 @@ impl World {
             CriticalSection::BlockConcurrency => None,
         };
         let home = self.with_object(object, |object| object.home);
-        let mut invocation = self.new_invocation(home, self.object_host(home), Some(object));
-        if let Some(inner) = Rc::get_mut(&mut invocation) {
-            inner.critical = true;
-            if let Some(outer) = &outer {
-                inner.fetches.set(outer.fetches.get());
-                inner.internal_calls.set(outer.internal_calls.get());
-                inner.kv_operations.set(outer.kv_operations.get());
-                inner.d1_queries.set(outer.d1_queries.get());
-            }
-        }
+        let cause = outer.as_ref().and_then(|outer| outer.cause);
+        let place = self.object_place(object, home, cause);
+        let invocation = self.critical_invocation(place, &outer);
         let deadline = self.sleep_until(
             self.now() + limits::durable::CRITICAL_SECTION,
-            "critical.end",
+            name!("critical.end"),
             u64::from(object.index),
         );
         let section = InScope::new(Rc::clone(&invocation), section);
         let ended = futures_util::future::select(section, deadline).await;
         if let Some(outer) = &outer {
-            outer.fetches.set(invocation.fetches.get());
-            outer.internal_calls.set(invocation.internal_calls.get());
-            outer.kv_operations.set(invocation.kv_operations.get());
-            outer.d1_queries.set(invocation.d1_queries.get());
+            outer.calls.set(&invocation.calls);
         }
         let futures_util::future::Either::Left((result, _)) = ended else {
             let text = limits::durable::CRITICAL_SECTION_TIMEOUT;
@@ -202,7 +190,7 @@ impl World {
     /// A future that waits in a line of an object, and is ready when it has entered.
     pub(super) fn pass(&self, object: ObjectRef, line: Line) -> Pass {
         Pass {
-            world: self.handle(),
+            engine: self.clone(),
             object,
             line,
             ticket: None,
@@ -278,9 +266,9 @@ impl Waiters {
     }
 }
 
-/// See [`World::pass`].
+/// See [`Engine::pass`].
 pub(super) struct Pass {
-    world: World,
+    engine: Engine,
     object: ObjectRef,
     line: Line,
     ticket: Option<Ticket>,
@@ -293,12 +281,12 @@ impl Pass {
     fn leave(&mut self, ticket: Ticket, next: Option<Ticket>) {
         if self.kept {
             let own = self
-                .world
+                .engine
                 .with_hosted(self.object, |hosted| self.line.waiters(hosted).take(ticket));
             drop(own);
         }
         if let Some(next) = next {
-            self.world.wake_waiter(self.object, self.line, next);
+            self.engine.wake_waiter(self.object, self.line, next);
         }
     }
 }
@@ -309,7 +297,7 @@ impl Future for Pass {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let (object, line) = (this.object, this.line);
-        let asked = this.world.with_live(object, |live| {
+        let asked = this.engine.with_live(object, |live| {
             let gate = line.gate(live);
             let ticket = *this.ticket.get_or_insert_with(|| gate.join());
             (ticket, gate.enter(ticket))
@@ -322,14 +310,14 @@ impl Future for Pass {
             }
             Some((ticket, Admission::Wait)) => {
                 this.kept = true;
-                this.world.with_hosted(object, |hosted| {
+                this.engine.with_hosted(object, |hosted| {
                     line.waiters(hosted).keep(ticket, context.waker());
                 });
                 Poll::Pending
             }
             None => {
                 this.ticket = None;
-                Poll::Ready(Err(this.world.reset_exception(object)))
+                Poll::Ready(Err(this.engine.reset_exception(object)))
             }
         }
     }
@@ -342,7 +330,7 @@ impl Drop for Pass {
         };
         let line = self.line;
         let next = self
-            .world
+            .engine
             .with_live(self.object, |live| line.gate(live).give_up(ticket));
         self.leave(ticket, next.flatten());
     }

@@ -1,11 +1,13 @@
 //! Outbound fetch: to simulated origins, or, in a world under the wall clock, through a gateway to real ones.
 
-use super::{Operation, World};
+use super::record::failed;
+use super::{Engine, Operation, digest, scope};
 use crate::bill::usage::Meter;
 use crate::exception::Exception;
 use crate::history::{Op, Outcome};
 use crate::http::{Request, Response};
 use crate::kernel::time::nanos;
+use crate::name;
 use crate::platform::outbound::{self, Answer};
 use crate::script::LocalBoxFuture;
 
@@ -21,38 +23,38 @@ pub trait Gateway {
     fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response, Exception>>;
 }
 
-impl World {
+impl Engine {
     /// Sends a request to an origin.
     ///
     /// # Errors
     /// Too many subrequests; a broken connection. An unknown host is an answer of 530, not an error.
-    pub fn fetch(&self, request: Request) -> Operation<Result<Response, Exception>> {
-        let world = self.handle();
+    pub(crate) fn fetch(&self, request: Request) -> Operation<Result<Response, Exception>> {
+        let engine = self.clone();
         Operation::new(async move {
-            let invocation = Self::invocation()?;
-            invocation.count_fetch(&world)?;
-            world.output_gate(&invocation).await?;
-            world.count(Meter::Subrequests, 1);
-            let start = world.now();
-            let method = request.method.clone();
-            let host = request.url.host_str().unwrap_or_default().to_owned();
-            let result = world.exchange(request).await;
-            world.record(start, &Self::scope(), || {
-                let op = Op::Fetch {
-                    method: method.to_string(),
-                    host,
-                };
-                let outcome = match &result {
-                    Ok(response) => Outcome::Status {
-                        status: response.status,
-                    },
-                    Err(exception) => Outcome::Error {
-                        message: exception.message.clone(),
-                    },
-                };
-                (op, outcome)
+            let invocation = scope::invocation()?;
+            invocation.count_fetch(&engine)?;
+            engine.output_gate(&invocation).await?;
+            engine.count(Meter::Subrequests, 1);
+            let begun = engine.begin(|| Op::Fetch {
+                method: request.method.to_string(),
+                host: request.url.host_str().unwrap_or_default().to_owned(),
             });
-            world.deliver().await;
+            // What is sent counts when it is sent: the answer may never come.
+            engine.mix(name!("fetch.sent"), |fingerprint| {
+                digest::request(fingerprint, &request);
+            });
+            let result = engine.exchange(request).await;
+            engine.mix(name!("fetch"), |fingerprint| match &result {
+                Ok(response) => digest::response(fingerprint, response),
+                Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
+            });
+            engine.finish(begun, || match &result {
+                Ok(response) => Outcome::Status {
+                    status: response.status,
+                },
+                Err(exception) => failed(exception),
+            });
+            engine.deliver().await;
             result
         })
         // The origin has the request by then; what is left is its answer.
@@ -62,13 +64,13 @@ impl World {
     async fn exchange(&self, request: Request) -> Result<Response, Exception> {
         let now = self.now();
         let answer = self.0.outbound.borrow_mut().fetch(now, &request);
-        // The test's own code runs outside of the borrow: it may look at the world.
+        // The test's own code runs outside of the borrow: it may look at the engine.
         let answer = answer.respond(&request);
         match answer {
             Answer::Response(latency, response) => {
                 self.sleep_until(
                     now.after(nanos(latency)),
-                    "fetch.answer",
+                    name!("fetch.answer"),
                     u64::from(response.status),
                 )
                 .await;
@@ -76,7 +78,7 @@ impl World {
             }
             Answer::Respond(..) => unreachable!("answered above"),
             Answer::Failure(latency, exception) => {
-                self.sleep_until(now.after(nanos(latency)), "fetch.failure", 0)
+                self.sleep_until(now.after(nanos(latency)), name!("fetch.failure"), 0)
                     .await;
                 Err(exception)
             }

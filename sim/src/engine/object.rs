@@ -18,7 +18,9 @@ pub use call::StubState;
 pub use gates::CriticalSection;
 pub(super) use lifecycle::Instances;
 
-use super::World;
+use super::Engine;
+use super::record::Cause;
+use super::scope::Place;
 use crate::exception::Exception;
 use crate::limits;
 use crate::platform::durable::object::{Live, Object};
@@ -27,9 +29,9 @@ use crate::topology::Pop;
 use lifecycle::Hosted;
 use std::rc::Rc;
 
-impl World {
+impl Engine {
     /// The id of a live object, for its own `State`.
-    pub fn object_identity(&self, object: ObjectRef) -> (ObjectId, Option<Rc<str>>) {
+    pub(crate) fn object_identity(&self, object: ObjectRef) -> (ObjectId, Option<Rc<str>>) {
         self.with_object(object, |object| (object.id, object.name.clone()))
     }
 
@@ -55,24 +57,39 @@ impl World {
         self.with_object(object, |entry| entry.is_live(object.generation))
     }
 
-    /// Class and id of an object, for records.
-    fn object_name(&self, object: ObjectRef) -> (String, String) {
-        let mut classes = self.0.classes.borrow_mut();
-        let class = &mut classes[usize::from(object.class)];
-        (
-            class.name.to_string(),
-            class.object(object.index).id.to_hex(),
-        )
+    /// Name of a class.
+    fn class_name(&self, class: u16) -> String {
+        self.0.classes.borrow()[usize::from(class)].name.to_string()
     }
 
-    /// The isolate in which the objects of a PoP run; it starts with the first of them.
-    fn object_host(&self, pop: Pop) -> edgeproof_isolate::IsolateId {
-        let known = self.0.object_hosts.borrow()[pop.index()];
+    /// Class and hexadecimal id of an object.
+    pub(super) fn object_name(&self, class: u16, index: u32) -> (String, String) {
+        let id = self.with(class, index, |object| object.id.to_hex());
+        (self.class_name(class), id)
+    }
+
+    /// Where the code of an object runs.
+    fn object_place(&self, object: ObjectRef, home: Pop, cause: Cause) -> Place {
+        let deployment = self.0.deployments.class(object.class).deployment;
+        Place {
+            deployment,
+            pop: home,
+            isolate: self.object_host(deployment, home),
+            object: Some(object),
+            cause,
+        }
+    }
+
+    /// The isolate in which the objects of a Worker run in a PoP; it starts with the first of them.
+    fn object_host(&self, deployment: u16, pop: Pop) -> edgeproof_isolate::IsolateId {
+        let place = usize::from(deployment) * Pop::COUNT + pop.index();
+        let known = self.0.object_hosts.borrow()[place];
         known.unwrap_or_else(|| {
             let host = self.0.isolates.borrow_mut().reserve();
-            self.0.object_hosts.borrow_mut()[pop.index()] = Some(host);
+            self.0.object_hosts.borrow_mut()[place] = Some(host);
+            let script = Rc::clone(&self.0.deployments.get(deployment).script.borrow());
             let before = edgeproof_isolate::enter(host);
-            self.0.script.start();
+            script.start();
             edgeproof_isolate::enter(before);
             host
         })

@@ -2,16 +2,18 @@
 
 use super::gates::Line;
 use crate::bill::usage::Meter;
+use crate::engine::record::{Cause, failed};
+use crate::engine::scope::{self, Failure, InScope};
+use crate::engine::{Engine, Invocation, Operation, digest};
 use crate::exception::Exception;
 use crate::history::{Op, Outcome};
 use crate::http::{Request, Response};
 use crate::kernel::time::Instant;
 use crate::limits;
+use crate::name;
 use crate::platform::durable::{ObjectId, ObjectRef};
-use crate::script::LocalBoxFuture;
+use crate::script::{Event, Reply};
 use crate::topology::{LocationHint, Pop};
-use crate::world::invoke::{Failure, InScope};
-use crate::world::{Invocation, Operation, World};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -30,19 +32,15 @@ pub struct StubState {
     broken: OnceLock<Exception>,
 }
 
-/// An event of an object: a request, or its alarm if there is none. Boxed, because each future on the way has room for
-/// it.
-pub(super) type Event = Option<Box<Request>>;
-
-impl World {
+impl Engine {
     /// The id that goes with a name.
-    pub fn object_id_from_name(&self, class: u16, name: &str) -> ObjectId {
+    pub(crate) fn object_id_from_name(&self, class: u16, name: &str) -> ObjectId {
         self.0.classes.borrow()[usize::from(class)].id_from_name(name)
     }
 
     /// A new random id.
-    pub fn object_unique_id(&self, class: u16) -> ObjectId {
-        let mut ids = self.0.ids.borrow_mut();
+    pub(crate) fn object_unique_id(&self, class: u16) -> ObjectId {
+        let mut ids = self.0.chance.ids.borrow_mut();
         let random = [ids.next_u64(), ids.next_u64(), ids.next_u64()];
         self.0.classes.borrow()[usize::from(class)].unique_id(random)
     }
@@ -51,7 +49,11 @@ impl World {
     ///
     /// # Errors
     /// Not 64 hexadecimal digits, or another namespace's id.
-    pub fn object_id_from_string(&self, class: u16, text: &str) -> Result<ObjectId, Exception> {
+    pub(crate) fn object_id_from_string(
+        &self,
+        class: u16,
+        text: &str,
+    ) -> Result<ObjectId, Exception> {
         let id = ObjectId::from_hex(text);
         let id = id.ok_or_else(|| Exception::type_error(limits::durable::INVALID_ID))?;
         if !self.0.classes.borrow()[usize::from(class)].owns(id) {
@@ -61,7 +63,7 @@ impl World {
     }
 
     /// A stub for an object. Nothing is sent until it is called.
-    pub fn object_stub(
+    pub(crate) fn object_stub(
         &self,
         class: u16,
         id: ObjectId,
@@ -82,41 +84,44 @@ impl World {
     ///
     /// # Errors
     /// A broken stub, an object that cannot be reached, is overloaded, was reset, or threw; too many calls.
-    pub fn object_call(
+    pub(crate) fn object_call(
         &self,
         stub: Arc<StubState>,
         request: Request,
     ) -> Operation<Result<Response, Exception>> {
-        let world = self.handle();
+        let engine = self.clone();
         let request = Box::new(request);
         Operation::new(async move {
-            let invocation = Self::invocation()?;
-            invocation.count_internal_call(&world)?;
+            let invocation = scope::invocation()?;
+            invocation.count_internal_call(&engine)?;
             if let Some(broken) = stub.broken.get() {
                 return Err(broken.clone());
             }
-            world.output_gate(&invocation).await?;
-            let start = world.now();
-            let path = world.keeps_history().then(|| request.url.path().to_owned());
-            let result = world.object_exchange(&invocation, &stub, request).await;
-            world.record(start, &Self::scope(), || {
-                let class = world.0.classes.borrow()[usize::from(stub.class)]
-                    .name
-                    .to_string();
-                let op = Op::ObjectCall {
-                    class,
-                    id: stub.id.to_hex(),
-                    path: path.unwrap_or_default(),
-                };
-                let outcome = match &result {
-                    Ok(response) => Outcome::Status {
-                        status: response.status,
-                    },
-                    Err(exception) => Outcome::Error {
-                        message: exception.message.clone(),
-                    },
-                };
-                (op, outcome)
+            engine.output_gate(&invocation).await?;
+            let begun = engine.begin(|| Op::ObjectCall {
+                class: engine.class_name(stub.class),
+                id: stub.id.to_hex(),
+                path: request.url.path().to_owned(),
+            });
+            engine.mix(name!("object.request"), |fingerprint| {
+                fingerprint.mix(stub.id.short());
+                digest::request(fingerprint, &request);
+            });
+            let result = engine
+                .object_exchange(&invocation, &stub, request, begun)
+                .await;
+            engine.mix(name!("object"), |fingerprint| {
+                fingerprint.mix(stub.id.short());
+                match &result {
+                    Ok(response) => digest::response(fingerprint, response),
+                    Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
+                }
+            });
+            engine.finish(begun, || match &result {
+                Ok(response) => Outcome::Status {
+                    status: response.status,
+                },
+                Err(exception) => failed(exception),
             });
             if let Err(exception) = &result
                 && (exception.flags.durable_object_reset || exception.flags.retryable)
@@ -126,7 +131,7 @@ impl World {
                 repeated.flags.remote = false;
                 let _ = stub.broken.set(repeated);
             }
-            world.deliver().await;
+            engine.deliver().await;
             result
         })
     }
@@ -136,12 +141,13 @@ impl World {
         caller: &Invocation,
         stub: &StubState,
         request: Box<Request>,
+        cause: Cause,
     ) -> Result<Response, Exception> {
         let class = stub.class;
         // Placed near the first caller, or where that caller's hint says.
-        let home = stub
-            .hint
-            .map_or(caller.pop, |hint| self.0.topology.place(hint, caller.pop));
+        let home = stub.hint.map_or(caller.pop, |hint| {
+            self.0.network.topology.place(hint, caller.pop)
+        });
         let name = stub.name.as_deref().map(Rc::from);
         let (index, home) = {
             let mut classes = self.0.classes.borrow_mut();
@@ -149,17 +155,25 @@ impl World {
             let (index, _) = class.find_or_place(stub.id, name.as_ref(), home);
             (index, class.object(index).home)
         };
-        let arrives = self.now().after(self.travel(caller.pop, home)?).0;
+        let passage = self.send(caller.pop, home)?;
+        if let Some(nanos) = passage.copy_nanos {
+            self.object_copy(class, index, request.clone(), nanos, cause);
+        }
+        let arrives = self.now().after(passage.nanos).0;
         let arrives = arrives.max(stub.last_arrival.load(Ordering::Relaxed));
         stub.last_arrival.store(arrives, Ordering::Relaxed);
-        self.sleep_until(Instant(arrives), "object.call", stub.id.short())
+        self.sleep_until(Instant(arrives), name!("object.call"), stub.id.short())
             .await;
         self.count(Meter::ObjectRequests, 1);
 
         let refusal = self.object_refusal(class);
         let result = match refusal {
             Some(refusal) => Err(refusal),
-            None => self.object_event(class, index, Some(request)).await,
+            None => {
+                let event = Event::Fetch(request);
+                let reply = self.object_event(class, index, event, cause).await;
+                reply.map(Reply::into_response)
+            }
         };
         // The answer leaves when what the object wrote is durable; if it never becomes so, the answer never leaves.
         let finished = self.now();
@@ -174,7 +188,7 @@ impl World {
         let detail = result
             .as_ref()
             .map_or(0, |response| u64::from(response.status));
-        self.sleep_until(leaves.after(way_back), "object.answer", detail)
+        self.sleep_until(leaves.after(way_back), name!("object.answer"), detail)
             .await;
         if durable_at >= finished
             // Only the reset of the instance that answered counts, not those of later ones.
@@ -191,16 +205,32 @@ impl World {
         if faults.is_empty() {
             return None;
         }
-        let classes = self.0.classes.borrow();
-        let name = &classes[usize::from(class)].name;
-        if faults.object_unreachable(self.now(), name) {
+        if faults.object_unreachable(self.now(), class) {
             return Some(
                 Exception::error(crate::platform::outbound::NETWORK_CONNECTION_LOST).retryable(),
             );
         }
         faults
-            .object_overloaded(self.now(), name)
+            .object_overloaded(self.now(), class)
             .then(|| Exception::error(limits::durable::OVERLOADED_QUEUE).overloaded())
+    }
+
+    /// A second copy of a request arrives; its answer is thrown away.
+    fn object_copy(&self, class: u16, index: u32, request: Box<Request>, nanos: u64, cause: Cause) {
+        let engine = self.clone();
+        self.spawn_in(
+            None,
+            Box::pin(async move {
+                let at = engine.now().after(nanos);
+                let detail = u64::from(index);
+                engine.sleep_until(at, name!("object.copy"), detail).await;
+                engine.count(Meter::ObjectRequests, 1);
+                if engine.object_refusal(class).is_none() {
+                    let event = Event::Fetch(request);
+                    let _ = engine.object_event(class, index, event, cause).await;
+                }
+            }),
+        );
     }
 
     /// Delivers an event to an object, which is started if it is not live, and waits for the answer.
@@ -209,15 +239,16 @@ impl World {
         class: u16,
         index: u32,
         event: Event,
-    ) -> Result<Response, Exception> {
-        let (generation, home) = self.wake_object(class, index);
+        cause: Cause,
+    ) -> Result<Reply, Exception> {
+        let (generation, home) = self.wake_object(class, index, cause);
         let object = ObjectRef {
             class,
             index,
             generation,
         };
         self.begin_event(object);
-        let result = self.object_handle(object, home, event).await;
+        let result = self.object_handle(object, home, event, cause).await;
         self.end_event(object);
         result
     }
@@ -227,22 +258,16 @@ impl World {
         object: ObjectRef,
         home: Pop,
         event: Event,
-    ) -> Result<Response, Exception> {
+        cause: Cause,
+    ) -> Result<Reply, Exception> {
         self.pass(object, Line::Input).await?;
         let instance = self.with_hosted(object, |hosted| hosted.instance.clone());
         let instance = instance.flatten();
         let instance = instance.expect("an open gate has a started instance behind it");
-        let invocation = self.new_invocation(home, self.object_host(home), Some(object));
-        let handler: LocalBoxFuture<Result<Response, Exception>> = match event {
-            Some(request) => instance.fetch(*request),
-            None => {
-                let alarm = instance.alarm();
-                Box::pin(async move { alarm.await.map(|()| Response::text(200, "")) })
-            }
-        };
-        let handler = InScope::new(Rc::clone(&invocation), handler);
+        let invocation = self.new_invocation(self.object_place(object, home, cause));
+        let handler = InScope::new(Rc::clone(&invocation), instance.handle(event));
         let result = UntilReset {
-            world: self.handle(),
+            engine: self.clone(),
             object,
             number: invocation.id,
             handler,
@@ -256,22 +281,22 @@ impl World {
 
 /// Runs a handler until it ends or its object is reset.
 struct UntilReset {
-    world: World,
+    engine: Engine,
     object: ObjectRef,
     /// Number of the invocation, by which its waker is found again.
     number: u64,
-    handler: InScope<Result<Response, Exception>>,
+    handler: InScope<Result<Reply, Exception>>,
     begun: bool,
 }
 
 impl Future for UntilReset {
-    type Output = Result<Response, Exception>;
+    type Output = Result<Reply, Exception>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if this.begun && !this.world.is_live(this.object) {
-            let exception = this.world.reset_exception(this.object);
-            let by_itself = this.world.with_object(this.object, |object| {
+        if this.begun && !this.engine.is_live(this.object) {
+            let exception = this.engine.reset_exception(this.object);
+            let by_itself = this.engine.with_object(this.object, |object| {
                 object.last_reset().is_some_and(|reset| reset.by_itself)
             });
             return Poll::Ready(Err(if by_itself {
@@ -282,18 +307,18 @@ impl Future for UntilReset {
         }
         this.begun = true;
         match Pin::new(&mut this.handler).poll(context) {
-            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
+            Poll::Ready(Ok(reply)) => Poll::Ready(Ok(reply)),
             Poll::Ready(Err(Failure::Thrown(exception))) => Poll::Ready(Err(exception.remote())),
             Poll::Ready(Err(failure @ Failure::Panic(_))) => {
-                this.world.console("error", &format!("Uncaught {failure}"));
+                this.engine.console("error", &format!("Uncaught {failure}"));
                 let exception = failure.into_exception();
-                this.world.reset_instance(this.object, &exception.message);
+                this.engine.reset_instance(this.object, &exception.message);
                 Poll::Ready(Err(exception.remote().reset()))
             }
             Poll::Pending => {
                 // With every poll, because the call may have moved to another task.
                 let (number, waker) = (this.number, context.waker());
-                this.world.with_hosted(this.object, |hosted| {
+                this.engine.with_hosted(this.object, |hosted| {
                     let known = hosted.handlers.iter_mut();
                     match known.into_iter().find(|(known, _)| *known == number) {
                         Some((_, known)) => known.clone_from(waker),
@@ -309,7 +334,7 @@ impl Future for UntilReset {
 impl Drop for UntilReset {
     fn drop(&mut self) {
         let number = self.number;
-        self.world.with_hosted(self.object, |hosted| {
+        self.engine.with_hosted(self.object, |hosted| {
             hosted.handlers.retain(|(known, _)| *known != number);
         });
     }

@@ -3,7 +3,7 @@
 //! SQL (D1, and objects that use it) lives in SQLite files of the folder, `d1-<uuid>.sqlite` and `object-….sqlite`, and is there
 //! as soon as it is committed; SQLite does not wait for the disk, so only a machine that stops may lose the newest of it. The lists
 //! of namespaces and databases, KV, and the objects' keys and values are in one JSON file, `state.json`, written beside the old
-//! one and renamed over it whenever [`World::save`] is called: a server that is killed keeps what was saved last. Then an object's
+//! one and renamed over it whenever [`Account::save`](crate::account::Account::save) is called: a server that is killed keeps what was saved last. Then an object's
 //! SQL may be newer than its keys and values.
 //!
 //! Nothing that this world does not bind is lost: other namespaces and databases belong to the account all the same, and objects of
@@ -12,14 +12,14 @@
 //! Form 1 of the file knew namespaces and databases by the names of their bindings, `d1-<binding>.sqlite`. It is read, and
 //! its files are renamed, as the bindings of the configuration at hand; the new form is written at once.
 
-use super::World;
-use super::account::{Account, Item, database_file, is_uuid, sqlite_files};
+use super::Engine;
+use super::inventory::{Inventory, Item, database_file, is_uuid, sqlite_files};
 use crate::kernel::time::Instant;
 use crate::platform::durable::ObjectId;
 use crate::platform::kv::Put;
 use crate::topology::Pop;
 use crate::wrangler::WorkerConfig;
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ const FORM: u32 = 2;
 /// What a folder holds besides SQL.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct State {
+pub(crate) struct State {
     form: u32,
     namespaces: Vec<SavedNamespace>,
     databases: Vec<SavedDatabase>,
@@ -69,7 +69,7 @@ struct Entry {
 /// A Durable Object's keys, values and alarm.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SavedObject {
+pub(crate) struct SavedObject {
     id: String,
     name: Option<String>,
     home: Pop,
@@ -105,8 +105,8 @@ fn damaged(folder: &Path, problem: impl std::fmt::Display) -> io::Error {
 }
 
 impl State {
-    /// What [`World::save`] left in a folder; an empty state, if it left nothing.
-    pub(super) fn load(folder: &Path) -> io::Result<Self> {
+    /// What [`Account::save`](crate::account::Account::save) left in a folder; an empty state, if it left nothing.
+    pub(crate) fn load(folder: &Path) -> io::Result<Self> {
         let text = match std::fs::read(file(folder)) {
             Ok(text) => text,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
@@ -143,13 +143,13 @@ impl State {
 
     /// The account that the state belongs to, with what `config` binds in it. What form 1 names by a binding gets the id of
     /// what that binding means.
-    pub(super) fn account(
+    pub(crate) fn account(
         &mut self,
         folder: &Path,
         config: Option<&WorkerConfig>,
         now: Instant,
-    ) -> io::Result<Account> {
-        let mut account = Account::default();
+    ) -> io::Result<Inventory> {
+        let mut account = Inventory::default();
         let item = |name: &str, created_ms| Item {
             name: name.into(),
             created_at: Instant::from_unix_ms(created_ms),
@@ -195,7 +195,7 @@ impl State {
 fn adopt_files(
     folder: &Path,
     config: Option<&WorkerConfig>,
-    account: &mut Account,
+    account: &mut Inventory,
     now: Instant,
 ) -> io::Result<()> {
     let entries = match std::fs::read_dir(folder) {
@@ -246,14 +246,14 @@ fn adopt_files(
     Ok(())
 }
 
-impl World {
+impl Engine {
     /// Saves the account's lists, KV and Durable Objects to a folder, all or nothing.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn save(&self, folder: &Path) -> io::Result<()> {
+    pub(crate) fn save(&self, folder: &Path) -> io::Result<()> {
         let now = self.now();
-        let account = self.0.account.borrow();
+        let account = self.0.inventory.borrow();
         let namespaces = self.0.namespaces.borrow();
         let saved_namespace = |(id, item): (&Rc<str>, &Item)| {
             let number = item.number? as usize;
@@ -309,7 +309,7 @@ impl World {
     }
 
     /// Takes up what was read from a folder.
-    pub(super) fn restore(&self, folder: &Path, state: State) -> io::Result<()> {
+    pub(crate) fn restore(&self, folder: &Path, state: State) -> io::Result<()> {
         let is_old = state.form == 1;
         for class in self.0.classes.borrow_mut().iter_mut() {
             class.keep_sql_in(folder);
@@ -320,9 +320,15 @@ impl World {
                 .map_err(|problem| damaged(folder, problem))
         };
         // Before anything else happened: no write of this run is within a second of these.
-        let before = Instant(self.start().0.saturating_sub(crate::kernel::time::SECOND));
+        let before = Instant(
+            self.0
+                .clock
+                .start()
+                .0
+                .saturating_sub(crate::kernel::time::SECOND),
+        );
         for saved in &state.namespaces {
-            let account = self.0.account.borrow();
+            let account = self.0.inventory.borrow();
             let number = account
                 .namespaces
                 .get(saved.id.as_str())
@@ -359,7 +365,7 @@ impl World {
                 }
             }
         }
-        self.0.account.borrow_mut().foreign_objects = objects;
+        self.0.inventory.borrow_mut().foreign_objects = objects;
         for (class, index) in alarms {
             self.arm_alarm(class, index);
         }

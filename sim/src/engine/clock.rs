@@ -1,0 +1,246 @@
+//! Virtual time: the loop that moves it, sleeping, and the fingerprint of what happened.
+
+use super::scope::{self, Scope};
+use super::{Engine, Operation};
+use crate::kernel::exec::{BoxedTask, Executor};
+use crate::kernel::fingerprint::{Fingerprint, Name, Step, Trace};
+use crate::kernel::queue::{Event, Queue, TimerId};
+use crate::kernel::time::Instant;
+use crate::name;
+use crate::script::LocalBoxFuture;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// Time, what waits for it, and what happened in it.
+pub(crate) struct Clock {
+    start: Instant,
+    now: Cell<Instant>,
+    queue: RefCell<Queue>,
+    pub(super) executor: Executor<Scope>,
+    fingerprint: Cell<Fingerprint>,
+    trace: Option<RefCell<Trace>>,
+    events: Cell<u64>,
+}
+
+impl Clock {
+    /// A clock that stands at `start`.
+    pub(crate) fn new(start: Instant, trace: bool) -> Self {
+        Self {
+            start,
+            now: Cell::new(start),
+            queue: RefCell::new(Queue::default()),
+            executor: Executor::default(),
+            fingerprint: Cell::new(Fingerprint::default()),
+            trace: trace.then(RefCell::default),
+            events: Cell::new(0),
+        }
+    }
+
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint.get()
+    }
+
+    pub(crate) fn trace(&self) -> Trace {
+        let trace = self.trace.as_ref();
+        trace
+            .map(|trace| trace.borrow().clone())
+            .unwrap_or_default()
+    }
+
+    /// Number of events so far.
+    pub(crate) fn events(&self) -> u64 {
+        self.events.get()
+    }
+
+    /// Number of tasks that have not ended.
+    pub(crate) fn tasks(&self) -> usize {
+        self.executor.len()
+    }
+
+    /// Drops every task.
+    pub(crate) fn clear(&self) {
+        self.executor.clear();
+    }
+
+    /// Adds something that happened now to the fingerprint.
+    fn mix(&self, name: Name, add: impl FnOnce(&mut Fingerprint)) {
+        let mut fingerprint = self.fingerprint.get();
+        fingerprint.mix(self.now().0 ^ name.hash);
+        add(&mut fingerprint);
+        self.fingerprint.set(fingerprint);
+        if let Some(trace) = &self.trace {
+            trace.borrow_mut().push(Step {
+                at: self.now(),
+                event: name.text,
+                fingerprint,
+            });
+        }
+    }
+}
+
+impl Engine {
+    /// Runs `driver`, and everything else with it, until it returns.
+    ///
+    /// # Panics
+    /// If the driver waits for something that can never happen.
+    pub(crate) fn run<T>(&self, driver: impl Future<Output = T>) -> T {
+        let mut future = pin!(driver);
+        let mut result = None;
+        let mut poll_driver =
+            |waker: &Waker| match future.as_mut().poll(&mut Context::from_waker(waker)) {
+                Poll::Ready(value) => {
+                    result = Some(value);
+                    true
+                }
+                Poll::Pending => false,
+            };
+        self.0.clock.executor.wake_driver();
+        while !self.turn(&mut poll_driver) {
+            assert!(
+                self.fire_next(Instant::NEVER),
+                "nothing is left to happen, and the run still waits for something"
+            );
+        }
+        result.expect("a turn ends early only when the driver has returned")
+    }
+
+    /// Does everything that is due at `now` and says when the next thing is; `outer` is woken when something becomes ready
+    /// in between.
+    pub(crate) fn drive(&self, now: Instant, outer: &Waker) -> Option<Instant> {
+        let clock = &self.0.clock;
+        clock.executor.set_outer_waker(outer);
+        // What became ready since the last time did so now, not then; but nothing may overtake a timer.
+        let next_at = clock.queue.borrow_mut().next_at();
+        let present = next_at.map_or(now, |next_at| now.min(next_at));
+        clock.now.set(self.now().max(present));
+        let no_driver = &mut |_: &Waker| false;
+        self.turn(no_driver);
+        while self.fire_next(now) {
+            self.turn(no_driver);
+        }
+        clock.now.set(self.now().max(now));
+        clock.queue.borrow_mut().next_at()
+    }
+
+    /// Polls what is ready, then ends the turn: what it wrote is committed. True once the driver is done.
+    fn turn(&self, driver: &mut dyn FnMut(&Waker) -> bool) -> bool {
+        loop {
+            let done = self.0.clock.executor.run_ready(scope::within, driver);
+            let woken = self.commit_turn();
+            if done {
+                return true;
+            }
+            if !woken {
+                return false;
+            }
+        }
+    }
+
+    /// Moves time to the next timer at or before `until`, and fires it.
+    fn fire_next(&self, until: Instant) -> bool {
+        let clock = &self.0.clock;
+        let mut queue = clock.queue.borrow_mut();
+        match queue.next_at() {
+            Some(at) if at <= until => {}
+            _ => return false,
+        }
+        let (at, event, waker) = queue.fire().expect("a next timer was seen");
+        drop(queue);
+        clock.now.set(self.now().max(at));
+        clock.events.set(clock.events.get() + 1);
+        clock.mix(event.name, |fingerprint| fingerprint.mix(event.detail));
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    /// Adds an operation to the fingerprint: its name, and what `add` mixes in of its input and its outcome. It does so
+    /// whether or not anybody observes the run.
+    pub(crate) fn mix(&self, name: Name, add: impl FnOnce(&mut Fingerprint)) {
+        self.0.clock.mix(name, add);
+    }
+
+    /// Sleeps until an instant; the instant's arrival is an event of the fingerprint.
+    pub(crate) fn sleep_until(&self, at: Instant, name: Name, detail: u64) -> Sleep {
+        Sleep {
+            engine: self.clone(),
+            at,
+            event: Event { name, detail },
+            timer: None,
+        }
+    }
+
+    /// Sleeps for a while. Inside an object the wake-up waits for the input gate.
+    pub(crate) fn sleep(&self, duration: Duration) -> Operation<()> {
+        let engine = self.clone();
+        let at = self.now() + duration;
+        Operation::new(async move {
+            engine.sleep_until(at, name!("timer"), 0).await;
+            engine.deliver().await;
+        })
+    }
+
+    /// A timer that stops when it is dropped, as `clearTimeout` does.
+    pub(crate) fn timer(&self, duration: Duration) -> LocalBoxFuture<()> {
+        let engine = self.clone();
+        let at = self.now() + duration;
+        Box::pin(async move {
+            engine.sleep_until(at, name!("timeout"), 0).await;
+            engine.deliver().await;
+        })
+    }
+
+    /// Adds a task that runs in the scope of whoever spawns it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.spawn_in(scope::current(), Box::pin(task));
+    }
+
+    pub(crate) fn spawn_in(&self, scope: Scope, task: BoxedTask) {
+        self.0.clock.executor.spawn(scope, task);
+    }
+}
+
+/// See [`Engine::sleep_until`].
+pub(crate) struct Sleep {
+    engine: Engine,
+    at: Instant,
+    event: Event,
+    timer: Option<TimerId>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let mut queue = this.engine.0.clock.queue.borrow_mut();
+        let timer = *this
+            .timer
+            .get_or_insert_with(|| queue.start(this.at, this.event));
+        if queue.poll(timer, context.waker()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            self.engine.0.clock.queue.borrow_mut().stop(timer);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What of an operation goes into the fingerprint, and into a record of it.
+
+use crate::history::{SqlCall, SqlRows};
+use crate::http::{Request, Response};
+use crate::kernel::fingerprint::Fingerprint;
+use crate::platform::d1::{Call, QueryResult};
+use crate::sql::{Outcome, Value};
+use http::HeaderMap;
+use std::fmt::Write as _;
+
+/// Mixes an optional text in: absent and empty differ.
+pub(crate) fn optional(fingerprint: &mut Fingerprint, text: Option<&str>) {
+    match text {
+        None => fingerprint.mix(0),
+        Some(text) => fingerprint.mix_bytes(text.as_bytes()),
+    }
+}
+
+fn headers(fingerprint: &mut Fingerprint, headers: &HeaderMap) {
+    fingerprint.mix(headers.len() as u64);
+    for (name, value) in headers {
+        fingerprint.mix_bytes(name.as_str().as_bytes());
+        fingerprint.mix_bytes(value.as_bytes());
+    }
+}
+
+pub(crate) fn request(fingerprint: &mut Fingerprint, request: &Request) {
+    fingerprint.mix_bytes(request.method.as_str().as_bytes());
+    fingerprint.mix_bytes(request.url.as_str().as_bytes());
+    headers(fingerprint, &request.headers);
+    fingerprint.mix_bytes(&request.body);
+}
+
+pub(crate) fn response(fingerprint: &mut Fingerprint, response: &Response) {
+    fingerprint.mix(u64::from(response.status));
+    headers(fingerprint, &response.headers);
+    fingerprint.mix_bytes(&response.body);
+}
+
+pub(crate) fn values(fingerprint: &mut Fingerprint, values: &[Value]) {
+    fingerprint.mix(values.len() as u64);
+    for value in values {
+        match value {
+            Value::Null => fingerprint.mix(1),
+            Value::Integer(number) => {
+                fingerprint.mix(2);
+                fingerprint.mix(number.cast_unsigned());
+            }
+            Value::Real(number) => {
+                fingerprint.mix(3);
+                fingerprint.mix(number.to_bits());
+            }
+            Value::Text(text) => {
+                fingerprint.mix(4);
+                fingerprint.mix_bytes(text.as_bytes());
+            }
+            Value::Blob(bytes) => {
+                fingerprint.mix(5);
+                fingerprint.mix_bytes(bytes);
+            }
+        }
+    }
+}
+
+/// Mixes in what a statement of SQL returned.
+pub(crate) fn outcome(fingerprint: &mut Fingerprint, outcome: &Outcome) {
+    fingerprint.mix(outcome.rows.len() as u64);
+    for row in &outcome.rows {
+        values(fingerprint, row);
+    }
+    fingerprint.mix(outcome.changes << 32 ^ outcome.last_row_id.cast_unsigned());
+}
+
+/// Mixes in what a call of D1 asks for.
+pub(crate) fn d1_call(fingerprint: &mut Fingerprint, call: &Call) {
+    match call {
+        Call::Query(statement) => {
+            fingerprint.mix_bytes(statement.sql.as_bytes());
+            values(fingerprint, &statement.parameters);
+        }
+        Call::Batch(statements) => {
+            fingerprint.mix(statements.len() as u64);
+            for statement in statements {
+                fingerprint.mix_bytes(statement.sql.as_bytes());
+                values(fingerprint, &statement.parameters);
+            }
+        }
+        Call::Exec(text) => fingerprint.mix_bytes(text.as_bytes()),
+    }
+}
+
+/// Mixes in what a call of D1 returned.
+pub(crate) fn d1_results(fingerprint: &mut Fingerprint, results: &[QueryResult]) {
+    for result in results {
+        outcome(fingerprint, &result.outcome);
+        fingerprint.mix(result.billed.0 << 32 ^ result.billed.1);
+    }
+}
+
+/// A value of SQL as a record tells it.
+fn cell(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Integer(number) => (*number).into(),
+        Value::Real(number) => (*number).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::Blob(bytes) => {
+            let mut digits = String::with_capacity(bytes.len() * 2);
+            for byte in bytes {
+                let _ = write!(digits, "{byte:02x}");
+            }
+            serde_json::json!({ "blob": digits })
+        }
+    }
+}
+
+pub(crate) fn cells(values: &[Value]) -> Vec<serde_json::Value> {
+    values.iter().map(cell).collect()
+}
+
+pub(crate) fn sql_call(sql: &str, parameters: &[Value]) -> SqlCall {
+    SqlCall {
+        sql: sql.to_owned(),
+        parameters: cells(parameters),
+    }
+}
+
+pub(crate) fn sql_rows(outcome: &Outcome) -> SqlRows {
+    SqlRows {
+        columns: outcome.columns.to_vec(),
+        rows: outcome.rows.iter().map(|row| cells(row)).collect(),
+        changes: outcome.changes,
+    }
+}

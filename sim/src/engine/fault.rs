@@ -1,0 +1,130 @@
+//! Faults beginning, as the list says.
+
+use super::Engine;
+use super::record::Author;
+use crate::fault::{Effect, Fault, FaultKind, Space, UnknownName};
+use crate::history::{Op, Outcome};
+use crate::kernel::time::MILLISECOND;
+use crate::limits;
+use crate::name;
+use std::time::Duration;
+
+impl Engine {
+    /// What a fault can name here.
+    pub(crate) fn space(&self) -> Space {
+        let mut space = Space::default();
+        space.pops = self
+            .0
+            .network
+            .pops
+            .iter()
+            .map(|pop| pop.code().to_owned())
+            .collect();
+        let deployments = &self.0.deployments.list;
+        space.workers = deployments.iter().map(|one| one.name.to_string()).collect();
+        space.routes = deployments
+            .iter()
+            .flat_map(|one| one.hosts.clone())
+            .collect();
+        let classes = self.0.classes.borrow();
+        space.classes = classes.iter().map(|class| class.name.to_string()).collect();
+        let namespaces = self.0.namespaces.borrow();
+        space.namespaces = namespaces
+            .iter()
+            .map(|one| one.binding.to_string())
+            .collect();
+        let databases = self.0.databases.borrow();
+        space.databases = databases
+            .iter()
+            .map(|one| one.binding.to_string())
+            .collect();
+        space.hosts = self
+            .0
+            .outbound
+            .borrow()
+            .hosts()
+            .map(str::to_owned)
+            .collect();
+        space
+    }
+
+    /// Starts a timer for every fault of the list.
+    ///
+    /// # Errors
+    /// A fault names what is not there.
+    pub(crate) fn plan_faults(&self, faults: Vec<Fault>) -> Result<(), UnknownName> {
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let space = self.space();
+        for (number, fault) in (0..).zip(faults) {
+            let effect = space.resolve(&fault.kind)?;
+            self.expect_fault(&effect);
+            let engine = self.clone();
+            let start = self.0.clock.start();
+            let at = start.after(fault.at_ms.saturating_mul(MILLISECOND));
+            self.spawn_in(
+                None,
+                Box::pin(async move {
+                    engine.sleep_until(at, name!("fault"), number).await;
+                    engine.begin_fault(&fault.kind, effect);
+                }),
+            );
+        }
+        Ok(())
+    }
+
+    /// Lets something go wrong now.
+    ///
+    /// # Errors
+    /// It names what is not there.
+    pub(crate) fn inject(&self, kind: &FaultKind) -> Result<(), UnknownName> {
+        let effect = self.space().resolve(kind)?;
+        self.expect_fault(&effect);
+        self.begin_fault(kind, effect);
+        Ok(())
+    }
+
+    /// Versions that a delayed PoP will ask for must not be forgotten before it asks.
+    fn expect_fault(&self, effect: &Effect) {
+        if let Effect::KvDelay { delay, .. } = effect {
+            for namespace in self.0.namespaces.borrow_mut().iter_mut() {
+                namespace.keep_history(*delay);
+            }
+        }
+    }
+
+    fn begin_fault(&self, kind: &FaultKind, effect: Effect) {
+        self.mix(name!("fault.begin"), |fingerprint| {
+            fingerprint.mix_bytes(kind.to_string().as_bytes());
+        });
+        let cause = self.note(
+            || Author::platform(None, None),
+            || {
+                let kind = kind.to_string();
+                (Op::Fault { kind }, Outcome::Done)
+            },
+        );
+        let duration = kind.duration().unwrap_or(Duration::ZERO);
+        match effect {
+            Effect::Reset(class) => {
+                self.reset_class(class, limits::durable::RESET_CODE_UPDATED);
+            }
+            Effect::IsolatesEvicted(pop) => {
+                for worker in 0..self.0.deployments.list.len() {
+                    let worker = u16::try_from(worker).expect("fewer than 2^16 Workers");
+                    let evicted = self.0.isolates.borrow_mut().evict_all(worker, pop);
+                    self.forget_isolates(pop, &evicted, cause);
+                }
+            }
+            Effect::OriginHanging(host) => {
+                let until = self.now() + duration;
+                self.0.outbound.borrow_mut().hang(&host, until);
+            }
+            lasting => {
+                let now = self.now();
+                self.0.faults.borrow_mut().begin(now, duration, lasting);
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Invocations of a Worker: isolate, handler, `waitUntil`, cron; and the limits of one invocation.
+
+use super::Engine;
+use super::clock::Sleep;
+use super::record::{Author, Cause};
+use super::scope::{self, Failure, InScope, Invocation, Place, Scope};
+use crate::bill::usage::Meter;
+use crate::exception::Exception;
+use crate::history::{Actor, Op, Outcome};
+use crate::http::{Request, Response};
+use crate::limits::{self, BindingCalls};
+use crate::name;
+use crate::script::{Event, LocalBoxFuture, Reply, Script};
+use crate::topology::Pop;
+use edgeproof_isolate::IsolateId;
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+impl Engine {
+    /// Answers a request that has arrived at a PoP.
+    pub(crate) async fn invoke(&self, pop: Pop, request: Box<Request>, cause: Cause) -> Response {
+        let deployment = self.0.deployments.at(&request.url);
+        self.count(Meter::WorkersRequests, 1);
+        let result = self
+            .event(deployment, pop, Event::Fetch(request), cause)
+            .await;
+        match result {
+            Ok(reply) => reply.into_response(),
+            // ERR 2026-10-08: 1101, the Worker threw. The page names no HTTP status: an option.
+            Err(_) => Response::text(
+                self.options().unsettled.error_status.exception_1101,
+                limits::workers::EXCEPTION_BODY,
+            ),
+        }
+    }
+
+    /// Runs a cron trigger of a Worker now, in the first PoP of the world.
+    ///
+    /// # Errors
+    /// What the handler threw.
+    pub(crate) async fn scheduled(&self, deployment: u16, cron: &str) -> Result<(), Exception> {
+        let pop = self.0.network.pops[0];
+        let begun = self.begin_as(
+            || Author::platform(Some(pop), None),
+            || Op::Scheduled {
+                cron: cron.to_owned(),
+            },
+        );
+        let event = Event::Scheduled {
+            cron: cron.into(),
+            scheduled_ms: self.now().unix_ms(),
+        };
+        let result = self.event(deployment, pop, event, begun).await;
+        self.mix(name!("scheduled"), |fingerprint| {
+            fingerprint.mix_bytes(cron.as_bytes());
+            fingerprint.mix(u64::from(result.is_ok()));
+        });
+        self.finish(begun, || match &result {
+            Ok(_) => Outcome::Done,
+            Err(failure) => Outcome::Error {
+                message: failure.to_string(),
+            },
+        });
+        result.map(drop).map_err(Failure::into_exception)
+    }
+
+    /// Lets a Worker handle an event, in an isolate of a PoP.
+    async fn event(
+        &self,
+        deployment: u16,
+        pop: Pop,
+        event: Event,
+        cause: Cause,
+    ) -> Result<Reply, Failure> {
+        let (invocation, script) = self.enter_isolate(deployment, pop, cause).await;
+        let handler = InScope::new(Rc::clone(&invocation), script.handle(event));
+        let result = handler.await;
+        self.leave_isolate(&invocation);
+        if let Err(failure) = &result {
+            self.threw(&invocation, failure);
+        }
+        result
+    }
+
+    async fn enter_isolate(
+        &self,
+        deployment: u16,
+        pop: Pop,
+        cause: Cause,
+    ) -> (Rc<Invocation>, Rc<dyn Script>) {
+        let now = self.now();
+        // The code that is deployed now; the isolate is one of its own.
+        let script = Rc::clone(&self.0.deployments.get(deployment).script.borrow());
+        let mut isolates = self.0.isolates.borrow_mut();
+        let assignment = isolates.assign(now, deployment, pop);
+        drop(isolates);
+        if !assignment.evicted.is_empty() {
+            self.forget_isolates(pop, &assignment.evicted, None);
+        }
+        let isolate = assignment.isolate;
+        let invocation = self.new_invocation(Place {
+            deployment,
+            pop,
+            isolate,
+            object: None,
+            cause,
+        });
+        if assignment.cold {
+            self.count(Meter::IsolateStarts, 1);
+            self.note(
+                || self.author(&invocation),
+                || (Op::IsolateStart, Outcome::Done),
+            );
+            let before = edgeproof_isolate::enter(isolate);
+            script.start();
+            edgeproof_isolate::enter(before);
+        }
+        if assignment.ready_at > now {
+            let number = isolate & 0xffff_ffff;
+            self.sleep_until(assignment.ready_at, name!("isolate.ready"), number)
+                .await;
+        }
+        (invocation, script)
+    }
+
+    fn leave_isolate(&self, invocation: &Rc<Invocation>) {
+        invocation.ended_at.set(Some(self.now()));
+        for waker in invocation.wait_until.take() {
+            waker.wake();
+        }
+        self.release_isolate(invocation);
+    }
+
+    fn release_isolate(&self, invocation: &Invocation) {
+        let mut isolates = self.0.isolates.borrow_mut();
+        let (deployment, pop) = (invocation.deployment, invocation.pop);
+        let gone = isolates.release(self.now(), deployment, pop, invocation.isolate);
+        drop(isolates);
+        if gone {
+            self.forget_isolates(pop, &[invocation.isolate], None);
+        }
+    }
+
+    /// Drops the memory of isolates that are gone.
+    pub(crate) fn forget_isolates(&self, pop: Pop, gone: &[IsolateId], cause: Cause) {
+        for isolate in gone {
+            edgeproof_isolate::evict(*isolate);
+            let author = || Author {
+                actor: Actor::Platform,
+                pop: Some(pop),
+                isolate: Some(*isolate),
+                cause,
+            };
+            self.note(author, || (Op::IsolateStop, Outcome::Done));
+        }
+    }
+
+    /// A handler threw: the error is logged, and after a panic the isolate's memory is lost.
+    fn threw(&self, invocation: &Rc<Invocation>, failure: &Failure) {
+        self.console_in(
+            &Some(Rc::clone(invocation)),
+            "error",
+            &format!("Uncaught {failure}"),
+        );
+        if matches!(failure, Failure::Panic(_)) {
+            edgeproof_isolate::evict(invocation.isolate);
+        }
+    }
+
+    /// Keeps `task` running after the answer, for up to 30 s (LIM).
+    pub(crate) fn wait_until(&self, task: LocalBoxFuture<()>) {
+        let Some(invocation) = scope::current() else {
+            return;
+        };
+        let engine = self.clone();
+        match invocation.object {
+            Some(object) => self.begin_event(object),
+            None => self.0.isolates.borrow_mut().retain(
+                invocation.deployment,
+                invocation.pop,
+                invocation.isolate,
+            ),
+        }
+        self.spawn(async move {
+            let task = WaitUntil {
+                engine: engine.clone(),
+                invocation: Rc::clone(&invocation),
+                task,
+                deadline: None,
+            };
+            if let Err(failure) = InScope::new(Rc::clone(&invocation), Box::pin(task)).await {
+                engine.threw(&invocation, &failure);
+            }
+            match invocation.object {
+                Some(object) => engine.end_event(object),
+                None => engine.release_isolate(&invocation),
+            }
+        });
+    }
+
+    /// A console line of whoever runs.
+    pub(crate) fn console(&self, level: &str, text: &str) {
+        self.console_in(&scope::current(), level, text);
+    }
+
+    fn console_in(&self, scope: &Scope, level: &str, text: &str) {
+        self.mix(name!("console"), |fingerprint| {
+            fingerprint.mix_bytes(level.as_bytes());
+            fingerprint.mix_bytes(text.as_bytes());
+        });
+        let begun = self.begin_in(scope, || Op::Console {
+            level: level.to_owned(),
+            text: text.to_owned(),
+        });
+        self.finish(begun, || Outcome::Done);
+        if self.0.settings.console {
+            let pop = scope
+                .as_ref()
+                .map_or("-", |invocation| invocation.pop.code());
+            eprintln!("[{pop}] {level}: {text}");
+        }
+    }
+}
+
+impl Invocation {
+    /// Counts an outbound fetch.
+    ///
+    /// # Errors
+    /// More than the plan allows in one invocation.
+    pub(crate) fn count_fetch(&self, engine: &Engine) -> Result<(), Exception> {
+        count(
+            &self.calls.fetches,
+            1,
+            engine.plan().limits().subrequests,
+            limits::workers::TOO_MANY_SUBREQUESTS,
+        )
+    }
+
+    /// Counts a call of KV or of an object.
+    ///
+    /// # Errors
+    /// More than the plan allows in one invocation.
+    pub(crate) fn count_internal_call(&self, engine: &Engine) -> Result<(), Exception> {
+        let text = limits::workers::TOO_MANY_API_REQUESTS;
+        match engine.options().unsettled.binding_calls {
+            BindingCalls::OfTheirOwn => count(
+                &self.calls.internal,
+                1,
+                engine.plan().limits().internal_subrequests,
+                text,
+            ),
+            BindingCalls::SharedWithFetch => count(
+                &self.calls.fetches,
+                1,
+                engine.plan().limits().subrequests,
+                text,
+            ),
+        }
+    }
+
+    /// Counts an operation of KV, which has a limit of its own on both plans (KVLIM).
+    ///
+    /// # Errors
+    /// More than are allowed in one invocation.
+    pub(crate) fn count_kv_operation(&self, engine: &Engine) -> Result<(), Exception> {
+        let text = limits::workers::TOO_MANY_API_REQUESTS;
+        count(&self.calls.kv, 1, limits::kv::OPERATIONS, text)?;
+        self.count_internal_call(engine)
+    }
+
+    /// Counts queries of D1.
+    ///
+    /// # Errors
+    /// More than the plan allows in one invocation.
+    pub(crate) fn count_d1_queries(&self, engine: &Engine, queries: u32) -> Result<(), Exception> {
+        let text = limits::workers::TOO_MANY_API_REQUESTS;
+        count(
+            &self.calls.d1_queries,
+            queries,
+            engine.plan().limits().d1_queries,
+            text,
+        )
+    }
+}
+
+fn count(counter: &Cell<u32>, amount: u32, limit: u32, text: &str) -> Result<(), Exception> {
+    let counted = counter.get().saturating_add(amount);
+    if counted > limit {
+        return Err(Exception::error(text));
+    }
+    counter.set(counted);
+    Ok(())
+}
+
+/// A task that may outlive its invocation by 30 s and is cancelled then.
+struct WaitUntil {
+    engine: Engine,
+    invocation: Rc<Invocation>,
+    task: LocalBoxFuture<()>,
+    deadline: Option<Sleep>,
+}
+
+impl Future for WaitUntil {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if this.task.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        // An object's tasks are bound by the object's life and not by a request's.
+        if this.invocation.object.is_some() {
+            return Poll::Pending;
+        }
+        match (this.invocation.ended_at.get(), &mut this.deadline) {
+            (None, _) => {
+                this.invocation
+                    .wait_until
+                    .borrow_mut()
+                    .push(context.waker().clone());
+                Poll::Pending
+            }
+            (Some(ended_at), deadline) => {
+                let engine = &this.engine;
+                let at = ended_at + limits::workers::WAIT_UNTIL;
+                let deadline = deadline.get_or_insert_with(|| {
+                    engine.sleep_until(at, name!("wait_until.end"), this.invocation.id)
+                });
+                Pin::new(deadline).poll(context)
+            }
+        }
+    }
+}

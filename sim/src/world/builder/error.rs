@@ -1,0 +1,83 @@
+//! Why a world could not be built.
+
+use crate::fault::UnknownName;
+use crate::topology::Pop;
+use crate::wrangler::ConfigError;
+
+/// Why a world could not be built.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The Worker's configuration cannot be honoured.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] ConfigError),
+    /// Nobody said what Worker to run.
+    #[error("no Worker: give the builder a script")]
+    NoScript,
+    /// A PoP that is not in the table.
+    #[error("no PoP has the code {0:?}; the known ones are {known}", known = all_pops())]
+    UnknownPop(String),
+    /// A fault that names what the world does not have.
+    #[error(transparent)]
+    FaultName(#[from] UnknownName),
+    /// A fault with figures that mean nothing.
+    #[error(
+        "no such fault can happen: {0}. A status is from 400 to 599, a ratio from 0 to 1, a factor no less than 0"
+    )]
+    Fault(String),
+    /// Two Workers of one name.
+    #[error("two Workers of this world are called {0:?}")]
+    TwoOfAName(String),
+    /// A class of a Worker that this world does not have.
+    #[error(
+        "{file} binds a class of the Worker {worker:?}; add that Worker to the world, which has {known}"
+    )]
+    NoWorker {
+        /// The configuration file.
+        file: String,
+        /// The Worker.
+        worker: String,
+        /// The Workers that there are.
+        known: String,
+    },
+    /// A state folder for more than one Worker.
+    #[error("a state folder keeps the state of one Worker, and this world has several")]
+    StateOfSeveral,
+    /// A class that is bound and not exported.
+    #[error("{file} binds the class {class}, which the Worker does not export")]
+    NoClass {
+        /// The configuration file.
+        file: String,
+        /// The class.
+        class: String,
+    },
+    /// A binding to be left out that is not there.
+    #[error("no binding is called {0:?}, so it cannot be left out")]
+    NoBinding(String),
+    /// A rate limiter for a Worker that runs in the simulator.
+    #[error(
+        "{file} binds the rate limiter {name}, which a Worker inside the simulator cannot have: how far its counters lag is not published. Limit in a Durable Object, or run the Worker in workerd"
+    )]
+    RateLimiter {
+        /// The configuration file.
+        file: String,
+        /// The binding.
+        name: String,
+    },
+    /// SQL of a migration or a seed that failed.
+    #[error("{file}: {message}")]
+    Sql {
+        /// The file.
+        file: String,
+        /// SQLite's text.
+        message: String,
+    },
+    /// A file that cannot be read.
+    #[error("{0}")]
+    File(#[from] std::io::Error),
+}
+
+fn all_pops() -> String {
+    Pop::all().map(Pop::code).collect::<Vec<_>>().join(" ")
+}
