@@ -1,10 +1,10 @@
-//! The parts: timer events of the executor, and operations of KV, Durable Objects and D1 as a Worker makes them.
+//! The parts: timer events of the executor, operations of KV, Durable Objects and D1 as a Worker makes them, whole worlds.
 //!
 //! `cargo bench --bench platform`
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use edgeproof_sim::World;
 use edgeproof_sim::wrangler::WorkerConfig;
+use edgeproof_sim::{Builder, Setup, World};
 use futures_util::future::join_all;
 use std::time::Duration;
 use worker::wasm_bindgen::JsValue;
@@ -83,7 +83,7 @@ durable_objects.bindings = [{ name = "COUNTER", class_name = "Counter" }]
 migrations = [{ tag = "v1", new_sqlite_classes = ["Counter"] }]
 "#;
 
-fn world() -> World {
+fn builder() -> Builder {
     let schema = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO notes VALUES (1, 'one')";
     World::builder()
         .script(worker::native::script(env!("CARGO_PKG_NAME")))
@@ -91,8 +91,10 @@ fn world() -> World {
         // 900 operations in one invocation are more than the free plan allows of D1.
         .plan(edgeproof_sim::limits::Plan::Paid)
         .seed_sql("DB", "schema", schema)
-        .build()
-        .expect("builds")
+}
+
+fn world() -> World {
+    builder().build().expect("builds")
 }
 
 fn platform(criterion: &mut Criterion) {
@@ -134,5 +136,22 @@ fn executor(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, platform, executor);
+/// Whole worlds: made, run with one request, judged, dropped, each with its seed.
+fn worlds(criterion: &mut Criterion) {
+    let setup = Setup::new(builder());
+    let mut group = criterion.benchmark_group("worlds");
+    group.throughput(Throughput::Elements(1));
+    let mut seed = 0;
+    group.bench_function("one-request", |bencher| {
+        bencher.iter(|| {
+            seed += 1;
+            let send = async |world: &World| world.client("IAD").get("/nothing").send().await;
+            let run = setup.run(seed, &[], send, |_, answer| answer.status);
+            assert_eq!(run.expect("builds").judgement, 404);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, platform, executor, worlds);
 criterion_main!(benches);

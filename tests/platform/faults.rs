@@ -394,7 +394,7 @@ fn a_fault_of_another_class_or_database_changes_nothing() {
     };
     assert_eq!(around(kind, object), [(Ok(0), 0), (Ok(1), 0), (Ok(2), 0)]);
     let kind = FaultKind::D1Failing {
-        binding: "OTHER".into(),
+        binding: "SPARE".into(),
         for_ms: FOR_MS,
     };
     assert!(around(kind, d1).iter().all(|(answer, _)| *answer == Ok(7)));
@@ -589,6 +589,7 @@ fn a_list_of_faults_survives_json_and_names_each_in_the_history() {
     );
 
     let world = platform(&["IAD"])
+        .origin("api.example", Origin::new())
         .faults(faults.clone())
         .build()
         .expect("builds");
@@ -621,7 +622,7 @@ fn a_fault_in_an_unknown_pop_is_refused_before_the_run() {
     assert!(
         refused
             .to_string()
-            .starts_with("no PoP has the code \"XXX\""),
+            .contains("names the PoP \"XXX\", which this world does not have"),
         "{refused}"
     );
 }

@@ -1,9 +1,13 @@
 //! The simulated platform, seen from inside a Worker: closures run as invocations and as events of objects.
 
 mod d1;
+mod deployments;
 mod faults;
+mod fingerprint;
+mod history;
 mod invocation;
 mod kv;
 mod meta;
 mod objects;
 mod regress;
+mod setups;

@@ -238,7 +238,7 @@ fn what_a_worker_answers_is_part_of_the_fingerprint() {
     };
     let (one, other) = (run(), run());
     let first = first_difference(&one, &other).expect("they differ");
-    assert_eq!(one[first].event, "response");
+    assert_eq!(one[first].event, "response.sent");
 }
 
 // --- the bill -------------------------------------------------------------------------------------------------------

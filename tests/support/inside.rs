@@ -39,6 +39,10 @@ binding = "KV"
 binding = "DB"
 database_name = "db"
 
+[[d1_databases]]
+binding = "SPARE"
+database_name = "spare"
+
 [[durable_objects.bindings]]
 name = "THING"
 class_name = "Thing"

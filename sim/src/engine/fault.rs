@@ -12,40 +12,24 @@ use std::time::Duration;
 impl Engine {
     /// What a fault can name here.
     pub(crate) fn space(&self) -> Space {
-        let mut space = Space::default();
-        space.pops = self
-            .0
-            .network
-            .pops
-            .iter()
-            .map(|pop| pop.code().to_owned())
-            .collect();
+        let pops = self.0.network.pops.iter();
         let deployments = &self.0.deployments.list;
-        space.workers = deployments.iter().map(|one| one.name.to_string()).collect();
-        space.routes = deployments
-            .iter()
-            .flat_map(|one| one.hosts.clone())
-            .collect();
         let classes = self.0.classes.borrow();
-        space.classes = classes.iter().map(|class| class.name.to_string()).collect();
         let namespaces = self.0.namespaces.borrow();
-        space.namespaces = namespaces
-            .iter()
-            .map(|one| one.binding.to_string())
-            .collect();
         let databases = self.0.databases.borrow();
-        space.databases = databases
-            .iter()
-            .map(|one| one.binding.to_string())
-            .collect();
-        space.hosts = self
-            .0
-            .outbound
-            .borrow()
-            .hosts()
-            .map(str::to_owned)
-            .collect();
-        space
+        let outbound = self.0.outbound.borrow();
+        Space {
+            pops: pops.map(|pop| pop.code().to_owned()).collect(),
+            workers: texts(deployments.iter().map(|one| &*one.name)),
+            classes: texts(classes.iter().map(|class| &*class.name)),
+            namespaces: texts(namespaces.iter().map(|one| &*one.binding)),
+            databases: texts(databases.iter().map(|one| &*one.binding)),
+            hosts: texts(outbound.hosts()),
+            routes: deployments
+                .iter()
+                .flat_map(|one| one.hosts.clone())
+                .collect(),
+        }
     }
 
     /// Starts a timer for every fault of the list.
@@ -127,4 +111,8 @@ impl Engine {
             }
         }
     }
+}
+
+fn texts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    names.map(str::to_owned).collect()
 }

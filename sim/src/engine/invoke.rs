@@ -94,9 +94,7 @@ impl Engine {
         let now = self.now();
         // The code that is deployed now; the isolate is one of its own.
         let script = Rc::clone(&self.0.deployments.get(deployment).script.borrow());
-        let mut isolates = self.0.isolates.borrow_mut();
-        let assignment = isolates.assign(now, deployment, pop);
-        drop(isolates);
+        let assignment = self.0.isolates.borrow_mut().assign(now, deployment, pop);
         if !assignment.evicted.is_empty() {
             self.forget_isolates(pop, &assignment.evicted, None);
         }

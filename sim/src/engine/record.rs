@@ -118,9 +118,7 @@ impl Engine {
         author: impl FnOnce() -> Author,
         make: impl FnOnce() -> (Op, Outcome),
     ) -> Begun {
-        if self.0.recorder.0.is_none() {
-            return None;
-        }
+        self.0.recorder.0.as_ref()?;
         let (op, outcome) = make();
         let begun = self.begin_as(author, || op);
         self.finish(begun, || outcome);

@@ -50,9 +50,7 @@ impl UnknownName {
     fn known(&self) -> String {
         match self.known.len() {
             0 => "; it has none".to_owned(),
-            // All PoPs there are would fill a page.
-            1..=20 => format!("; it has {}", self.known.join(", ")),
-            _ => String::new(),
+            _ => format!("; it has {}", self.known.join(", ")),
         }
     }
 }

@@ -14,7 +14,9 @@ use std::rc::Rc;
 /// Databases with their migrations and seeds applied, by Worker and binding: kept by the first world of a making and copied by
 /// the others. A builder of its own keeps none.
 #[derive(Clone, Default)]
-pub(super) struct Images(Option<Rc<RefCell<BTreeMap<(String, String), D1>>>>);
+pub(super) struct Images(Option<Rc<RefCell<Kept>>>);
+
+type Kept = BTreeMap<(String, String), D1>;
 
 impl Images {
     pub(super) fn kept() -> Self {
