@@ -6,7 +6,7 @@ use edgeproof_sim::platform::outbound::Origin;
 use edgeproof_sim::{Builder, World, name};
 use proptest::prelude::*;
 use std::time::Duration;
-use support::inside::{Thing, answer, at, pause, platform, within};
+use support::inside::{Thing, answer, at, begin, on_alarm, pause, platform, within};
 use worker::*;
 
 /// What one run does; two runs differ in one field alone.
@@ -105,7 +105,7 @@ fn a_difference_of_one_byte_anywhere_changes_the_fingerprint() {
             ..SAME
         },
         Script {
-            sql: "INSERT INTO t(v) VALUES (?2)",
+            sql: "INSERT INTO t(v) VALUES(?1) ",
             ..SAME
         },
         Script {
@@ -162,7 +162,8 @@ fn mixed(builder: Builder, steps: &[u8], look: impl Fn(&World)) -> World {
         ])
         .build()
         .expect("builds");
-    support::inside::on_alarm(async |_: &Thing| Err("no".into()));
+    begin();
+    on_alarm(async |_: &Thing| Err("no".into()));
     world.run(async |world| {
         for (number, step) in steps.iter().copied().enumerate() {
             let client = world.client(["FRA", "SIN"][number % 2]);

@@ -4,7 +4,7 @@ use edgeproof_sim::bill::usage::Meter;
 use edgeproof_sim::fault::{Fault, FaultKind};
 use edgeproof_sim::{Builder, Setup, World};
 use std::time::Duration;
-use support::inside::{answer, at, platform};
+use support::inside::{answer, at, begin, platform};
 
 const TABLE: &str = "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES ('seed')";
 
@@ -14,6 +14,7 @@ fn making() -> Builder {
 
 /// Inserts a row and gives how many there are, and the rowid that an empty statement is told.
 async fn drive(world: &World) -> (f64, i64) {
+    begin();
     at(&world.client("SIN"), async |env, _| {
         let db = env.d1("DB")?;
         let none = db.prepare("SELECT 1").run().await?;

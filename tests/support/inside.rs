@@ -74,9 +74,14 @@ thread_local! {
 /// Says which closure a request is for; a header, because paths stand in histories.
 const JOB: &str = "x-job";
 
+/// Forgets closures of an earlier run, and numbers those of the next one anew: the numbers are part of its requests.
+pub fn begin() {
+    WAITING.take();
+}
+
 /// A world with the Worker of this file, a history, and clients at these PoPs.
 pub fn platform(pops: &[&str]) -> Builder {
-    WAITING.take();
+    begin();
     World::builder()
         .script(worker::native::script(env!("CARGO_PKG_NAME")))
         .config(WorkerConfig::parse(CONFIG, "wrangler.toml", None).expect("it is supported"))
