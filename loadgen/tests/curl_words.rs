@@ -1,4 +1,5 @@
-//! Our word splitting against bash's, on random words in random quotations.
+//! A curl command as a shell hands it over: our word splitting against bash's, on random words in random quotations, and
+//! the files that the command names.
 
 use std::process::Command;
 
@@ -135,5 +136,37 @@ proptest! {
     #[test]
     fn no_line_makes_the_splitter_panic(line in "[ -~\n\té\\$'\"]{0,40}") {
         drop(split(&line));
+    }
+}
+
+/// The files are read by the program itself. `timeout` ends it if it waits for a fifo's writer.
+#[test]
+fn a_data_file_that_is_no_regular_file_is_refused_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fifo = folder.path().join("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo starts").success());
+    let fifo = fifo.to_str().expect("UTF-8");
+    for (option, value, file) in [
+        ("-d", format!("@{fifo}"), fifo),
+        ("--json", format!("@{fifo}"), fifo),
+        ("--data-binary", "@/dev/null".to_owned(), "/dev/null"),
+        ("--data-urlencode", "a@/dev/null".to_owned(), "/dev/null"),
+    ] {
+        let output = Command::new("timeout")
+            .args(["20", env!("CARGO_BIN_EXE_loadgen"), "burst", "--"])
+            .args(["curl", "http://h/", option, &value])
+            .env("NO_COLOR", "1")
+            .output()
+            .expect("timeout starts");
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{option}: {message}");
+        // The message may be wrapped to the width of a terminal.
+        let words: Vec<&str> = message
+            .split_whitespace()
+            .filter(|word| *word != "│")
+            .collect();
+        let refusal = format!("{option} cannot read {file}: it is not a regular file");
+        assert!(words.join(" ").contains(&refusal), "{option}: {message}");
     }
 }

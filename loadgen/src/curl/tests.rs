@@ -4,11 +4,13 @@ use std::io;
 
 use http::Method;
 
+use super::file::DATA_BYTES_MAX;
 use super::{Bearer, Command, CurlError, parse_line};
 
 fn files(name: &str) -> io::Result<Vec<u8>> {
     match name {
         "body.txt" => Ok(b"a b\r\nc\n".to_vec()),
+        "longest" => Ok(vec![b'x'; DATA_BYTES_MAX as usize]),
         _ => Err(io::ErrorKind::NotFound.into()),
     }
 }
@@ -114,6 +116,12 @@ fn bodies_are_those_that_curl_sends() {
             Some("application/x-www-form-urlencoded"),
         ),
         (
+            "--data-urlencode 'n*é=a*()!~-._é + %\"<>'",
+            "POST",
+            "n*é=a%2A%28%29%21~-._%C3%A9+%2B+%25%22%3C%3E",
+            Some("application/x-www-form-urlencoded"),
+        ),
+        (
             "-XPUT -d@body.txt",
             "PUT",
             "a bc",
@@ -175,6 +183,11 @@ fn headers_are_those_that_curl_sends() {
         (None, Some(""))
     );
     assert_eq!(command.url.as_str(), "http://h/x");
+    let command = curl("curl 'http://us%4z%er:p%zz%40%2@h/'");
+    assert_eq!(
+        header(&command, "authorization"),
+        Some("Basic dXMlNHolZXI6cCV6ekAlMg==")
+    );
     let both = curl("curl http://h --oauth2-bearer tok -u u:pw");
     assert_eq!(header(&both, "authorization"), Some("Bearer tok"));
 }
@@ -205,7 +218,24 @@ fn an_error_points_at_the_place() {
             "second URL",
         ),
         ("curl -X POST", "URL?", "no URL"),
-        ("curl http://h -d @absent", "@absent", "cannot read"),
+        (
+            "curl http://h -d @absent",
+            "@absent",
+            "-d cannot read absent",
+        ),
+        (
+            "curl http://h --data-urlencode n@absent",
+            "@absent",
+            "--data-urlencode cannot read absent",
+        ),
+        ("curl http://h --json @-", "@-", "standard input"),
+        ("curl http://h -d @", "@", "-d names no file"),
+        ("curl http://h -d $'@\\xff'", "…", "not UTF-8"),
+        (
+            "curl http://h --oauth2-bearer $'a\\nb'",
+            "",
+            "the token holds a control character",
+        ),
         ("curl http://h -H", "-H", "needs a value"),
         (
             "curl http://h -H 'Authorization: Bearer $TOKEN'",
@@ -230,6 +260,7 @@ fn an_error_points_at_the_place() {
         ),
         ("curl http://h?a=1&b=2", "&", "outside quotes"),
         ("curl http://h -I -d a", "-I", "contradict"),
+        ("curl http://h -Is -d a", "-Is", "contradict"),
         ("curl http://h -H NoColon", "…", "Name: value"),
         ("wget http://h", "…", "not a curl"),
         ("curl ftp://h/x", "ftp://h/x", "only http"),
@@ -241,6 +272,17 @@ fn an_error_points_at_the_place() {
         assert!(error.to_string().contains(message), "{line}: {error}");
         let printed = format!("{:?} {error:?}", miette::Report::new(self::error(line)));
         assert!(!printed.contains("s3cret"), "{printed}");
+    }
+}
+
+#[test]
+fn data_options_add_up_to_the_longest_body_and_no_further() {
+    let longest = "curl http://h --data-binary @longest";
+    assert_eq!(curl(longest).body.len() as u64, DATA_BYTES_MAX);
+    for (options, named) in [("-d ''", "-d"), ("--json x", "--json")] {
+        let error = error(&format!("{longest} {options}"));
+        let message = format!("with {named} the body is longer than {DATA_BYTES_MAX} bytes");
+        assert!(error.to_string().starts_with(&message), "{error}");
     }
 }
 

@@ -84,7 +84,7 @@ fn content(
         return Err(given.fault(shown, message, "here", None));
     };
     let part = format!("@{name}");
-    let word = format!("{}{part}", given.before);
+    let word = format!("{}{}", given.before, String::from_utf8_lossy(given.value));
     let message = match name {
         "" => format!("{option} names no file after the @"),
         "-" => format!("{option} @- would read standard input, which is not offered"),
