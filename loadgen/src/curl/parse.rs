@@ -9,7 +9,7 @@
 mod credentials;
 mod data;
 mod headers;
-mod location;
+mod url;
 mod variable;
 
 use std::io;
@@ -94,7 +94,7 @@ impl<'a> Parser<'a> {
                     option: "",
                     value: word,
                 };
-                location::take(&mut self.draft, given)?;
+                url::take(&mut self.draft, given)?;
             } else if word == b"--" {
                 options_ended = true;
                 self.draft.shown.push("--");
@@ -235,7 +235,7 @@ impl<'a> Parser<'a> {
             Act::Cookie => credentials::cookie(draft, given),
             Act::UserAgent => headers::take_named(draft, given, header::USER_AGENT),
             Act::Referer => headers::take_named(draft, given, header::REFERER),
-            Act::Url => location::take(draft, given),
+            Act::Url => url::take(draft, given),
             Act::Ignore(reason) => {
                 draft.ignore(given.option, reason);
                 let shown = String::from_utf8_lossy(given.value);
