@@ -143,19 +143,21 @@ proptest! {
 #[test]
 fn a_data_file_that_is_no_regular_file_is_refused_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
-    let fifo = folder.path().join("fifo");
-    let made = Command::new("mkfifo").arg(&fifo).status();
+    let made = Command::new("mkfifo")
+        .arg(folder.path().join("fifo"))
+        .status();
     assert!(made.expect("mkfifo starts").success());
-    let fifo = fifo.to_str().expect("UTF-8");
     for (option, value, file) in [
-        ("-d", format!("@{fifo}"), fifo),
-        ("--json", format!("@{fifo}"), fifo),
-        ("--data-binary", "@/dev/null".to_owned(), "/dev/null"),
-        ("--data-urlencode", "a@/dev/null".to_owned(), "/dev/null"),
+        ("-d", "@fifo", "fifo"),
+        ("--json", "@fifo", "fifo"),
+        ("--data-binary", "@/dev/null", "/dev/null"),
+        ("--data-urlencode", "a@/dev/null", "/dev/null"),
     ] {
         let output = Command::new("timeout")
-            .args(["20", env!("CARGO_BIN_EXE_loadgen"), "burst", "--"])
-            .args(["curl", "http://h/", option, &value])
+            .args(["20", env!("CARGO_BIN_EXE_loadgen"), "burst"])
+            .args(["http://127.0.0.1:9", "--"])
+            .args(["curl", "http://h/", option, value])
+            .current_dir(&folder)
             .env("NO_COLOR", "1")
             .output()
             .expect("timeout starts");
