@@ -179,10 +179,10 @@ fn prepare(
 ) -> Result<Prepared, Trouble> {
     let command = match args.curl.as_slice() {
         [] => None,
-        words => {
-            let read = |name: &str| std::fs::read(name);
-            Some(curl::parse(words.to_vec(), &read).map_err(|error| Trouble::Usage(error.into()))?)
-        }
+        words => Some(
+            curl::parse(words.to_vec(), &curl::file::read)
+                .map_err(|error| Trouble::Usage(error.into()))?,
+        ),
     };
     let origin = args.target.as_deref().map(parse_target).transpose()?;
     let mut notes = command

@@ -1,71 +1,33 @@
 //! A pasted `curl` command, read the way a shell and curl would read it.
 //!
-//! [`words`] splits a line as a POSIX shell does (with the `$'…'` strings of Chrome's "Copy as cURL"); [`command`] reads
-//! the words as curl's options, whose table is `options`. Both are strict: what is not understood is an error that points at the place, never
-//! skipped, because a burst that silently left out a header measures something else than what was asked.
+//! [`words`] splits a line as a shell does, with the `$'…'` strings of Chrome's "Copy as cURL". `parse` reads the words
+//! as curl's options, whose table is `options`. The outcome is the [`Command`] of `request`. [`file`](mod@file) reads the
+//! files that data options name.
 //!
-//! What an error shows of the command is rebuilt from the parsed words with every credential blanked, so that a typing
-//! mistake does not print a token.
+//! Splitter and parser are strict: what they do not understand is an error that points at the place. A burst that
+//! silently left out a header would measure something else than what was asked.
+//!
+//! Errors and reports show the command as `show` writes it down again: from the parsed words, with every credential
+//! blanked. So a typing mistake does not print a token.
 
-pub mod command;
+mod error;
+pub mod file;
 mod options;
+mod parse;
+mod request;
+mod show;
 pub mod words;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use miette::{Diagnostic, SourceSpan};
-use thiserror::Error;
-
-pub use command::{Bearer, Command};
-
-/// What is wrong with a curl command, and where.
-///
-/// The text shown is a reconstruction without credentials, cut after the faulty word; the label points into it.
-#[derive(Debug, Error, Diagnostic)]
-#[error("{message}")]
-pub struct CurlError {
-    message: String,
-    label: String,
-    #[help]
-    help: Option<String>,
-    #[source_code]
-    shown: String,
-    #[label("{label}")]
-    span: SourceSpan,
-}
-
-impl CurlError {
-    /// `shown` is the reconstruction, `start..end` the byte range of it that is at fault.
-    pub(crate) fn new(
-        shown: String,
-        (start, end): (usize, usize),
-        message: impl Into<String>,
-        label: impl Into<String>,
-        help: Option<String>,
-    ) -> Self {
-        let end = end.min(shown.len());
-        let start = start.min(end);
-        Self {
-            message: message.into(),
-            label: label.into(),
-            help,
-            span: (start, end - start).into(),
-            shown,
-        }
-    }
-
-    /// The part of the shown command that the label points at.
-    pub fn pointed_at(&self) -> &str {
-        let start = self.span.offset();
-        &self.shown[start..start + self.span.len()]
-    }
-}
+pub use error::CurlError;
+pub use request::{Bearer, Command};
 
 /// Reads what stands after `--` on the command line.
 ///
-/// A shell has usually split the command already; a single word that is a whole command (it was quoted as one string)
-/// is split here. `read_file` gives the content of `-d @FILE`.
+/// A shell has usually split the command already. A single word with blanks in it is a whole command that was quoted as
+/// one string; it is split here. `read_file` returns the content of `-d @FILE`; [`file::read`] is the one with a bound.
 pub fn parse(
     words: Vec<OsString>,
     read_file: &dyn Fn(&str) -> std::io::Result<Vec<u8>>,
@@ -76,7 +38,7 @@ pub fn parse(
     {
         return parse_line(&String::from_utf8_lossy(line), read_file);
     }
-    command::parse(&words, read_file)
+    parse::parse(&words, read_file)
 }
 
 /// Reads a whole command from one string, splitting it as a shell would.
@@ -85,9 +47,9 @@ pub fn parse_line(
     read_file: &dyn Fn(&str) -> std::io::Result<Vec<u8>>,
 ) -> Result<Command, CurlError> {
     match words::split(line) {
-        Ok(words) => command::parse(&words, read_file),
+        Ok(words) => parse::parse(&words, read_file),
         Err(error) => {
-            let mut shown = command::show(&error.before);
+            let mut shown = parse::shown(&error.before);
             if !shown.is_empty() {
                 shown.push(' ');
             }
@@ -105,3 +67,6 @@ pub fn parse_line(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

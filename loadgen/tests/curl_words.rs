@@ -1,4 +1,5 @@
-//! Our word splitting against bash's, on random words in random quotations.
+//! A curl command as a shell hands it over: our word splitting against bash's, on random words in random quotations, and
+//! the files that the command names.
 
 use std::process::Command;
 
@@ -135,5 +136,39 @@ proptest! {
     #[test]
     fn no_line_makes_the_splitter_panic(line in "[ -~\n\té\\$'\"]{0,40}") {
         drop(split(&line));
+    }
+}
+
+/// The files are read by the program itself. `timeout` ends it if it waits for a fifo's writer.
+#[test]
+fn a_data_file_that_is_no_regular_file_is_refused_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = Command::new("mkfifo")
+        .arg(folder.path().join("fifo"))
+        .status();
+    assert!(made.expect("mkfifo starts").success());
+    for (option, value, file) in [
+        ("-d", "@fifo", "fifo"),
+        ("--json", "@fifo", "fifo"),
+        ("--data-binary", "@/dev/null", "/dev/null"),
+        ("--data-urlencode", "a@/dev/null", "/dev/null"),
+    ] {
+        let output = Command::new("timeout")
+            .args(["20", env!("CARGO_BIN_EXE_loadgen"), "burst"])
+            .args(["http://127.0.0.1:9", "--"])
+            .args(["curl", "http://h/", option, value])
+            .current_dir(&folder)
+            .env("NO_COLOR", "1")
+            .output()
+            .expect("timeout starts");
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{option}: {message}");
+        // The message may be wrapped to the width of a terminal.
+        let words: Vec<&str> = message
+            .split_whitespace()
+            .filter(|word| *word != "│")
+            .collect();
+        let refusal = format!("{option} cannot read {file}: it is not a regular file");
+        assert!(words.join(" ").contains(&refusal), "{option}: {message}");
     }
 }

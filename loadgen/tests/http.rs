@@ -247,7 +247,7 @@ fn a_reset_instead_of_a_denial_breaks_the_contract_and_is_not_retried() {
 }
 
 #[test]
-fn a_server_that_closes_after_each_answer_costs_reconnects_and_nothing_else() {
+fn a_server_that_closes_after_each_answer_only_costs_reconnects() {
     for behaviour in [Behaviour::Closing, Behaviour::ClosingSilently] {
         let stub = Stub::start(behaviour);
         // The silent one needs an idle moment to close in; a request that meets the close on its way is a true reset.
@@ -290,7 +290,7 @@ fn a_time_out_is_counted_and_leaves_the_run_unmeasured() {
 }
 
 #[test]
-fn a_burst_longer_than_the_window_has_no_verdict_unless_time_cannot_matter() {
+fn a_burst_longer_than_the_window_is_judged_only_if_time_cannot_matter() {
     let stub = Stub::start(Behaviour::Slow);
     // 60 requests of 30 ms: 1.8 s, where the window is one second and the quota 50.
     let (code, report) = burst(&stub, &[LOGIN.as_slice(), &["-n", "60"]].concat());

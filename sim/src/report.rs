@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_the_largest_share_first_and_leaves_out_what_was_not_used() {
+    fn the_table_has_the_largest_share_first_and_only_what_was_used() {
         let rows = [
             row("workers.requests", 150.0, 100_000.0),
             row("kv.deletes", 0.0, 1_000.0),
