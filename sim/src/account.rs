@@ -467,7 +467,7 @@ impl Account {
         (found.home, found.size_bytes())
     }
 
-    /// Sends a call to a database from outside of any Worker. To be awaited inside [`guest`](Self::guest).
+    /// Sends a call to a database from outside of any Worker. To be awaited inside [`Bindings::guest`](crate::host::Bindings::guest).
     ///
     /// # Errors
     /// SQL's and the service's, as `D1_ERROR: …`; the bare text is the exception's cause.

@@ -244,3 +244,23 @@ impl Drop for Sleep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Elsewhere;
+    use crate::world::World;
+    use std::rc::Rc;
+
+    #[test]
+    fn two_names_of_one_length_and_beginning_are_two_events() {
+        let after = |name| {
+            let builder = World::builder().script(Rc::new(Elsewhere));
+            let world = builder.build().expect("builds");
+            world.bindings().0.mix(name, |_| ());
+            world.fingerprint()
+        };
+        assert_eq!(after(name!("kv.get")), after(name!("kv.get")));
+        assert_ne!(after(name!("kv.get")), after(name!("kv.put")));
+    }
+}

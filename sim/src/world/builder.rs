@@ -179,7 +179,7 @@ impl Builder {
         self
     }
 
-    /// Keeps SQL in files of this folder, and takes up what [`World::save`] left there.
+    /// Keeps SQL in files of this folder, and takes up what [`Account::save`](crate::account::Account::save) left there.
     pub fn persist(mut self, folder: impl Into<PathBuf>) -> Self {
         self.persist = Some(folder.into());
         self
