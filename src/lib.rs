@@ -55,10 +55,9 @@ pub mod prelude {
     pub use edgeproof_sim::fault::{Fault, FaultKind, KvOperation};
     pub use edgeproof_sim::history::{self, History};
     pub use edgeproof_sim::limits::Plan;
-    pub use edgeproof_sim::world::builder::Builder;
-    pub use edgeproof_sim::world::client::Client;
+    pub use edgeproof_sim::platform::outbound::Origin;
     pub use edgeproof_sim::world::options::Options;
     pub use edgeproof_sim::wrangler::WorkerConfig;
-    pub use edgeproof_sim::{Instant, World};
+    pub use edgeproof_sim::{Builder, Client, Deployment, Instant, Setup, World};
     pub use worker::native::script;
 }
