@@ -1,30 +1,50 @@
 //! One burst from the command line to the report: the order of the steps, and what each one's failure means.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Method;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::header::{AUTHORIZATION, HeaderValue};
 use miette::miette;
 use url::Url;
 
-use crate::cli::BurstArgs;
+use crate::args::BurstArgs;
+use crate::contract::{Charge, Contract, Quota, Sample};
 use crate::curl::{self, Bearer, Command};
-use crate::expect::{Charge, Expectation};
+use crate::expect::Expectation;
 use crate::plan::{Auth, Identities, Plan, Template};
 use crate::report::{Report, Subject};
 use crate::secret::{Redactor, Secret, shown_url};
-use crate::target::{Measured, embedded, http as http_target};
+use crate::target::Measured;
+use crate::target::embedded::{self, Worker};
+use crate::target::http::{self as http_target, host};
 use crate::variables;
 use crate::verdict::{Evidence, run_checks, unmeasured, verdict};
 
-/// What is posted where no curl command says otherwise: a transaction that the Worker accepts.
-const DEFAULT_BODY: &str =
-    r#"{"type":"expense","amount":12.34,"description":"burst","date":"2026-01-15"}"#;
-const DEFAULT_PATH: &str = "/api/transactions";
-
 /// How long a server may take to answer, unless `--timeout` says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A load generator for one API: its contract and, if it has one to run, its Worker.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The name of the binary.
+    pub name: &'static str,
+    /// How the program is called where a report repeats the command.
+    pub command: &'static str,
+    /// What the API promises.
+    pub contract: Rc<dyn Contract>,
+    /// The Worker for runs without a TARGET.
+    pub worker: Option<Worker>,
+}
+
+impl Program {
+    /// Whether the value of a variable of the Worker may be shown.
+    fn is_plain(&self, name: &str) -> bool {
+        self.worker
+            .as_ref()
+            .is_some_and(|worker| worker.rules.is_plain(name))
+    }
+}
 
 /// Why there is no report.
 #[derive(Debug)]
@@ -52,11 +72,13 @@ struct Prepared {
 
 /// Runs a burst as `args` say. `environment` gives variables of the process (for `--token-env`).
 pub fn run(
+    program: &Program,
     args: &BurstArgs,
     environment: &dyn Fn(&str) -> Option<String>,
     progress: &dyn Fn(u64),
 ) -> Result<Report, Trouble> {
-    let mut prepared = prepare(args, environment)?;
+    let mut prepared = prepare(program, args, environment)?;
+    let contract = Rc::clone(&program.contract);
     let timeout = args
         .timeout
         .map_or(DEFAULT_TIMEOUT, Duration::from_secs_f64);
@@ -67,7 +89,7 @@ pub fn run(
                 login: prepared.login.clone(),
                 timeout,
             };
-            http_target::run(&prepared.plan, &options, progress).map_err(|error| {
+            http_target::run(contract, &prepared.plan, &options, progress).map_err(|error| {
                 Trouble::Unable(miette!("cannot start the HTTP client: {error}"))
             })?
         }
@@ -76,17 +98,18 @@ pub fn run(
                 env: args.env.clone(),
                 vars: prepared.vars.clone(),
             };
-            embedded::run(&prepared.plan, &options, progress).map_err(usage)?
+            let worker = program.worker.as_ref().ok_or_else(no_worker)?;
+            embedded::run(contract, worker, &prepared.plan, &options, progress).map_err(usage)?
         }
     };
     measured
         .secrets
         .iter()
         .for_each(|secret| prepared.redactor.add(secret.expose()));
-    Ok(judge(args, prepared, measured))
+    Ok(judge(program, args, prepared, measured))
 }
 
-fn judge(args: &BurstArgs, prepared: Prepared, measured: Measured) -> Report {
+fn judge(program: &Program, args: &BurstArgs, prepared: Prepared, measured: Measured) -> Report {
     let Prepared {
         plan,
         origin,
@@ -105,7 +128,9 @@ fn judge(args: &BurstArgs, prepared: Prepared, measured: Measured) -> Report {
             quota,
             stated: args.expect.as_ref(),
             expected: expected.as_ref(),
-            inexact: measured.inexact,
+            inexact: measured
+                .configured
+                .and_then(|configured| configured.inexact),
             fresh: measured.fresh,
             target_trouble: &measured.trouble,
         },
@@ -118,7 +143,11 @@ fn judge(args: &BurstArgs, prepared: Prepared, measured: Measured) -> Report {
             |origin| origin.origin().ascii_serialization(),
         ),
         seed: plan.seed,
-        command: args.repeat(shown_curl.as_deref()),
+        command: args.repeat(
+            program.command,
+            &|name| program.is_plain(name),
+            shown_curl.as_deref(),
+        ),
         expected,
         notes,
     };
@@ -129,7 +158,7 @@ fn judge(args: &BurstArgs, prepared: Prepared, measured: Measured) -> Report {
 
 /// The expectation from the plan and the quotas in force, where both are known.
 fn computed(plan: &Plan, measured: &Measured) -> Option<Expectation> {
-    let by = |quota: crate::expect::Quota, source: &str| {
+    let by = |quota: Quota, source: &str| {
         format!(
             "the first {} of each identity in {} s, {} {}, {source}",
             quota.requests,
@@ -144,7 +173,7 @@ fn computed(plan: &Plan, measured: &Measured) -> Option<Expectation> {
     };
     match (
         measured.charge,
-        measured.quotas,
+        measured.configured,
         measured.tally.checks.learned(),
     ) {
         (Charge::Free, _, None) => Some(Expectation::computed(
@@ -152,12 +181,12 @@ fn computed(plan: &Plan, measured: &Measured) -> Option<Expectation> {
             None,
             "this route is free of charge",
         )),
-        (_, Some(quotas), _) if !quotas.enabled => {
+        (_, Some(configured), _) if !configured.enabled => {
             Some(Expectation::computed(plan, None, "the limiter is off"))
         }
-        (_, Some(_), _) if measured.inexact.is_some() => None,
-        (charge, Some(quotas), _) => {
-            let quota = charge.quota(&quotas)?;
+        (_, Some(configured), _) if configured.inexact.is_some() => None,
+        (_, Some(configured), _) => {
+            let quota = configured.quota?;
             Some(Expectation::computed(
                 plan,
                 Some(quota),
@@ -173,7 +202,14 @@ fn computed(plan: &Plan, measured: &Measured) -> Option<Expectation> {
     }
 }
 
+fn no_worker() -> Trouble {
+    usage(
+        "this program has no Worker of its own: give a TARGET, as in `loadgen burst http://127.0.0.1:8787`",
+    )
+}
+
 fn prepare(
+    program: &Program,
     args: &BurstArgs,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Prepared, Trouble> {
@@ -196,24 +232,31 @@ fn prepare(
             .iter()
             .for_each(|secret| redactor.add(secret.expose()));
     }
-    let vars = variables::parse(&args.var).map_err(usage)?;
+    let known = match &program.worker {
+        Some(worker) => worker.rules.variables(),
+        None if origin.is_none() => return Err(no_worker()),
+        None => Vec::new(),
+    };
+    let vars = variables::parse(&args.var, &known).map_err(usage)?;
     vars.iter()
-        .filter(|(name, _)| !variables::is_plain(name))
+        .filter(|(name, _)| !program.is_plain(name))
         .for_each(|(_, value)| redactor.add(value));
+    let sample = program.contract.sample();
     let (auth, login, token) = match &origin {
         Some(origin) => {
-            check_http_options(args, origin)?;
-            credentials(args, command.as_ref(), environment)?
+            check_http_options(&*program.contract, args, origin)?;
+            credentials(args, command.as_ref(), sample.needs_token, environment)?
         }
         None => {
             check_embedded_options(args)?;
-            (embedded_auth(command.as_ref(), &mut notes), None, None)
+            let auth = embedded_auth(command.as_ref(), sample.needs_token, &mut notes);
+            (auth, None, None)
         }
     };
     if let Some((_, password)) = &login {
         redactor.add(password.expose());
     }
-    let mut template = template(command.as_ref())?;
+    let mut template = template(command.as_ref(), sample)?;
     if auth == Auth::PerUser || login.is_some() {
         template.headers.remove(AUTHORIZATION);
     }
@@ -300,7 +343,11 @@ fn parse_target(text: &str) -> Result<Url, Trouble> {
     Ok(url)
 }
 
-fn check_http_options(args: &BurstArgs, origin: &Url) -> Result<(), Trouble> {
+fn check_http_options(
+    contract: &dyn Contract,
+    args: &BurstArgs,
+    origin: &Url,
+) -> Result<(), Trouble> {
     for (given, name) in [
         (args.env.is_some(), "--env"),
         (!args.var.is_empty(), "--var"),
@@ -312,8 +359,15 @@ fn check_http_options(args: &BurstArgs, origin: &Url) -> Result<(), Trouble> {
             )));
         }
     }
+    if let Some(login) = &args.login
+        && contract.login("", login).is_none()
+    {
+        return Err(usage(
+            "--login: no login of this server is known; give --token-env NAME with a token in that variable",
+        ));
+    }
     let planned = args.requests.saturating_add(args.login.is_some().into());
-    http_target::admit(origin, &args.allow_host, args.max_requests, planned).map_err(usage)
+    host::admit(origin, &args.allow_host, args.max_requests, planned).map_err(usage)
 }
 
 fn check_embedded_options(args: &BurstArgs) -> Result<(), Trouble> {
@@ -344,7 +398,7 @@ fn check_embedded_options(args: &BurstArgs) -> Result<(), Trouble> {
         }
     }
     match args.max_requests {
-        Some(cap) if args.requests > cap => Err(usage(http_target::HostError::OverCap {
+        Some(cap) if args.requests > cap => Err(usage(host::HostError::OverCap {
             planned: args.requests,
             cap,
         })),
@@ -352,8 +406,9 @@ fn check_embedded_options(args: &BurstArgs) -> Result<(), Trouble> {
     }
 }
 
-fn embedded_auth(command: Option<&Command>, notes: &mut Vec<String>) -> Auth {
+fn embedded_auth(command: Option<&Command>, needs_token: bool, notes: &mut Vec<String>) -> Auth {
     match command.map(|command| command.bearer) {
+        None if !needs_token => Auth::None,
         None => Auth::PerUser,
         Some(Bearer::Placeholder) => {
             notes.push("the placeholder token was replaced by a valid token of user 1 (of each user, with --users)".into());
@@ -377,6 +432,7 @@ type Credentials = (Auth, Option<(String, Secret)>, Option<Secret>);
 fn credentials(
     args: &BurstArgs,
     command: Option<&Command>,
+    needs_token: bool,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Credentials, Trouble> {
     let offered = args.login.is_some() || args.token_env.is_some();
@@ -394,6 +450,7 @@ fn credentials(
                  that environment variable",
             ));
         }
+        None if !offered && !needs_token => return Ok((Auth::None, None, None)),
         None if !offered => {
             return Err(usage(
                 "a server needs a token: give --login USER:PASSWORD, or --token-env NAME with the token in that \
@@ -438,18 +495,9 @@ fn is_variable_name(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-fn template(command: Option<&Command>) -> Result<Template, Trouble> {
+fn template(command: Option<&Command>, sample: Sample) -> Result<Template, Trouble> {
     let Some(command) = command else {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
-        return Ok(Template {
-            method: Method::POST,
-            path_and_query: DEFAULT_PATH.into(),
-            headers,
-            body: Bytes::from_static(DEFAULT_BODY.as_bytes()),
-        });
+        return Ok(sample.template);
     };
     if command.method == Method::CONNECT {
         return Err(usage(
