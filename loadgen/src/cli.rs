@@ -11,7 +11,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::BurstArgs;
-use crate::burst::{self, Program, Trouble};
+use crate::burst;
+use crate::program::{Program, Trouble};
 use crate::report;
 
 const EXIT_CODES: &str = "Exit codes:

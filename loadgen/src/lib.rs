@@ -1,7 +1,7 @@
 //! Bursts at a Worker, and whether it kept its contract.
 //!
-//! This crate knows no Worker. A program for one API hands its contract and its Worker to [`cli::main`]; the binary of this
-//! crate has the generic contract and no Worker.
+//! This crate knows no Worker. A program for one API hands its contract and its Worker to [`cli::main`] as a
+//! [`program::Program`]; the binary of this crate has the generic contract and no Worker.
 //!
 //! A burst's way through the files:
 //!
@@ -28,6 +28,7 @@ pub mod driver;
 pub mod expect;
 pub mod observe;
 pub mod plan;
+pub mod program;
 pub mod refusal;
 pub mod report;
 pub mod schedule;

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use edgeproof_loadgen::burst::Program;
 use edgeproof_loadgen::cli;
 use edgeproof_loadgen::contract::generic::Generic;
+use edgeproof_loadgen::program::Program;
 
 fn main() -> ExitCode {
     cli::main(&Program {

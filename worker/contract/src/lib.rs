@@ -9,7 +9,7 @@ pub mod simulated;
 
 use std::rc::Rc;
 
-use edgeproof_loadgen::burst::Program;
+use edgeproof_loadgen::program::Program;
 
 /// The load generator `loadgen` for this Worker.
 pub fn program() -> Program {
