@@ -36,6 +36,18 @@ fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
 #[test]
 fn each_route_has_its_charge() {
     let charge = |method, path: &str, auth| Api.charge(&plan(method, path, auth));
+    for path in [
+        "/api/transactions",
+        "/api/dashboard",
+        "/api/reports",
+        "/api/admin/audit-logs",
+        "/api/admin/error-logs",
+        "/api/admin/metrics",
+    ] {
+        assert_eq!(charge(Method::GET, path, Auth::PerUser), GENERAL, "{path}");
+    }
+    let test_alert = charge(Method::POST, "/api/admin/alerts/test", Auth::Given);
+    assert_eq!(test_alert, WRITE);
     for (method, path, auth, expected) in [
         (
             Method::GET,
