@@ -1,7 +1,7 @@
 //! The command line: `loadgen burst …` and `loadgen schema`.
 //!
 //! Only reads arguments, prints results and turns verdicts into exit codes; [`crate::burst`] does the work.
-//! What the help says of the API stands in the contract.
+//! What the help says of the API comes from the contract.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -162,7 +162,7 @@ fn burst(program: &Program, args: &BurstArgs) -> u8 {
             let printed = print(&report.text());
             if let Err(error) = report.write(path) {
                 eprintln!("cannot write {}: {error}", path.display());
-                // The verdict is printed, but whoever reads the file would read an old one.
+                // The verdict is printed, but the file still holds an older one.
                 return 3;
             }
             printed
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn neither_debug_nor_repeat_shows_the_password() {
-        let args = args(&["http://127.0.0.1:1", "--login", "demo:planted-pass"]);
+        let args = args(&["http://127.0.0.1:1", "--login", "ann:planted-pass"]);
         let repeated = args.repeat("loadgen", &|_| false, None);
         assert!(!format!("{args:?} {repeated}").contains("planted-pass"));
     }

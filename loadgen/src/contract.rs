@@ -30,7 +30,8 @@ pub trait Contract: fmt::Debug {
     /// `None` if the API may answer so. Not asked about a 429.
     fn wrong_status(&self, plan: &Plan, charge: Charge, answer: &Answer) -> Option<&'static str>;
 
-    /// What a 429 says if it is a denial of the API's own; `None` if somebody else answered.
+    /// What a 429 says if it is a denial of the API's own; `None` if the 429 came
+    /// from elsewhere, such as the platform.
     fn denial<'a>(&self, answer: &'a Answer) -> Option<Denial<'a>>;
 
     /// Whether `RateLimit` and `RateLimit-Policy` are read and judged.
@@ -135,10 +136,10 @@ pub struct Seed {
 pub struct Words {
     /// Commands for the long help, one a line.
     pub examples: &'static str,
-    /// What happens without a curl command, such as `a valid transaction is posted`.
+    /// What happens without a curl command, such as `GET / is sent`.
     pub sample: &'static str,
     /// What every denial of the API's own carries, such as `the problem type of the API`.
     pub mark: &'static str,
-    /// What holds of every 429 if none came from somebody else.
+    /// What a report says of the 429s if all of them were denials of the API's own.
     pub own_denials: &'static str,
 }

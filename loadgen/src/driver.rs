@@ -28,7 +28,7 @@ pub trait Target {
     fn now(&self) -> Duration;
 }
 
-/// A plan on its way through a target.
+/// A plan being sent to a target.
 ///
 /// [`Burst::run`] drives all clients as one future. Where every client should be a task of its own (in a simulated
 /// world, say), share the burst in an `Rc` and spawn one [`Burst::client`] for each.

@@ -53,12 +53,12 @@ pub enum Auth {
     Given,
 }
 
-/// Whom the limiter can tell apart.
+/// Which identities the limiter can tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identities {
     /// Every user of the plan: by token, or (where the target can set it) by an address of its own.
     PerUser,
-    /// Everybody is the same: one token, or one address.
+    /// One: all requests carry the same token, or come from the same address.
     One,
 }
 
@@ -69,7 +69,7 @@ pub struct Plan {
     pub template: Template,
     /// How it authenticates.
     pub auth: Auth,
-    /// Whom the limiter can tell apart.
+    /// Which identities the limiter can tell apart.
     pub identities: Identities,
     /// How many requests in all; at least 1.
     pub requests: u64,

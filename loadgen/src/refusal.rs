@@ -14,7 +14,7 @@ pub enum Platform429 {
 impl Platform429 {
     /// Reads the platform's error code from the body of a 429, if it has one.
     pub fn recognise(body: &[u8]) -> Option<Self> {
-        // The page may be HTML; the code stands near its beginning.
+        // The page may be HTML; the code is near its beginning.
         let text = String::from_utf8_lossy(&body[..body.len().min(4096)]).to_ascii_lowercase();
         let says = |code: &str| {
             text.contains(&format!("error code: {code}")) || text.contains(&format!("error {code}"))

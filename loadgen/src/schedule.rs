@@ -20,7 +20,7 @@ pub struct Planned {
 }
 
 impl Plan {
-    /// Request number `index` in the hands of `client`.
+    /// Request number `index`, sent by `client`.
     pub fn request(&self, index: u64, client: u32) -> Planned {
         let users = u64::from(self.users);
         let pops = self.pops.len() as u64;

@@ -11,7 +11,7 @@ use crate::contract::{Charge, Configured};
 use crate::observe::Tally;
 use crate::secret::Secret;
 
-/// A run as a target hands it back.
+/// What a target measured in a run.
 #[derive(Debug)]
 pub struct Measured {
     /// Counters, histograms and checks.

@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(reasons(&plan, &at(60), 1).len(), 1);
         assert!(
             reasons(&plan, &at(60), 2).is_empty(),
-            "nobody asks for more than the quota"
+            "no identity asks for more than the quota"
         );
     }
 

@@ -6,7 +6,7 @@ use crate::plan::Auth;
 use crate::program::{Trouble, usage};
 use crate::secret::Secret;
 
-/// Who the users are in the simulator, which signs its own tokens.
+/// How requests authenticate in the simulator, which signs its own tokens.
 pub(super) fn embedded_auth(
     command: Option<&Command>,
     needs_token: bool,
@@ -31,10 +31,10 @@ pub(super) fn embedded_auth(
     }
 }
 
-/// How requests authenticate, whom to log in, and a token that is known already.
+/// How requests authenticate, the user and password to log in with, and a token that is known already.
 pub(super) type Credentials = (Auth, Option<(String, Secret)>, Option<Secret>);
 
-/// Who to be at a server: `--login`, `--token-env`, or what the curl command says.
+/// The credential for a server: from `--login`, from `--token-env`, or from the curl command.
 pub(super) fn credentials(
     args: &BurstArgs,
     command: Option<&Command>,

@@ -1,6 +1,6 @@
 //! Checks on every answer as it arrives.
 //!
-//! [`Checks::observe`] classifies an answer (admitted, denied by the Worker, denied by somebody else, an error) and holds
+//! [`Checks::observe`] classifies an answer (admitted, denied by the Worker, a 429 from elsewhere, an error) and holds
 //! it against the contract: status, `Retry-After`, the `RateLimit` fields, problem details. Each check keeps two counts
 //! and the first violation in words, so memory grows with the number of identities, not of requests.
 //!

@@ -9,7 +9,7 @@ pub enum Class {
     Admitted,
     /// The Worker's own 429.
     Denied,
-    /// A 429 without the Worker's mark; of the platform, if its body says so.
+    /// A 429 that is no denial of the Worker's own; `Some` if its body says that the platform sent it.
     Foreign(Option<Platform429>),
     /// A status from 500.
     ServerError,

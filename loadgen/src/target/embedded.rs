@@ -44,7 +44,7 @@ pub struct Worker {
     pub config: &'static str,
     /// The migrations of its databases.
     pub migrations: &'static [Migrations],
-    /// What its variables mean, and who its users are.
+    /// What its variables mean, and the tokens of its users.
     pub rules: Rc<dyn Simulated>,
 }
 

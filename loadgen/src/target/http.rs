@@ -45,7 +45,7 @@ use crate::secret::Secret;
 /// The header by which the simulator's server chooses the PoP of a request.
 const X_SIM_POP: HeaderName = HeaderName::from_static("x-sim-pop");
 
-/// How to reach a server and who to be there.
+/// How to reach a server, and as which user.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Scheme, host and port; the path comes from the plan.

@@ -56,7 +56,7 @@ pub fn worker() -> Worker {
     }
 }
 
-/// What the Worker's variables mean, and who its users are.
+/// What the Worker's variables mean, and the tokens of its users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules;
 

@@ -22,7 +22,7 @@ pub(super) struct Failed {
 
 type TrySendError = hyper::client::conn::TrySendError<Request<Full<Bytes>>>;
 
-/// Waits for the whole answer to a request that is on its way.
+/// Waits for the whole answer to a request that was sent.
 pub(super) async fn answer(
     limit: Duration,
     sent: impl Future<Output = Result<http::Response<Incoming>, TrySendError>>,

@@ -10,7 +10,7 @@ use support::server::Served;
 extern crate edgeproof_worker as _;
 
 const WRANGLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wrangler.toml");
-const SEEDS: &str = include_str!("../../seeds/development.sql");
+const SEEDS: &str = include_str!("../../../seeds/development.sql");
 
 fn serve() -> Served {
     Served::start(|| {
