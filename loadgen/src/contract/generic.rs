@@ -66,8 +66,8 @@ impl Contract for Generic {
     fn words(&self) -> Words {
         Words {
             examples: "
-  loadgen burst http://127.0.0.1:8787 --expect admitted=50,denied=100
-  loadgen burst http://127.0.0.1:8787 --expect denied=0 -- curl https://your-app.example.com/items?limit=3",
+  edgeproof-loadgen burst http://127.0.0.1:8787 --expect admitted=50,denied=100
+  edgeproof-loadgen burst http://127.0.0.1:8787 --expect denied=0 -- curl https://your-app.example.com/items?limit=3",
             sample: "GET / is sent",
             mark: "a status of the server's own",
             own_denials: "no 429 came from the platform",
