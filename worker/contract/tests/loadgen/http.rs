@@ -245,7 +245,7 @@ fn a_reset_instead_of_a_denial_breaks_the_contract_and_is_not_retried() {
 }
 
 #[test]
-fn a_server_that_closes_after_each_answer_costs_only_reconnects() {
+fn a_server_that_closes_after_each_answer_only_costs_reconnects() {
     for behaviour in [Behaviour::Closing, Behaviour::ClosingSilently] {
         let stub = Stub::start(behaviour);
         // The server closes while the connection is idle. A request that it crosses is a true reset.
@@ -288,7 +288,7 @@ fn a_time_out_is_counted_and_leaves_the_run_unmeasured() {
 }
 
 #[test]
-fn a_burst_longer_than_the_window_is_unmeasured_where_time_matters() {
+fn a_burst_longer_than_the_window_is_judged_only_if_time_cannot_matter() {
     let stub = Stub::start(Behaviour::Slow);
     // 60 requests of 30 ms: 1.8 s, where the window is one second and the quota 50.
     let (code, report) = burst(&stub, &[LOGIN.as_slice(), &["-n", "60"]].concat());
