@@ -1,6 +1,6 @@
 //! The one place that reads the wall clock: how long a run takes on this machine.
 //!
-//! Nothing inside the simulated world uses it; there time is the target's own ([`crate::run::Target::now`]).
+//! Nothing inside the simulated world uses it; there time is the target's own ([`crate::driver::Target::now`]).
 
 use std::time::{Duration, Instant};
 

@@ -1,96 +1,16 @@
 //! What the burst should show: stated by `--expect`, or computed from the plan and the quotas in force.
 //!
 //! The computation is the contract of an exact limiter: in a burst shorter than the window, the first `q` requests of
-//! every identity are admitted and the others are denied. Where no table says which quota a request is charged to, or
-//! no quota is known, there is no expectation, and the run cannot be measured without `--expect`.
+//! every identity are admitted and the others are denied. Where the contract does not say which quota a request is charged
+//! to, or no quota is known, there is no expectation, and the run cannot be measured without `--expect`.
 
 use std::str::FromStr;
 
-use http::Method;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::plan::{Auth, Plan};
-
-/// The limits a Worker is configured with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quotas {
-    /// Requests per window of the policy for reads and unauthenticated requests.
-    pub general: u64,
-    /// Requests per window of the policy for writes.
-    pub write: u64,
-    /// Requests per window of the policy for logins.
-    pub auth: u64,
-    /// The window of every policy.
-    pub window_seconds: u64,
-    /// Whether the limiter is on.
-    pub enabled: bool,
-}
-
-/// The quota that the requests of a plan are charged to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quota {
-    /// `q`: requests per window and identity.
-    pub requests: u64,
-    /// `w`: the window in seconds.
-    pub window_seconds: u64,
-}
-
-/// Which quota a request is charged to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Charge {
-    /// None: every request is admitted.
-    Free,
-    /// The policy for reads and for requests without a valid token.
-    General,
-    /// The policy for writes.
-    Write,
-    /// The policy for logins.
-    Auth,
-    /// The table of routes does not say.
-    Unknown,
-}
-
-impl Charge {
-    /// The charge of the plan's request, by the Worker's table of routes.
-    pub fn of(plan: &Plan) -> Self {
-        let method = &plan.template.method;
-        match plan.template.path() {
-            _ if method == Method::OPTIONS => Self::Free,
-            "/api/health" => Self::Free,
-            "/api/auth/login" if method == Method::POST => Self::Auth,
-            // Without a valid token a request is charged to its address, whatever it asks for.
-            _ if plan.auth == Auth::None => Self::General,
-            "/api/transactions" | "/api/admin/alerts/test" if method == Method::POST => Self::Write,
-            "/api/transactions"
-            | "/api/dashboard"
-            | "/api/reports"
-            | "/api/admin/audit-logs"
-            | "/api/admin/error-logs"
-            | "/api/admin/metrics"
-                if method == Method::GET =>
-            {
-                Self::General
-            }
-            _ => Self::Unknown,
-        }
-    }
-
-    /// The quota of this charge under `quotas`; `None` if nothing is limited or nothing is known.
-    pub fn quota(self, quotas: &Quotas) -> Option<Quota> {
-        let requests = match self {
-            _ if !quotas.enabled => return None,
-            Self::Free | Self::Unknown => return None,
-            Self::General => quotas.general,
-            Self::Write => quotas.write,
-            Self::Auth => quotas.auth,
-        };
-        Some(Quota {
-            requests,
-            window_seconds: quotas.window_seconds,
-        })
-    }
-}
+use crate::contract::Quota;
+use crate::plan::Plan;
 
 /// How many requests should be admitted and how many denied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -177,16 +97,12 @@ mod tests {
     use super::*;
     use crate::plan::tests::plan;
 
-    const QUOTAS: Quotas = Quotas {
-        general: 100,
-        write: 50,
-        auth: 5,
-        window_seconds: 60,
-        enabled: true,
-    };
-
-    fn expected(plan: &Plan, quotas: &Quotas) -> (u64, u64) {
-        let expectation = Expectation::computed(plan, Charge::of(plan).quota(quotas), "test");
+    fn expected(plan: &Plan, quota: Option<u64>) -> (u64, u64) {
+        let quota = quota.map(|requests| Quota {
+            requests,
+            window_seconds: 60,
+        });
+        let expectation = Expectation::computed(plan, quota, "test");
         (
             expectation.admitted.expect("computed"),
             expectation.denied.expect("computed"),
@@ -195,56 +111,11 @@ mod tests {
 
     #[test]
     fn the_first_q_of_each_identity_are_expected() {
-        assert_eq!(expected(&plan(150, 1), &QUOTAS), (50, 100));
-        assert_eq!(expected(&plan(150, 4), &QUOTAS), (150, 0));
-        assert_eq!(expected(&plan(110, 2), &QUOTAS), (100, 10));
-        assert_eq!(expected(&plan(101, 2), &QUOTAS), (100, 1));
-        assert_eq!(
-            expected(
-                &plan(150, 1),
-                &Quotas {
-                    enabled: false,
-                    ..QUOTAS
-                }
-            ),
-            (150, 0)
-        );
-    }
-
-    #[test]
-    fn each_route_has_its_charge() {
-        let charge = |method: Method, path: &str, auth| {
-            let mut plan = plan(1, 1);
-            plan.template.method = method;
-            plan.template.path_and_query = path.into();
-            plan.auth = auth;
-            Charge::of(&plan)
-        };
-        assert_eq!(
-            charge(Method::GET, "/api/transactions?limit=3", Auth::PerUser),
-            Charge::General
-        );
-        assert_eq!(
-            charge(Method::POST, "/api/transactions", Auth::None),
-            Charge::General
-        );
-        assert_eq!(
-            charge(Method::POST, "/api/auth/login", Auth::None),
-            Charge::Auth
-        );
-        assert_eq!(
-            charge(Method::POST, "/api/auth/login", Auth::Given),
-            Charge::Auth
-        );
-        assert_eq!(charge(Method::GET, "/api/health", Auth::None), Charge::Free);
-        assert_eq!(
-            charge(Method::DELETE, "/api/transactions", Auth::PerUser),
-            Charge::Unknown
-        );
-        assert_eq!(
-            charge(Method::GET, "/elsewhere", Auth::Given),
-            Charge::Unknown
-        );
+        assert_eq!(expected(&plan(150, 1), Some(50)), (50, 100));
+        assert_eq!(expected(&plan(150, 4), Some(50)), (150, 0));
+        assert_eq!(expected(&plan(110, 2), Some(50)), (100, 10));
+        assert_eq!(expected(&plan(101, 2), Some(50)), (100, 1));
+        assert_eq!(expected(&plan(150, 1), None), (150, 0));
     }
 
     #[test]

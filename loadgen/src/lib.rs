@@ -1,28 +1,37 @@
 //! Bursts at a Worker, and whether it kept its contract.
 //!
+//! This crate knows no Worker. A program for one API hands its contract and its Worker to [`cli::main`] as a
+//! [`program::Program`]; the binary of this crate has the generic contract and no Worker.
+//!
 //! A burst's way through the files:
 //!
-//! 1. [`cli`] reads the command line; [`curl`] a pasted curl command after `--`.
-//! 2. [`plan`] says what is sent: one request, many times, by some clients in the name of some users.
+//! 1. [`cli`] reads the command line ([`args`]); [`curl`] a pasted curl command after `--`.
+//! 2. [`plan`] says what is sent: one request, many times, by some clients in the name of some users; [`schedule`] which
+//!    request is whose.
 //! 3. [`target`] is where it goes: the embedded simulator in virtual time, or a server over HTTP.
-//! 4. [`run`] drives the plan as a closed loop and folds every answer into counters; [`check`] holds each answer against
-//!    the contract as it arrives ([`fields`] parses the rate-limit headers).
+//! 4. [`driver`] drives the plan as a closed loop; [`observe`] holds each answer against the [`contract`] as it arrives and
+//!    counts it.
 //! 5. [`expect`] says what the counts should be, [`verdict`] what they mean, [`report`] prints it, and [`secret`] keeps
 //!    credentials out of what is printed.
 //!
 //! [`burst`] is the sequence of these steps. Nothing is ever sent twice, no redirect is followed, and a host that is not
 //! loopback is reached only when it is named and the number of requests is capped.
 
+pub mod answer;
+pub mod args;
 pub mod burst;
-pub mod check;
 pub mod cli;
 pub mod clock;
+pub mod contract;
 pub mod curl;
+pub mod driver;
 pub mod expect;
-pub mod fields;
+pub mod observe;
 pub mod plan;
+pub mod program;
+pub mod refusal;
 pub mod report;
-pub mod run;
+pub mod schedule;
 pub mod secret;
 pub mod target;
 pub mod variables;

@@ -1,11 +1,17 @@
-//! The program `loadgen`; all of it is in the library, see [`edgeproof_loadgen::cli`].
+//! Bursts at a server about which nothing is known; see [`edgeproof_loadgen::contract::generic`].
 
 use std::process::ExitCode;
+use std::rc::Rc;
 
-/// A simulated request makes about a hundred small allocations; this allocator takes a third less time in all for them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use edgeproof_loadgen::cli;
+use edgeproof_loadgen::contract::generic::Generic;
+use edgeproof_loadgen::program::Program;
 
 fn main() -> ExitCode {
-    edgeproof_loadgen::cli::main()
+    cli::main(&Program {
+        name: "edgeproof-loadgen",
+        command: "edgeproof-loadgen",
+        contract: Rc::new(Generic),
+        worker: None,
+    })
 }

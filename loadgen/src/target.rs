@@ -7,21 +7,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::expect::{Charge, Quotas};
-use crate::run::Tally;
+use crate::contract::{Charge, Configured};
+use crate::observe::Tally;
 use crate::secret::Secret;
 
-/// A run as a target hands it back.
+/// What a target measured in a run.
 #[derive(Debug)]
 pub struct Measured {
     /// Counters, histograms and checks.
     pub tally: Tally,
     /// What the requests were charged to.
     pub charge: Charge,
-    /// The Worker's configured quotas; `None` over HTTP, where they are learned from the answers.
-    pub quotas: Option<Quotas>,
-    /// The configured algorithm, where it is another than the exact one.
-    pub inexact: Option<&'static str>,
+    /// The limit that the Worker's variables configure; `None` over HTTP, where it is learned from the answers.
+    pub configured: Option<Configured>,
     /// Whether no identity had used any quota before the run.
     pub fresh: bool,
     /// Why nothing (or not everything) could be sent; each makes the run unmeasured.

@@ -1,35 +1,9 @@
-//! `--var NAME=VALUE`: which names the Worker knows, and which values may be shown.
-//!
-//! The names are those that the Worker itself asks for when it reads its configuration. Values are shown for the plain
-//! variables of `wrangler.toml` only; whatever else the Worker reads is a secret.
-
-use std::cell::RefCell;
-
-use edgeproof_worker::core::config::Config;
+//! `--var NAME=VALUE`: variables that replace those of the Worker's configuration.
 
 use crate::secret::Secret;
 
-/// Whether the variable `name` stands in `wrangler.toml`, so that its value is no secret.
-pub fn is_plain(name: &str) -> bool {
-    ["ENABLE_", "RATE_LIMIT_", "CACHE_"]
-        .iter()
-        .any(|group| name.starts_with(group))
-        || ["ENVIRONMENT", "ALLOWED_ORIGINS", "ALERT_DEDUPE_SECONDS"].contains(&name)
-}
-
-/// The variables and secrets that the Worker reads.
-pub fn known() -> Vec<String> {
-    let names = RefCell::new(Vec::new());
-    Config::from_lookup(|name| {
-        names.borrow_mut().push(name.to_owned());
-        None
-    });
-    names.into_inner()
-}
-
-/// Splits every `NAME=VALUE`. The error repeats nothing of what was given.
-pub fn parse(given: &[Secret]) -> Result<Vec<(String, String)>, String> {
-    let known = known();
+/// Splits every `NAME=VALUE`; `known` are the names that the Worker reads. The error repeats nothing of what was given.
+pub fn parse(given: &[Secret], known: &[String]) -> Result<Vec<(String, String)>, String> {
     given
         .iter()
         .map(|var| {

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::check::{Check, Outcome};
+use crate::contract::{Charge, Quota};
 use crate::counted;
-use crate::expect::{Charge, Expectation, Quota};
+use crate::expect::Expectation;
+use crate::observe::{Check, Outcome, Stop, Tally};
 use crate::plan::{Auth, Plan};
-use crate::run::{Stop, Tally};
 
 /// Whether the contract was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -217,14 +217,16 @@ pub fn run_checks(tally: &Tally, expected: Option<&Expectation>) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Checks;
+    use crate::answer::{Answer, SendError};
+    use crate::contract::generic::Generic;
+    use crate::observe::Checks;
     use crate::plan::tests::plan;
-    use crate::run::{Answer, SendError};
     use bytes::Bytes;
     use http::HeaderMap;
+    use std::rc::Rc;
 
     fn tally(plan: &Plan, outcomes: Vec<Result<Answer, SendError>>, seconds: u64) -> Tally {
-        let mut tally = Tally::new(Checks::new(plan, Charge::Free, None));
+        let mut tally = Tally::new(Checks::new(Rc::new(Generic), plan, Charge::Free, None));
         for (index, outcome) in (0..).zip(&outcomes) {
             tally.record(
                 plan,
@@ -256,7 +258,7 @@ mod tests {
             tally,
             &Evidence {
                 plan,
-                charge: Charge::Write,
+                charge: Charge::Policy("write"),
                 quota: Some(Quota {
                     requests: quota,
                     window_seconds: 60,
@@ -278,7 +280,7 @@ mod tests {
         assert_eq!(reasons(&plan, &at(60), 1).len(), 1);
         assert!(
             reasons(&plan, &at(60), 2).is_empty(),
-            "nobody asks for more than the quota"
+            "no identity asks for more than the quota"
         );
     }
 

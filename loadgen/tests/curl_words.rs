@@ -154,7 +154,7 @@ fn a_data_file_that_is_no_regular_file_is_refused_at_once() {
         ("--data-urlencode", "a@/dev/null", "/dev/null"),
     ] {
         let output = Command::new("timeout")
-            .args(["20", env!("CARGO_BIN_EXE_loadgen"), "burst"])
+            .args(["20", env!("CARGO_BIN_EXE_edgeproof-loadgen"), "burst"])
             .args(["http://127.0.0.1:9", "--"])
             .args(["curl", "http://h/", option, value])
             .current_dir(&folder)

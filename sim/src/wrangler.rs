@@ -100,6 +100,9 @@ pub struct D1Database {
     pub migrations_dir: PathBuf,
     /// Whether the file names that folder, rather than leaving it at `migrations`.
     migrations_named: bool,
+    /// The migrations themselves, in the order in which they are applied, for a program that holds them: the folder is
+    /// not read then.
+    pub given_migrations: Option<Vec<Migration>>,
 }
 
 /// One migration of a D1 database.
@@ -115,11 +118,15 @@ impl D1Database {
     /// The database's migrations: every `*.sql` of [`migrations_dir`](Self::migrations_dir), sorted by name, which is the
     /// order in which wrangler applies them (SDK 2026-08-22).
     ///
-    /// A database without a folder has none, unless the file names one.
+    /// A database without a folder has none, unless the file names one. Where
+    /// [`given_migrations`](Self::given_migrations) is set, those are the migrations.
     ///
     /// # Errors
     /// The folder, if named, or a file cannot be read; the path stands in the message.
     pub fn migrations(&self) -> io::Result<Vec<Migration>> {
+        if let Some(given) = &self.given_migrations {
+            return Ok(given.clone());
+        }
         let at = |path: &Path, error: io::Error| {
             io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         };

@@ -125,6 +125,17 @@ fn a_request_goes_to_the_worker_of_its_host() {
 }
 
 #[test]
+fn an_id_of_another_workers_class_is_refused() {
+    let world = one().worker(other(OWN)).build().expect("builds");
+    world.run(async |world| {
+        let bindings = world.bindings();
+        let id = bindings.object_id_from_name(0, "one").to_hex();
+        assert!(bindings.object_id_from_string(0, &id).is_ok());
+        assert!(bindings.object_id_from_string(1, &id).is_err());
+    });
+}
+
+#[test]
 fn a_class_of_another_worker_runs_that_workers_code() {
     let world = one().worker(other(FOREIGN)).build().expect("builds");
     let answers = world.run(async |world| {
@@ -156,6 +167,7 @@ fn new_code_takes_over_and_resets_its_objects() {
     let world = one().worker(other(OWN)).build().expect("builds");
     let (before, cut_off, after, untouched) = world.run(async |world| {
         let before = get(world, "https://one.example/").await;
+        assert_eq!(get(world, "https://other.example/").await, "other other:1");
         let in_flight = get(world, "https://one.example/");
         let update = async {
             world.sleep(Duration::from_millis(40)).await;
@@ -176,8 +188,12 @@ fn new_code_takes_over_and_resets_its_objects() {
     assert_eq!(cut_off, "error code: 1101");
     // Storage survives; a write that was durable before the reset stays.
     assert_eq!(after, "new new:3");
-    assert_eq!(untouched, "other other:1");
+    assert_eq!(untouched, "other other:2");
     let history = world.history();
+    let stopped =
+        |record: &&edgeproof_sim::history::Record| matches!(record.op, Op::ObjectStop { .. });
+    let stops = history.records().iter().filter(stopped).count();
+    assert_eq!(stops, 1, "the other Worker's object is not reset");
     let deployed = |record: &&edgeproof_sim::history::Record| matches!(&record.op, Op::Deploy { worker, version: 2 } if worker == "one");
     assert_eq!(history.records().iter().filter(deployed).count(), 1);
 }

@@ -1,54 +1,69 @@
-//! The embedded simulator as a target: the production Worker in a world of its own, on virtual time.
+//! The embedded simulator as a target: a Worker in a world of its own, on virtual time.
 //!
-//! The Worker is configured by its own `wrangler.toml`. Every user of the plan has a token and an address; tokens are
-//! signed with a secret of the world's own, so nothing real is needed. No fault is injected and no origin hangs, so every
-//! request is answered and no time-out is kept.
+//! Every user of the plan has a token and an address; tokens are signed with a secret of the world's own, so nothing real
+//! is needed. No fault is injected and no origin hangs, so every request is answered and no time-out is kept.
 
+use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use edgeproof_sim::World;
 use edgeproof_sim::bill;
 use edgeproof_sim::check::staleness;
 use edgeproof_sim::http::Request;
+use edgeproof_sim::script::Script;
 use edgeproof_sim::topology::Pop;
 use edgeproof_sim::world::client::Client;
-use edgeproof_sim::wrangler::{Var, WorkerConfig};
-use edgeproof_worker::core::config::{Config, Environment};
-use edgeproof_worker::core::jwt;
-use edgeproof_worker::core::limiter::Algorithm;
-use edgeproof_worker::core::policy::PolicyName;
+use edgeproof_sim::wrangler::{Migration, Var, WorkerConfig};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use thiserror::Error;
 use url::Url;
 
 use super::{BudgetRow, Measured, Platform, Staleness};
-use crate::check::Checks;
+use crate::answer::{Answer, SendError};
 use crate::clock::Stopwatch;
-use crate::expect::{Charge, Quotas};
-use crate::plan::{Auth, Plan, Planned};
-use crate::run::{Answer, Burst, SendError, Target};
-
-/// The Worker's configuration, as it deploys.
-const WRANGLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../worker/wrangler.toml");
-
-/// Rows of the environment `development`: the demo user, among others.
-const SEED: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../worker/seeds/development.sql"
-);
-const SEED_NAME: &str = "seeds/development.sql";
-
-/// Signs tokens that are good in this world and nowhere else.
-const JWT_SECRET: &str = "of the embedded simulator, good for no other Worker";
-
-/// How long tokens are valid: no burst may outlive its tokens.
-const TOKEN_SECONDS: u64 = 365 * 24 * 3600;
+use crate::contract::{Contract, Simulated};
+use crate::driver::{Burst, Target};
+use crate::observe::Checks;
+use crate::plan::{Auth, Plan};
+use crate::schedule::Planned;
+use crate::secret::Secret;
 
 /// Bursts up to this size keep a history, from which staleness is measured; a larger one's would fill the memory.
 const HISTORY_REQUESTS: u64 = 20_000;
 
-/// What the simulated world is made of, beside the plan.
+/// A Worker that the simulator can run: all of it is in the program, so nothing is read from disk.
+#[derive(Clone)]
+pub struct Worker {
+    /// Its code.
+    pub script: Rc<dyn Script>,
+    /// What errors call its configuration.
+    pub config_name: &'static str,
+    /// The text of its `wrangler.toml`.
+    pub config: &'static str,
+    /// The migrations of its databases.
+    pub migrations: &'static [Migrations],
+    /// What its variables mean, and the tokens of its users.
+    pub rules: Rc<dyn Simulated>,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Worker({}, {:?})", self.config_name, self.rules)
+    }
+}
+
+/// The migrations of a database.
+#[derive(Debug, Clone, Copy)]
+pub struct Migrations {
+    /// The database's binding.
+    pub binding: &'static str,
+    /// File name and SQL of each, in the order in which they are applied.
+    pub files: &'static [(&'static str, &'static str)],
+}
+
+/// What the simulated world is made of, beside the plan and the Worker.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The environment of `wrangler.toml`; `None`: its top level.
@@ -65,45 +80,42 @@ pub struct EmbeddedError(String);
 
 /// Runs `plan` in a world of its own. `progress` is told now and then how many requests were sent.
 pub fn run(
+    contract: Rc<dyn Contract>,
+    worker: &Worker,
     plan: &Plan,
     options: &Options,
     progress: &dyn Fn(u64),
 ) -> Result<Measured, EmbeddedError> {
-    let refused = |problem: &dyn std::fmt::Display| EmbeddedError(problem.to_string());
-    // Without `..`, because errors name the file.
-    let wrangler = std::fs::canonicalize(WRANGLER)
-        .map_err(|problem| EmbeddedError(format!("the Worker's wrangler.toml: {problem}")))?;
-    let config = WorkerConfig::load(&wrangler, options.env.as_deref())
-        .map_err(|problem| refused(&problem))?;
-    let parsed = parsed(&config, options);
-    let quotas = quotas(&parsed);
-    let inexact = (parsed.rate_limiting && parsed.algorithm != Algorithm::SlidingLog)
-        .then(|| parsed.algorithm.as_str());
+    let refused = |problem: &dyn fmt::Display| EmbeddedError(problem.to_string());
+    let config = config(worker, options.env.as_deref())?;
+    let variables = variables(&config, options);
+    let charge = contract.charge(plan);
+    let configured = worker.rules.configured(charge, &variables);
+    let seeds = worker.rules.seeds(&variables);
     let keep_history = plan.requests <= HISTORY_REQUESTS;
     let mut builder = World::builder()
-        .script(worker::native::script("edgeproof-worker"))
+        .script(Rc::clone(&worker.script))
         .config(config)
         .seed(plan.seed)
-        .secret("AUTH_JWT_SECRET", JWT_SECRET)
         .history(keep_history);
+    for (name, value) in worker.rules.secrets() {
+        builder = builder.secret(name, value);
+    }
     if !plan.pops.is_empty() {
         builder = builder.pops(plan.pops.iter().map(|code| code.to_uppercase()));
     }
-    if parsed.environment == Environment::Development {
-        let sql = std::fs::read_to_string(SEED)
-            .map_err(|problem| EmbeddedError(format!("the Worker's {SEED_NAME}: {problem}")))?;
-        builder = builder.seed_sql("DB", SEED_NAME, &sql);
+    for seed in seeds {
+        builder = builder.seed_sql(seed.binding, seed.name, seed.sql);
     }
     for (name, value) in &options.vars {
         builder = builder.var(name, value);
     }
     let world = builder.build().map_err(|problem| refused(&problem))?;
 
-    let charge = Charge::of(plan);
-    let checks = Checks::new(plan, charge, charge.quota(&quotas)).inexact(inexact);
+    let checks = Checks::new(contract, plan, charge, configured.quota).inexact(configured.inexact);
     let stopwatch = Stopwatch::start();
     let tally = world.run(async |world| {
-        let target = Embedded::new(world, plan);
+        let target = Embedded::new(world, plan, &*worker.rules);
         let burst = Burst::new(plan, target, checks, progress);
         burst.run().await;
         burst.finish().0
@@ -125,8 +137,7 @@ pub fn run(
     Ok(Measured {
         tally,
         charge,
-        quotas: Some(quotas),
-        inexact,
+        configured: Some(configured),
         fresh: true,
         trouble: Vec::new(),
         notes,
@@ -167,27 +178,37 @@ pub fn run(
 /// How long work after the answers is waited for, in virtual time: as long as the platform allows it.
 const AFTERMATH: Duration = edgeproof_sim::limits::workers::WAIT_UNTIL;
 
-/// What the Worker itself reads from its variables.
-fn parsed(config: &WorkerConfig, options: &Options) -> Config {
-    Config::from_lookup(|name| {
-        let given = options.vars.iter().rev().find(|(given, _)| given == name);
+/// The Worker's configuration in one environment, with its migrations.
+fn config(worker: &Worker, env: Option<&str>) -> Result<WorkerConfig, EmbeddedError> {
+    let mut config = WorkerConfig::parse(worker.config, worker.config_name, env)
+        .map_err(|problem| EmbeddedError(problem.to_string()))?;
+    for database in &mut config.d1_databases {
+        let given = worker
+            .migrations
+            .iter()
+            .find(|given| given.binding == database.binding);
+        let files = given.map_or(&[][..], |given| given.files);
+        let files = files.iter().map(|(name, text)| Migration {
+            name: (*name).to_owned(),
+            text: (*text).to_owned(),
+        });
+        database.given_migrations = Some(files.collect());
+    }
+    Ok(config)
+}
+
+/// The variables of the world by name: those of the options, then those of the configuration.
+fn variables(config: &WorkerConfig, options: &Options) -> impl Fn(&str) -> Option<String> + use<> {
+    let given = options.vars.clone();
+    let configured = config.vars.clone();
+    move |name| {
+        let given = given.iter().rev().find(|(given, _)| given == name);
         given
             .map(|(_, value)| value.clone())
-            .or_else(|| match config.vars.get(name) {
+            .or_else(|| match configured.get(name) {
                 Some(Var::Text(text)) => Some(text.clone()),
                 Some(Var::Json(_)) | None => None,
             })
-    })
-}
-
-fn quotas(parsed: &Config) -> Quotas {
-    let limit = |policy| u64::from(parsed.policies.get(policy).quota.limit);
-    Quotas {
-        general: limit(PolicyName::General),
-        write: limit(PolicyName::Write),
-        auth: limit(PolicyName::Auth),
-        window_seconds: parsed.policies.get(PolicyName::General).quota.window_ms / 1000,
-        enabled: parsed.rate_limiting,
     }
 }
 
@@ -203,7 +224,7 @@ struct Embedded {
 }
 
 impl Embedded {
-    fn new(world: &World, plan: &Plan) -> Self {
+    fn new(world: &World, plan: &Plan, rules: &dyn Simulated) -> Self {
         let url = format!("https://worker.example{}", plan.template.path_and_query);
         let url = Url::parse(&url).expect("the template's path begins with a slash");
         let template = Request {
@@ -223,7 +244,9 @@ impl Embedded {
         });
         let clients = clients.collect();
         let tokens = match plan.auth {
-            Auth::PerUser => (1..=plan.users).map(|user| bearer(world, user)).collect(),
+            Auth::PerUser => (1..=plan.users)
+                .map(|user| bearer(&rules.token(user, world.start().unix_seconds())))
+                .collect(),
             Auth::None | Auth::Given => Vec::new(),
         };
         Self {
@@ -236,17 +259,9 @@ impl Embedded {
     }
 }
 
-/// `Authorization` of a user of the burst, numbered from 1.
-fn bearer(world: &World, user: u32) -> HeaderValue {
-    let now = world.start().unix_seconds();
-    let token = jwt::mint(
-        JWT_SECRET,
-        &format!("user-{user}"),
-        "user",
-        now,
-        TOKEN_SECONDS,
-    );
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}"));
+/// `Authorization` with a token.
+fn bearer(token: &Secret) -> HeaderValue {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
     if let Ok(value) = &mut value {
         value.set_sensitive(true);
     }

@@ -4,7 +4,7 @@
 //! connection that the server has closed between two requests is made again, counted, and part of that request's
 //! latency. Nothing is sent twice: when a connection breaks after the request was written, that is a reset.
 //!
-//! Only loopback is reached unless [`admit`] is given the host's name. Redirects are answers like any other. HTTP/2,
+//! Only loopback is reached unless [`host::admit`] is given the host's name. Redirects are answers like any other. HTTP/2,
 //! proxies and compressed bodies are deliberately absent.
 
 #![expect(
@@ -12,45 +12,40 @@
     reason = "a real server is waited for under the wall clock"
 )]
 
+mod exchange;
+pub mod host;
+mod login;
+mod server;
+
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use serde::Deserialize;
-use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use url::{Host, Url};
+use http_body_util::Full;
+use hyper::client::conn::http1::SendRequest;
+use url::Url;
 
+use self::exchange::{Failed, answer};
+use self::login::log_in;
+use self::server::Server;
 use super::Measured;
-use crate::check::Checks;
+use crate::answer::{Answer, SendError};
 use crate::clock::Stopwatch;
-use crate::expect::Charge;
-use crate::plan::{Plan, Planned};
-use crate::run::{Answer, Burst, SendError, Stop, Target};
+use crate::contract::Contract;
+use crate::driver::{Burst, Target};
+use crate::observe::{Checks, Stop, Tally};
+use crate::plan::Plan;
+use crate::schedule::Planned;
 use crate::secret::Secret;
 
 /// The header by which the simulator's server chooses the PoP of a request.
 const X_SIM_POP: HeaderName = HeaderName::from_static("x-sim-pop");
 
-/// No answer of an API is larger; more is an error, not memory.
-const LARGEST_BODY_BYTES: usize = 4 << 20;
-
-/// How to reach a server and who to be there.
+/// How to reach a server, and as which user.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Scheme, host and port; the path comes from the plan.
@@ -61,79 +56,32 @@ pub struct Options {
     pub timeout: Duration,
 }
 
-/// Why a host may not be reached.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum HostError {
-    /// Not loopback, and not named.
-    #[error(
-        "{0} is not loopback: name it with --allow-host {0}, and cap the burst with --max-requests N"
-    )]
-    NotAllowed(String),
-    /// Named, but without a cap.
-    #[error("{0} is not loopback: cap the burst with --max-requests N")]
-    NoCap(String),
-    /// More than the cap.
-    #[error("the plan sends {planned} requests (a login included), --max-requests allows {cap}")]
-    OverCap {
-        /// Requests of the plan and its login.
-        planned: u64,
-        /// `--max-requests`.
-        cap: u64,
-    },
-}
-
-/// Whether a URL's host is this machine by its very name: `localhost` or a loopback address.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// Decides before the first byte whether a burst may be sent. `planned` counts every request, a login included.
-pub fn admit(
-    url: &Url,
-    allowed: &[String],
-    cap: Option<u64>,
-    planned: u64,
-) -> Result<(), HostError> {
-    let host = url.host_str().unwrap_or_default().to_owned();
-    if !is_loopback(url) {
-        let bare = host.trim_matches(['[', ']']);
-        if !allowed
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(&host) || name.eq_ignore_ascii_case(bare))
-        {
-            return Err(HostError::NotAllowed(host));
-        }
-        if cap.is_none() {
-            return Err(HostError::NoCap(host));
-        }
-    }
-    match cap {
-        Some(cap) if planned > cap => Err(HostError::OverCap { planned, cap }),
-        _ => Ok(()),
-    }
-}
-
 /// Runs `plan` against a server. `progress` is told now and then how many requests were sent.
-pub fn run(plan: &Plan, options: &Options, progress: &dyn Fn(u64)) -> io::Result<Measured> {
+pub fn run(
+    contract: Rc<dyn Contract>,
+    plan: &Plan,
+    options: &Options,
+    progress: &dyn Fn(u64),
+) -> io::Result<Measured> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    Ok(runtime.block_on(measure(plan.clone(), options, progress)))
+    Ok(runtime.block_on(measure(contract, plan.clone(), options, progress)))
 }
 
-async fn measure(mut plan: Plan, options: &Options, progress: &dyn Fn(u64)) -> Measured {
-    let charge = Charge::of(&plan);
-    let checks = Checks::new(&plan, charge, None).require_fields();
+async fn measure(
+    contract: Rc<dyn Contract>,
+    mut plan: Plan,
+    options: &Options,
+    progress: &dyn Fn(u64),
+) -> Measured {
+    let charge = contract.charge(&plan);
+    let checks = Checks::new(Rc::clone(&contract), &plan, charge, None).require_fields();
+    let unused = Checks::new(Rc::clone(&contract), &plan, charge, None);
     let mut measured = Measured {
-        tally: crate::run::Tally::new(Checks::new(&plan, charge, None)),
+        tally: Tally::new(unused),
         charge,
-        quotas: None,
-        inexact: None,
+        configured: None,
         fresh: false,
         trouble: Vec::new(),
         notes: Vec::new(),
@@ -150,7 +98,7 @@ async fn measure(mut plan: Plan, options: &Options, progress: &dyn Fn(u64)) -> M
         }
     };
     if let Some((user, password)) = &options.login {
-        match log_in(&server, user, password).await {
+        match log_in(&server, &*contract, user, password).await {
             Ok(token) => {
                 let mut value = match HeaderValue::from_str(&format!("Bearer {}", token.expose())) {
                     Ok(value) => value,
@@ -191,136 +139,6 @@ async fn measure(mut plan: Plan, options: &Options, progress: &dyn Fn(u64)) -> M
     measured.reconnects = http.reconnects.get();
     measured.tally = tally;
     measured
-}
-
-/// Fetches a token as the Worker's own clients do.
-async fn log_in(server: &Server, user: &str, password: &Secret) -> Result<Secret, String> {
-    #[derive(Deserialize)]
-    struct Login {
-        token: String,
-    }
-    let body = serde_json::json!({ "username": user, "password": password.expose() }).to_string();
-    let mut request = Request::new(Full::new(Bytes::from(body)));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = Uri::from_static("/api/auth/login");
-    request.headers_mut().insert(HOST, server.authority.clone());
-    request
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    request.headers_mut().insert(
-        http::header::USER_AGENT,
-        HeaderValue::from_static(crate::USER_AGENT),
-    );
-    let answer = async {
-        let mut connection = server.connect().await?;
-        let sent = connection.try_send_request(request);
-        answer(server.timeout, sent)
-            .await
-            .map_err(|failed| failed.error)
-    };
-    let answer = answer.await.map_err(|error| format!("login: {error}"))?;
-    if answer.status != 200 {
-        // The body is not shown: it may repeat what was sent.
-        return Err(format!("login: the server answered {}", answer.status));
-    }
-    let login: Login = serde_json::from_slice(&answer.body)
-        .map_err(|_| "login: the answer holds no token".to_owned())?;
-    Ok(Secret::new(login.token))
-}
-
-/// A server's address and how to speak to it.
-struct Server {
-    host: String,
-    port: u16,
-    authority: HeaderValue,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
-    /// Whether only loopback addresses may be connected to, whatever the name resolves to.
-    loopback: bool,
-    timeout: Duration,
-}
-
-impl Server {
-    fn new(origin: &Url, timeout: Duration) -> Result<Self, SendError> {
-        let connect = |what: &str| SendError::Connect(what.to_owned());
-        let host = origin
-            .host_str()
-            .ok_or_else(|| connect("the URL has no host"))?;
-        let host = host.trim_matches(['[', ']']).to_owned();
-        let port = origin
-            .port_or_known_default()
-            .ok_or_else(|| connect("the URL has no port"))?;
-        let authority = origin[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
-        let tls = match origin.scheme() {
-            "https" => {
-                let roots =
-                    RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-                let mut config = ClientConfig::builder()
-                    .with_root_certificates(roots)
-                    .with_no_client_auth();
-                config.alpn_protocols = vec![b"http/1.1".to_vec()];
-                let name = ServerName::try_from(host.clone())
-                    .map_err(|_| connect("the host is no TLS name"))?;
-                Some((TlsConnector::from(Arc::new(config)), name))
-            }
-            _ => None,
-        };
-        Ok(Self {
-            loopback: is_loopback(origin),
-            authority: HeaderValue::from_str(&authority)
-                .map_err(|_| connect("the host is no header value"))?,
-            host,
-            port,
-            tls,
-            timeout,
-        })
-    }
-
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, SendError> {
-        let failed =
-            |error: io::Error| SendError::Connect(format!("{}:{}: {error}", self.host, self.port));
-        let connecting = async {
-            let addresses: Vec<SocketAddr> =
-                tokio::net::lookup_host((self.host.as_str(), self.port))
-                    .await
-                    .map_err(failed)?
-                    .filter(|address| !self.loopback || address.ip().is_loopback())
-                    .collect();
-            let stream = TcpStream::connect(addresses.as_slice())
-                .await
-                .map_err(failed)?;
-            stream.set_nodelay(true).map_err(failed)?;
-            match &self.tls {
-                None => shake_hands(stream).await,
-                Some((connector, name)) => {
-                    shake_hands(
-                        connector
-                            .connect(name.clone(), stream)
-                            .await
-                            .map_err(failed)?,
-                    )
-                    .await
-                }
-            }
-        };
-        timeout(self.timeout, connecting).await.unwrap_or_else(|_| {
-            Err(SendError::Connect(format!(
-                "{}:{}: timed out",
-                self.host, self.port
-            )))
-        })
-    }
-}
-
-async fn shake_hands<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, SendError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection) = handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| SendError::Connect(error.to_string()))?;
-    // The connection's own error reaches the request that waits for it.
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(sender)
 }
 
 /// One connection per client, and the request ready to be sent.
@@ -421,117 +239,5 @@ impl Target for Http {
 
     fn now(&self) -> Duration {
         self.clock.elapsed()
-    }
-}
-
-/// A request that got no answer; with the request itself if it was never written.
-struct Failed {
-    error: SendError,
-    unsent: Option<Box<Request<Full<Bytes>>>>,
-}
-
-type TrySendError = hyper::client::conn::TrySendError<Request<Full<Bytes>>>;
-
-/// Waits for the whole answer to a request that is on its way.
-async fn answer(
-    limit: Duration,
-    sent: impl Future<Output = Result<http::Response<Incoming>, TrySendError>>,
-) -> Result<Answer, Failed> {
-    let lost = |error: SendError| Failed {
-        error,
-        unsent: None,
-    };
-    let whole = async {
-        let response = sent.await.map_err(|mut failed| Failed {
-            unsent: failed.take_message().map(Box::new),
-            error: classify(failed.error()),
-        })?;
-        let (parts, body) = response.into_parts();
-        let body = Limited::new(body, LARGEST_BODY_BYTES)
-            .collect()
-            .await
-            .map_err(|error| {
-                lost(match error.downcast_ref::<hyper::Error>() {
-                    Some(error) => classify(error),
-                    None => SendError::Protocol(format!(
-                        "an answer of more than {LARGEST_BODY_BYTES} bytes"
-                    )),
-                })
-            })?;
-        Ok(Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: body.to_bytes(),
-        })
-    };
-    timeout(limit, whole)
-        .await
-        .unwrap_or_else(|_| Err(lost(SendError::TimedOut)))
-}
-
-/// A broken connection is a reset; what can be read but is not HTTP is a broken protocol.
-fn classify(error: &hyper::Error) -> SendError {
-    if error.is_parse() {
-        return SendError::Protocol("the answer is not HTTP/1.1".into());
-    }
-    if error.is_timeout() {
-        return SendError::TimedOut;
-    }
-    SendError::Reset
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn url(text: &str) -> Url {
-        Url::parse(text).expect("a URL")
-    }
-
-    #[test]
-    fn loopback_is_known_by_name_and_address_only() {
-        for (text, loopback) in [
-            ("http://localhost:8787", true),
-            ("http://127.0.0.1", true),
-            ("http://127.9.9.9", true),
-            ("http://[::1]:80", true),
-            ("http://localhost.example.com", false),
-            ("http://127.0.0.1.example.com", false),
-            ("http://10.0.0.1", false),
-            ("http://0.0.0.0", false),
-            ("http://[::ffff:10.0.0.1]", false),
-        ] {
-            assert_eq!(is_loopback(&url(text)), loopback, "{text}");
-        }
-    }
-
-    #[test]
-    fn another_host_needs_its_exact_name_and_a_cap() {
-        let target = url("https://preview.example.com");
-        let names = |name: &str| vec![name.to_owned()];
-        let refused = HostError::NotAllowed("preview.example.com".into());
-        assert_eq!(admit(&target, &[], Some(200), 150), Err(refused.clone()));
-        assert_eq!(
-            admit(&target, &names("example.com"), Some(200), 150),
-            Err(refused.clone())
-        );
-        assert_eq!(admit(&target, &names("*"), Some(200), 150), Err(refused));
-        let named = names("Preview.example.com");
-        assert_eq!(
-            admit(&target, &named, None, 150),
-            Err(HostError::NoCap("preview.example.com".into()))
-        );
-        assert_eq!(
-            admit(&target, &named, Some(150), 151),
-            Err(HostError::OverCap {
-                planned: 151,
-                cap: 150
-            })
-        );
-        assert_eq!(admit(&target, &named, Some(151), 151), Ok(()));
-        assert_eq!(
-            admit(&url("http://localhost"), &[], None, 1_000_000),
-            Ok(())
-        );
     }
 }

@@ -407,6 +407,7 @@ impl Reader {
                     id,
                     migrations_named: migrations_dir.is_some(),
                     migrations_dir: folder.join(migrations_dir.as_deref().unwrap_or("migrations")),
+                    given_migrations: None,
                 });
             }
         }

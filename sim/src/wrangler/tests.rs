@@ -182,6 +182,20 @@ fn migrations_are_the_sql_files_by_name() {
 }
 
 #[test]
+fn given_migrations_replace_those_of_the_folder() {
+    let file = "[[d1_databases]]\nbinding = \"DB\"\nmigrations_dir = \"absent\"\n";
+    let config = WorkerConfig::parse(&format!("{HEAD}{file}"), "nowhere/wrangler.toml", None);
+    let mut database = config.expect("it is right").d1_databases.remove(0);
+    assert!(database.migrations().is_err());
+    let given = vec![Migration {
+        name: "0001_a.sql".into(),
+        text: "A".into(),
+    }];
+    database.given_migrations = Some(given.clone());
+    assert_eq!(database.migrations().expect("no file is read"), given);
+}
+
+#[test]
 fn a_message_never_carries_the_value_of_a_variable() {
     let secret = "s3cret".repeat(2_000);
     let error =

@@ -1,11 +1,9 @@
 //! Bursts over HTTP at a stub server, through the program itself: verdicts, exit codes, counts and what is on the wire.
 
-mod stub;
-
 use std::process::{Command, Output, Stdio};
 
+use crate::stub::{Behaviour, Stub, TOKEN};
 use serde_json::Value;
-use stub::{Behaviour, Stub, TOKEN};
 
 const LOGIN: [&str; 2] = ["--login", "demo:demo-pass-9137"];
 
@@ -138,7 +136,7 @@ fn a_curl_command_says_what_is_sent() {
             (method.as_str(), path.as_str(), body.as_str()),
             ("GET", "/api/transactions?limit=3", "")
         );
-        // Exactly these: nothing is added unasked.
+        // Exactly these: the load generator adds no header of its own.
         let names: Vec<&str> = headers.keys().map(String::as_str).collect();
         assert_eq!(
             names,
@@ -250,7 +248,7 @@ fn a_reset_instead_of_a_denial_breaks_the_contract_and_is_not_retried() {
 fn a_server_that_closes_after_each_answer_only_costs_reconnects() {
     for behaviour in [Behaviour::Closing, Behaviour::ClosingSilently] {
         let stub = Stub::start(behaviour);
-        // The silent one needs an idle moment to close in; a request that meets the close on its way is a true reset.
+        // The server closes while the connection is idle. A request that it crosses is a true reset.
         let (code, report) = burst(&stub, &[LOGIN.as_slice(), &["-n", "20"]].concat());
         if behaviour == Behaviour::Closing {
             assert_eq!(code, 0, "{report:#}");

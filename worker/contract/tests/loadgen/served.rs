@@ -9,8 +9,8 @@ use support::server::Served;
 // Nothing here names the Worker; without this its handlers would not be linked.
 extern crate edgeproof_worker as _;
 
-const WRANGLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../worker/wrangler.toml");
-const SEEDS: &str = include_str!("../../worker/seeds/development.sql");
+const WRANGLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wrangler.toml");
+const SEEDS: &str = include_str!("../../../seeds/development.sql");
 
 fn serve() -> Served {
     Served::start(|| {

@@ -31,7 +31,7 @@ pub(crate) enum Behaviour {
     OverAdmitting,
     /// As `Correct`, but some POSTs were charged before the burst.
     UsedBefore(u64),
-    /// 429s of somebody else.
+    /// 429s with this body and without the mark of the API's own.
     Foreign(&'static str),
     /// Never answers a POST.
     Hanging,
@@ -39,7 +39,7 @@ pub(crate) enum Behaviour {
     ResetsDenials,
     /// Answers `Connection: close` each time.
     Closing,
-    /// Ends the connection without a word after each answer.
+    /// Ends the connection after each answer, without announcing it.
     ClosingSilently,
     /// Puts the credential of the request into its headers and body.
     Echoing,

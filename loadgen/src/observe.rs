@@ -1,0 +1,13 @@
+//! What the answers of a run show: each is classified, held against the contract, and counted.
+
+pub mod check;
+pub mod checks;
+pub mod class;
+pub mod fields;
+mod remainders;
+pub mod tally;
+
+pub use check::{Check, Outcome};
+pub use checks::Checks;
+pub use class::Class;
+pub use tally::{Stop, Tally};
