@@ -10,7 +10,8 @@
 //! - `network`: messages between PoPs, and what faults make of them; `fault`: faults beginning.
 //! - `deployment`: the Workers of this world, their bindings and their code; `invoke`: isolates, events, `waitUntil`.
 //! - `kv`, `object`, `d1`, `fetch`: calls of the platform: send, arrive, act, answer.
-//! - `inventory`: which namespaces and databases the account has; `persist`: state kept between runs of a server.
+//! - `inventory`: which namespaces and databases the account has; `persist`: state kept between runs of a server,
+//!   with `saved`, an object in it.
 //! - [`options`]: every assumption about latency, as options.
 //!
 //! A call of the platform is an [`Operation`]: straight-line `async` code that sleeps through its messages' travel and
@@ -31,6 +32,7 @@ pub(crate) mod operation;
 pub mod options;
 pub(crate) mod persist;
 pub(crate) mod record;
+mod saved;
 pub(crate) mod scope;
 
 pub(crate) use operation::Operation;

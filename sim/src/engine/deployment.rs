@@ -1,7 +1,8 @@
 //! The Workers of a world: what is deployed under which name, with which bindings and which code.
 
 use super::Engine;
-use super::record::{Author, Cause};
+use super::record::Author;
+use super::scope::Cause;
 use crate::history::{Op, Outcome};
 use crate::limits;
 use crate::script::{ObjectClass, Script};

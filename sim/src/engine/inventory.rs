@@ -6,7 +6,7 @@
 //! (WRANGLER 4.164.0). An item that is not there yet is made, with an id that follows from its name; so two commands on one
 //! state folder, or the same one twice, mean the same items.
 
-use super::persist::SavedObject;
+use super::saved::SavedObject;
 use crate::kernel::seed::Stream;
 use crate::kernel::time::Instant;
 use std::collections::BTreeMap;

@@ -2,7 +2,8 @@
 
 use super::Engine;
 use super::clock::Sleep;
-use super::record::{Author, Cause};
+use super::record::Author;
+use super::scope::Cause;
 use super::scope::{self, Failure, InScope, Invocation, Place, Scope};
 use crate::bill::usage::Meter;
 use crate::exception::Exception;

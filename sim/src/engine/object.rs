@@ -2,6 +2,7 @@
 //! [`platform::durable`](crate::platform::durable) answer.
 //!
 //! - `call`: the way of a request to an object and back; `lifecycle`: instances start, are evicted and are reset.
+//! - `instances`: their table; `waiters`: tasks that wait.
 //! - `gates`: what waits before an object and before its messages; `storage`: its calls and commits; `alarm`: timers and
 //!   runs.
 //!
@@ -11,22 +12,24 @@
 mod alarm;
 mod call;
 mod gates;
+mod instances;
 mod lifecycle;
 mod storage;
+mod waiters;
 
 pub use call::StubState;
 pub use gates::CriticalSection;
-pub(super) use lifecycle::Instances;
+pub(super) use instances::Instances;
 
 use super::Engine;
-use super::record::Cause;
+use super::scope::Cause;
 use super::scope::Place;
 use crate::exception::Exception;
 use crate::limits;
 use crate::platform::durable::object::{Live, Object};
 use crate::platform::durable::{ObjectId, ObjectRef};
 use crate::topology::Pop;
-use lifecycle::Hosted;
+use instances::Hosted;
 use std::rc::Rc;
 
 impl Engine {

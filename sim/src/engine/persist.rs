@@ -14,10 +14,10 @@
 
 use super::Engine;
 use super::inventory::{Inventory, Item, database_file, is_uuid, sqlite_files};
+use super::saved::SavedObject;
 use crate::kernel::time::Instant;
 use crate::platform::durable::ObjectId;
 use crate::platform::kv::Put;
-use crate::topology::Pop;
 use crate::wrangler::WorkerConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -64,17 +64,6 @@ struct Entry {
     value: String,
     metadata: Option<String>,
     expiration_seconds: Option<u64>,
-}
-
-/// A Durable Object's keys, values and alarm.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SavedObject {
-    id: String,
-    name: Option<String>,
-    home: Pop,
-    alarm_ms: Option<u64>,
-    values: BTreeMap<String, String>,
 }
 
 /// Form 1.

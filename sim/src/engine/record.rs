@@ -2,16 +2,13 @@
 //! nothing here draws, counts or waits.
 
 use super::Engine;
-use super::scope::{self, Invocation, Scope};
+use super::scope::{self, Cause, Invocation, Scope};
 use crate::exception::Exception;
 use crate::history::{Actor, History, Op, Outcome, Record};
 use crate::topology::Pop;
 use edgeproof_isolate::IsolateId;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-
-/// Number of the record of what led to something, if there is a history and something did.
-pub(crate) type Cause = Option<u64>;
 
 /// A record that was begun; nothing without a history.
 pub(crate) type Begun = Option<u64>;

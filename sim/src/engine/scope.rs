@@ -1,7 +1,6 @@
 //! Who is running: the engine of this thread, and the invocation whose code it polls.
 
 use super::Engine;
-use super::record::Cause;
 use crate::exception::Exception;
 use crate::kernel::time::Instant;
 use crate::platform::durable::ObjectRef;
@@ -19,6 +18,9 @@ thread_local! {
     static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
     static SCOPE: RefCell<Scope> = const { RefCell::new(None) };
 }
+
+/// Number of the record of what led to something, if there is a history and something did.
+pub(crate) type Cause = Option<u64>;
 
 /// Who is running: an invocation of a Worker or of an object, or nobody (the test's own code, the platform).
 pub(crate) type Scope = Option<Rc<Invocation>>;

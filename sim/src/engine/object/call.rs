@@ -2,7 +2,8 @@
 
 use super::gates::Line;
 use crate::bill::usage::Meter;
-use crate::engine::record::{Cause, failed};
+use crate::engine::record::failed;
+use crate::engine::scope::Cause;
 use crate::engine::scope::{self, Failure, InScope};
 use crate::engine::{Engine, Invocation, Operation, digest};
 use crate::exception::Exception;

@@ -1,6 +1,7 @@
 //! Gates: what waits before an object (events, I/O, critical sections), and what waits before messages leave it.
 
-use super::lifecycle::Hosted;
+use super::instances::Hosted;
+use super::waiters::Waiters;
 use crate::engine::scope::{self, Failure, InScope};
 use crate::engine::{Engine, Invocation, Scope};
 use crate::exception::Exception;
@@ -10,11 +11,10 @@ use crate::platform::durable::ObjectRef;
 use crate::platform::durable::gate::{Admission, Gate, Ticket};
 use crate::platform::durable::object::{Live, Object};
 use crate::script::LocalBoxFuture;
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 /// An open critical section; see [`Engine::critical_section`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,33 +235,6 @@ impl Line {
         match self {
             Self::Input => &mut hosted.waiters,
             Self::Sections => &mut hosted.sections,
-        }
-    }
-}
-
-/// The tasks that wait in one line, in the order of their tickets.
-#[derive(Debug, Default)]
-pub(super) struct Waiters(VecDeque<(Ticket, Waker)>);
-
-impl Waiters {
-    /// Keeps the waker of a ticket, in place of the one it had.
-    fn keep(&mut self, ticket: Ticket, waker: &Waker) {
-        match self.0.binary_search_by_key(&ticket, |(known, _)| *known) {
-            Ok(place) => self.0[place].1.clone_from(waker),
-            Err(place) => self.0.insert(place, (ticket, waker.clone())),
-        }
-    }
-
-    /// Takes out the waker of a ticket, if there is one.
-    fn take(&mut self, ticket: Ticket) -> Option<Waker> {
-        let place = self.0.binary_search_by_key(&ticket, |(known, _)| *known);
-        self.0.remove(place.ok()?).map(|(_, waker)| waker)
-    }
-
-    /// Wakes all of them, in order.
-    pub(super) fn wake_all(self) {
-        for (_, waker) in self.0 {
-            waker.wake();
         }
     }
 }

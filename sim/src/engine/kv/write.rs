@@ -1,0 +1,220 @@
+//! Writes of KV: to the central store, and seen at once in the PoP that made them.
+
+use super::{KvPutOptions, UNREACHABLE, kv_status};
+use crate::bill::usage::Meter;
+use crate::engine::record::{Begun, failed};
+use crate::engine::scope::{self, Invocation};
+use crate::engine::{Engine, Operation, digest};
+use crate::exception::Exception;
+use crate::fault::KvOperation;
+use crate::history::{Op, Outcome};
+use crate::kernel::fingerprint::Fingerprint;
+use crate::kernel::time::{Instant, nanos};
+use crate::limits;
+use crate::name;
+use crate::platform::kv::{self, Put, Version};
+use crate::topology::Pop;
+use bytes::Bytes;
+use std::rc::Rc;
+
+impl KvPutOptions {
+    /// The write of a value, once it is found to be allowed.
+    ///
+    /// # Errors
+    /// A size or a time that KV refuses.
+    pub(crate) fn put(self, now: Instant, key: Rc<str>, value: Bytes) -> Result<Put, Exception> {
+        let metadata_bytes = self.metadata.as_ref().map_or(0, |metadata| metadata.len());
+        let expiration_seconds = kv::check_put(
+            now,
+            value.len(),
+            metadata_bytes,
+            self.expiration_seconds,
+            self.expiration_ttl_seconds,
+        )?;
+        Ok(Put {
+            key,
+            value: Some(value),
+            metadata: self.metadata,
+            expiration_seconds,
+        })
+    }
+}
+
+impl Engine {
+    /// Writes a key.
+    ///
+    /// # Errors
+    /// A bad key, size or time; 429 for a second write within a second; too many calls; a failing store.
+    pub(crate) fn kv_put(
+        &self,
+        namespace: u32,
+        key: Rc<str>,
+        value: Bytes,
+        options: KvPutOptions,
+    ) -> Operation<Result<(), Exception>> {
+        let engine = self.clone();
+        Operation::new(async move {
+            let invocation = scope::invocation()?;
+            kv::check_key("PUT", &key)?;
+            invocation.count_kv_operation(&engine)?;
+            let put = options.put(engine.now(), key, value)?;
+            engine.kv_write(&invocation, namespace, put).await
+        })
+    }
+
+    /// Deletes a key; deleting one that is not there is no error.
+    ///
+    /// # Errors
+    /// As [`kv_put`](Self::kv_put).
+    pub(crate) fn kv_delete(
+        &self,
+        namespace: u32,
+        key: Rc<str>,
+    ) -> Operation<Result<(), Exception>> {
+        let engine = self.clone();
+        Operation::new(async move {
+            let invocation = scope::invocation()?;
+            kv::check_key("DELETE", &key)?;
+            invocation.count_kv_operation(&engine)?;
+            let put = Put {
+                key,
+                value: None,
+                metadata: None,
+                expiration_seconds: None,
+            };
+            engine.kv_write(&invocation, namespace, put).await
+        })
+    }
+
+    async fn kv_write(
+        &self,
+        invocation: &Invocation,
+        namespace: u32,
+        put: Put,
+    ) -> Result<(), Exception> {
+        let (verb, meter) = if put.value.is_some() {
+            ("PUT", Meter::KvWrites)
+        } else {
+            ("DELETE", Meter::KvDeletes)
+        };
+        let begun = self.begin(|| self.kv_write_op(namespace, &put));
+        // A KV write leaves an object only when what the object wrote before is durable (workerd io-gate.h).
+        self.output_gate(invocation).await?;
+        let committed = self
+            .kv_commit(invocation.pop, namespace, verb, meter, &put)
+            .await;
+        self.kv_written(begun, namespace, &put, &committed);
+        self.deliver().await;
+        committed.map(drop)
+    }
+
+    /// A write as a record tells it.
+    pub(crate) fn kv_write_op(&self, namespace: u32, put: &Put) -> Op {
+        let (namespace, key) = (self.kv_name(namespace), put.key.to_string());
+        match &put.value {
+            Some(value) => Op::KvPut {
+                namespace,
+                key,
+                bytes: value.len() as u64,
+                digest: Fingerprint::of(value),
+                expiration_seconds: put.expiration_seconds,
+            },
+            None => Op::KvDelete { namespace, key },
+        }
+    }
+
+    /// A write has ended: it goes into the fingerprint, and its record is finished.
+    pub(crate) fn kv_written(
+        &self,
+        begun: Begun,
+        namespace: u32,
+        put: &Put,
+        committed: &Result<Rc<Version>, Exception>,
+    ) {
+        self.mix(name!("kv.put"), |fingerprint| {
+            fingerprint.mix(u64::from(namespace) << 1 | u64::from(put.value.is_some()));
+            fingerprint.mix_bytes(put.key.as_bytes());
+            digest::optional(fingerprint, put.metadata.as_deref());
+            fingerprint.mix(put.expiration_seconds.unwrap_or(0));
+            match committed {
+                Ok(version) => {
+                    fingerprint.mix(version.number);
+                    fingerprint.mix(version.digest.value());
+                }
+                Err(exception) => {
+                    fingerprint.mix_bytes(put.value.as_deref().unwrap_or_default());
+                    fingerprint.mix_bytes(exception.message.as_bytes());
+                }
+            }
+        });
+        self.finish(begun, || match committed {
+            Ok(version) => Outcome::KvWritten {
+                version: version.number,
+                committed_at: version.committed_at.0,
+            },
+            Err(exception) => failed(exception),
+        });
+    }
+
+    async fn kv_commit(
+        &self,
+        pop: Pop,
+        namespace: u32,
+        verb: &str,
+        meter: Meter,
+        put: &Put,
+    ) -> Result<Rc<Version>, Exception> {
+        let site = self.kv_site(pop);
+        let passage = self
+            .send(pop, site)
+            .map_err(|_| kv_status(verb, UNREACHABLE))?;
+        if let Some(nanos) = passage.copy_nanos {
+            self.kv_copy(namespace, meter, put.clone(), nanos);
+        }
+        self.sleep_until(self.now().after(passage.nanos), name!("kv.write"), 0)
+            .await;
+        let committed_at = self.now();
+        if let Some(status) = self.kv_error(committed_at, KvOperation::Put) {
+            return Err(kv_status(verb, status));
+        }
+        let committed = self.with_kv(namespace, |kv| kv.commit(committed_at, put));
+        if committed.is_ok() {
+            self.count(meter, 1);
+        }
+        let way_back = self.kv_travel(verb, site, pop)? + nanos(self.options().kv_central);
+        let number = committed.as_ref().map_or(0, |version| version.number);
+        self.sleep_until(committed_at.after(way_back), name!("kv.written"), number)
+            .await;
+        let version = committed?;
+        let now = self.now();
+        // Seen at once where it was made, for as long as a read with the default cacheTtl may be served from there.
+        self.with_kv(namespace, |kv| {
+            kv.fill(
+                now,
+                pop,
+                &put.key,
+                &version,
+                committed_at,
+                limits::kv::CACHE_TTL_DEFAULT,
+            )
+        });
+        Ok(version)
+    }
+
+    /// A second copy of a write arrives; nobody waits for what comes of it.
+    fn kv_copy(&self, namespace: u32, meter: Meter, put: Put, nanos: u64) {
+        let engine = self.clone();
+        self.spawn_in(
+            None,
+            Box::pin(async move {
+                let at = engine.now().after(nanos);
+                engine.sleep_until(at, name!("kv.copy"), 0).await;
+                let committed = engine.with_kv(namespace, |kv| kv.commit(at, &put));
+                if committed.is_ok() {
+                    engine.count(meter, 1);
+                }
+                engine.kv_written(None, namespace, &put, &committed);
+            }),
+        );
+    }
+}
