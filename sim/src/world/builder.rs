@@ -92,12 +92,12 @@ impl Builder {
     /// # Errors
     /// What the simulator cannot honour, with file and line.
     pub fn wrangler(
-        self,
+        mut self,
         path: impl AsRef<Path>,
         environment: Option<&str>,
     ) -> Result<Self, ConfigError> {
-        let config = WorkerConfig::load(path.as_ref(), environment)?;
-        Ok(self.config(config))
+        self.first = self.first.wrangler(path, environment)?;
+        Ok(self)
     }
 
     /// The PoPs with clients, by IATA code; the first is also where D1 lives unless the options say otherwise.
