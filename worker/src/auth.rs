@@ -4,13 +4,13 @@ use serde::Deserialize;
 use worker::Request;
 use worker::wasm_bindgen::JsValue;
 
+use crate::call::Call;
 use crate::core::jwt::Claims;
 use crate::core::{password, validate};
 use crate::headers::Reply;
 use crate::isolate::App;
 use crate::logs::{self, Audit};
 use crate::problem::{Failure, Problem};
-use crate::routes::Call;
 use crate::{metrics, sql};
 
 /// How long a token of ours is valid, in seconds.

@@ -6,82 +6,29 @@
 //! isolates and other PoPs; it takes few writes on the free plan, so isolates agree through the database on how often they write
 //! ([`Pace`]). When nothing may be written for a while, each isolate caches by itself. A failing KV is a miss.
 
-use std::collections::BTreeMap;
+pub(crate) mod memory;
+
 use std::rc::Rc;
 use std::time::Duration;
 
 use worker::wasm_bindgen::JsValue;
 use worker::{D1Database, Delay, console_error};
 
+use self::memory::{Slot, WAIT_MAX_MS};
+use crate::call::Call;
 use crate::core::alert::Severity;
 use crate::core::cache::{Kind, key, usable};
 use crate::core::pace::Pace;
 use crate::headers::Reply;
 use crate::isolate::{App, now_ms, within};
 use crate::problem::Failure;
-use crate::routes::Call;
 use crate::{alerts, metrics, sql, transactions};
 
-/// How many values an isolate keeps.
-const MEMORY_MAX: usize = 512;
-
-/// How long a request waits for another that computes the same value, in milliseconds, and how often it looks.
-const WAIT_MAX_MS: u64 = 2_000;
+/// How often a request looks that waits for another one's value, in milliseconds.
 const WAIT_STEP_MS: u64 = 10;
 
 /// After this a read of KV counts as failed, in milliseconds.
 const KV_TIMEOUT_MS: u64 = 2_000;
-
-/// Values in this isolate's memory.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    slots: BTreeMap<String, Slot>,
-    /// Until then nothing is put into KV: the allowance was found used up.
-    no_put_before_ms: u64,
-}
-
-#[derive(Debug, Clone)]
-enum Slot {
-    /// Somebody computes it, since this instant.
-    Computing(u64),
-    Ready {
-        body: Rc<str>,
-        until_ms: u64,
-    },
-}
-
-impl Memory {
-    /// Whether KV may not be written to at the moment.
-    pub(crate) fn is_alone(&self, now_ms: u64) -> bool {
-        now_ms < self.no_put_before_ms
-    }
-
-    fn get(&self, key: &str, now_ms: u64) -> Option<Slot> {
-        self.slots
-            .get(key)
-            .filter(|slot| slot.lives(now_ms))
-            .cloned()
-    }
-
-    fn put(&mut self, key: String, slot: Slot, now_ms: u64) {
-        if self.slots.len() >= MEMORY_MAX {
-            self.slots.retain(|_, slot| slot.lives(now_ms));
-            if self.slots.len() >= MEMORY_MAX {
-                self.slots.pop_first();
-            }
-        }
-        self.slots.insert(key, slot);
-    }
-}
-
-impl Slot {
-    fn lives(&self, now_ms: u64) -> bool {
-        match self {
-            Self::Computing(since_ms) => now_ms < since_ms + WAIT_MAX_MS,
-            Self::Ready { until_ms, .. } => now_ms < *until_ms,
-        }
-    }
-}
 
 /// Takes back "somebody computes it" if the computing ends without a value, so that nobody waits for nothing.
 struct Computing {

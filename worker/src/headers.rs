@@ -8,7 +8,6 @@ use worker::{Headers, Response, ResponseBody, Result};
 use crate::core::decimal;
 use crate::core::limiter::Decision;
 use crate::core::policy::Policy;
-use crate::isolate::App;
 
 /// On every answer. Values after the OWASP Secure Headers Project, for an API that serves no document and no file:
 /// nothing may be loaded, framed or kept, and the server's own cache (KV) is not visible to HTTP.
@@ -124,8 +123,8 @@ pub(crate) struct Sent<'a> {
 }
 
 /// The response for a reply.
-pub(crate) fn response(app: &App, reply: Reply, sent: &Sent<'_>) -> Result<Response> {
-    let headers = app.prepared.of(reply.form);
+pub(crate) fn response(prepared: &Prepared, reply: Reply, sent: &Sent<'_>) -> Result<Response> {
+    let headers = prepared.of(reply.form);
     headers.set("X-Request-Id", sent.request_id)?;
     if let Some((policy, decision)) = sent.charge {
         headers.set("RateLimit-Policy", &policy.field)?;

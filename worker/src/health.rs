@@ -3,12 +3,13 @@
 //! Free of charge and open to everybody, so it must not cost much: the parts are asked at most once in ten seconds and isolate;
 //! in between the last answer is given, except that a failure met by a request counts at once. Nothing internal is shown.
 
-use std::cell::{Cell, RefCell};
+pub(crate) mod state;
 
 use futures_util::future::join3;
 use serde::Serialize;
 
 use crate::headers::Reply;
+use crate::health::state::Part;
 use crate::isolate::{App, now_ms, within};
 use crate::{limiter, sql};
 
@@ -17,37 +18,6 @@ const PROBE_REUSE_MS: u64 = 10_000;
 
 /// How long a part may take to answer, in milliseconds.
 const PROBE_TIMEOUT_MS: u64 = 1_000;
-
-/// How long a failure met by a request counts, if nothing worked since, in milliseconds.
-const FAILURE_COUNTS_MS: u64 = 60_000;
-
-/// What is known of the parts.
-#[derive(Debug, Default)]
-pub(crate) struct Health {
-    pub(crate) database: Part,
-    pub(crate) cache: Part,
-    pub(crate) limiter: Part,
-    probed: RefCell<Option<(u64, [bool; 3])>>,
-}
-
-/// When a part last failed a request; 0 is never, or worked since.
-#[derive(Debug, Default)]
-pub(crate) struct Part(Cell<u64>);
-
-impl Part {
-    pub(crate) fn failed(&self, now_ms: u64) {
-        self.0.set(now_ms);
-    }
-
-    pub(crate) fn works(&self) {
-        self.0.set(0);
-    }
-
-    fn fails(&self, now_ms: u64) -> bool {
-        let failed_ms = self.0.get();
-        failed_ms != 0 && now_ms.saturating_sub(failed_ms) < FAILURE_COUNTS_MS
-    }
-}
 
 #[derive(Serialize)]
 struct Body<'a> {

@@ -15,13 +15,14 @@ use edgeproof_isolate::IsolateLocal;
 use worker::kv::KvStore;
 use worker::{D1Database, Delay, Env, ObjectNamespace};
 
-use crate::cache::Memory;
+use crate::cache::memory::Memory;
 use crate::core::config::Config;
 use crate::core::dedupe::Dedupe;
 use crate::core::{jwt, request_id};
 use crate::headers::Prepared;
-use crate::health::Health;
-use crate::limiter::{Denials, Ledgers};
+use crate::health::state::Health;
+use crate::limiter::denials::Denials;
+use crate::limiter::ledgers::Ledgers;
 use crate::metrics::Metrics;
 
 static APP: IsolateLocal<RefCell<Option<Rc<App>>>> = IsolateLocal::new(|| RefCell::new(None));

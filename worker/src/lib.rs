@@ -7,13 +7,14 @@
 //! ```text
 //! lib.rs          #[event(fetch)]
 //!  └ routes.rs    preflight → health → authenticate → charge quota → route → method → 401/403 → handler → headers
+//!     ├ call.rs       the request as its handlers see it
 //!     ├ isolate.rs    what this isolate keeps: configuration, key, prepared headers, memory fallbacks, counters
 //!     ├ auth.rs       bearer tokens, login                                   core/jwt.rs, core/password.rs
 //!     ├ limiter.rs    charge by Durable Object, else by memory; the object   core/limiter.rs, core/policy.rs, core/identity.rs
 //!     ├ body.rs       read within the limit, drain what was not read         core/validate.rs
 //!     ├ transactions.rs, cache.rs, logs.rs, health.rs, metrics.rs            core/cache.rs; SQL is in sql.rs
 //!     ├ alerts.rs     webhooks, after the answer                             core/alert.rs, core/dedupe.rs
-//!     └ problem.rs, headers.rs    what every answer looks like
+//!     └ problem.rs, envelope.rs, headers.rs    what every answer looks like
 //! ```
 //!
 //! [`core`] decides and is pure; the other files fetch, ask `core`, and store. Time is the platform's clock alone, which stands
@@ -33,6 +34,8 @@ mod alerts;
 mod auth;
 mod body;
 mod cache;
+mod call;
+mod envelope;
 mod headers;
 mod health;
 mod isolate;

@@ -6,7 +6,7 @@
 //!
 //! *Cost.* One call. An admitted request writes one row: all that is kept of one policy is one value under one key. A denied one
 //! writes nothing, but for the mark of an alert, once per dedupe window. While the object is awake its state is in memory and
-//! nothing is read. What the object has denied, an isolate denies by itself ([`Denials`]) for as long as the object would: an
+//! nothing is read. What the object has denied, an isolate denies by itself ([`denials`]) for as long as the object would: an
 //! attacker costs little. An alarm, set with the first write, removes everything once it no longer matters.
 //!
 //! *The alarm holds an admission.* Setting it costs a row, as storing a value does. A user who comes now and then has a log of a
@@ -19,9 +19,9 @@
 //! for. Health says `degraded` and one alert is sent.
 
 mod charge;
-mod denials;
+pub(crate) mod denials;
 mod held;
-mod ledgers;
+pub(crate) mod ledgers;
 mod object;
 
 #[cfg(test)]
@@ -30,15 +30,13 @@ mod tests;
 use worker::{Error, Result, console_error};
 
 pub(crate) use charge::Charge;
-pub(crate) use denials::Denials;
-pub(crate) use ledgers::Ledgers;
 pub use object::RateLimiter;
 
+use crate::call::Call;
 use crate::core::alert::Severity;
 use crate::core::identity::Identity;
 use crate::core::policy::{Policy, PolicyName};
 use crate::isolate::{App, now_ms, within};
-use crate::routes::Call;
 use crate::{alerts, metrics};
 use charge::CHARGE_HEADER;
 use denials::Denial;

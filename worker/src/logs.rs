@@ -10,13 +10,13 @@ use serde_json::value::RawValue;
 use worker::wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement, Result, console_error};
 
+use crate::call::Call;
 use crate::core::decimal;
 use crate::core::time::{DAY_MS, rfc3339};
 use crate::headers::Reply;
 use crate::isolate::{App, now_ms};
 use crate::problem::{Failure, Problem};
-use crate::routes::Call;
-use crate::{sql, transactions};
+use crate::{envelope, sql};
 
 /// How long audit rows are kept, in days.
 const AUDIT_RETENTION_DAYS: u64 = 90;
@@ -128,13 +128,13 @@ struct ErrorOut {
 
 /// `GET /api/admin/audit-logs?category=&action=&user_id=&limit=`
 pub(crate) async fn list_audit(call: &mut Call<'_>) -> Result<Reply, Failure> {
-    let limit = call.limit()?;
+    let limit = limit(call)?;
     // There are none, and looking for them would be a scan.
     let other_than_create = |action: String| action != "create";
     if call.parameter("category").as_deref() == Some("transaction")
         && call.parameter("action").is_some_and(other_than_create)
     {
-        return Ok(Reply::json(200, transactions::data(&[(); 0])));
+        return Ok(Reply::json(200, envelope::data(&[(); 0])));
     }
     let rows = query(
         call,
@@ -156,12 +156,12 @@ pub(crate) async fn list_audit(call: &mut Call<'_>) -> Result<Reply, Failure> {
             metadata: object(row.metadata),
         })
         .collect();
-    Ok(Reply::json(200, transactions::data(&rows)))
+    Ok(Reply::json(200, envelope::data(&rows)))
 }
 
 /// `GET /api/admin/error-logs?level=&limit=`
 pub(crate) async fn list_errors(call: &mut Call<'_>) -> Result<Reply, Failure> {
-    let limit = call.limit()?;
+    let limit = limit(call)?;
     let rows = query(call, sql::SELECT_ERRORS, &["level"], limit)?
         .all()
         .await?
@@ -176,7 +176,7 @@ pub(crate) async fn list_errors(call: &mut Call<'_>) -> Result<Reply, Failure> {
             metadata: object(row.metadata),
         })
         .collect();
-    Ok(Reply::json(200, transactions::data(&rows)))
+    Ok(Reply::json(200, envelope::data(&rows)))
 }
 
 /// The query for the filters that the request names. Only which conditions there are depends on it; their values are bound.
@@ -291,8 +291,13 @@ async fn delete(db: &D1Database, statement: &str, oldest: &JsValue) -> Result<us
     Ok(done.meta()?.and_then(|meta| meta.changes).unwrap_or(0))
 }
 
+/// The query parameter `limit` of a request.
+pub(crate) fn limit(call: &Call<'_>) -> Result<u64, Failure> {
+    parse_limit(call.parameter("limit").as_deref())
+}
+
 /// 400 for a `limit` that is no whole number from 1 to 100.
-pub(crate) fn parse_limit(parameter: Option<&str>) -> Result<u64, Failure> {
+fn parse_limit(parameter: Option<&str>) -> Result<u64, Failure> {
     match parameter {
         None => Ok(50),
         Some(text) => decimal::parse(text)

@@ -107,7 +107,7 @@ impl Metrics {
                     .collect(),
             },
         };
-        crate::transactions::data(&view)
+        crate::envelope::data(&view)
     }
 
     /// The text format of Prometheus, version 0.0.4.

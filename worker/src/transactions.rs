@@ -5,13 +5,13 @@ use serde_json::value::RawValue;
 use worker::D1Database;
 use worker::wasm_bindgen::JsValue;
 
+use crate::call::Call;
 use crate::core::cache::Kind;
 use crate::core::time::rfc3339;
 use crate::core::validate;
 use crate::headers::Reply;
 use crate::problem::{Failure, Problem};
-use crate::routes::Call;
-use crate::sql;
+use crate::{envelope, logs, sql};
 
 /// How many of the latest transactions a dashboard shows.
 const RECENT: f64 = 5.0;
@@ -58,15 +58,6 @@ fn amount(cents: u64) -> f64 {
     cents as f64 / 100.0
 }
 
-/// `{"data":…}`
-pub(crate) fn data(value: &impl Serialize) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Data<'a, T> {
-        data: &'a T,
-    }
-    serde_json::to_vec(&Data { data: value }).expect("rows and names are always JSON")
-}
-
 /// `POST /api/transactions`. The transaction and its audit row are one batch: one round trip, one database transaction.
 pub(crate) async fn create(call: &mut Call<'_>, user_id: &str) -> Result<Reply, Failure> {
     let body = call.json_body().await?;
@@ -106,12 +97,13 @@ pub(crate) async fn create(call: &mut Call<'_>, user_id: &str) -> Result<Reply, 
         date: &new.date,
         created_at: &created_at,
     };
-    Ok(Reply::json(201, data(&shown)).with_header("Location", format!("/api/transactions/{id}")))
+    Ok(Reply::json(201, envelope::data(&shown))
+        .with_header("Location", format!("/api/transactions/{id}")))
 }
 
 /// `GET /api/transactions?limit=`, newest first.
 pub(crate) async fn list(call: &mut Call<'_>, user_id: &str) -> Result<Reply, Failure> {
-    let limit = call.limit()?;
+    let limit = logs::limit(call)?;
     let values = [JsValue::from_str(user_id), JsValue::from_f64(limit as f64)];
     let rows = call
         .db()?
@@ -122,7 +114,7 @@ pub(crate) async fn list(call: &mut Call<'_>, user_id: &str) -> Result<Reply, Fa
         .results::<Row>()?;
     Ok(Reply::json(
         200,
-        data(&rows.iter().map(Shown::from).collect::<Vec<_>>()),
+        envelope::data(&rows.iter().map(Shown::from).collect::<Vec<_>>()),
     ))
 }
 
@@ -136,7 +128,7 @@ pub(crate) async fn one(call: &mut Call<'_>, user_id: &str, id: u64) -> Result<R
         .first(None)
         .await?;
     match row {
-        Some(row) => Ok(Reply::json(200, data(&Shown::from(&row)))),
+        Some(row) => Ok(Reply::json(200, envelope::data(&Shown::from(&row)))),
         None => Err(Problem::new(404, "There is no such transaction.").into()),
     }
 }
@@ -259,7 +251,7 @@ pub(crate) async fn compute(
     let body = match kind {
         Kind::Dashboard => {
             let recent = second.results::<Row>()?;
-            data(&Dashboard {
+            envelope::data(&Dashboard {
                 transaction_count,
                 totals,
                 recent: recent.iter().map(Shown::from).collect(),
@@ -272,7 +264,7 @@ pub(crate) async fn compute(
                 month: row.month,
                 transaction_count: row.count,
             });
-            data(&Reports {
+            envelope::data(&Reports {
                 transaction_count,
                 totals,
                 months: months.collect(),
