@@ -201,3 +201,30 @@ fn a_file_keeps_its_rows_between_openings() {
     assert_eq!(error.message, "file is not a database: SQLITE_NOTADB");
     assert!(Database::open(&directory.path().join("absent/x"), Dialect::D1).is_err());
 }
+
+#[test]
+fn a_copy_has_the_rows_and_goes_its_own_way() {
+    let mut original = Database::in_memory(Dialect::D1).unwrap();
+    original
+        .execute_script("CREATE TABLE t (id INTEGER PRIMARY KEY, v); CREATE VIEW c AS SELECT count(*) AS n FROM t; INSERT INTO t (v) VALUES ('a'), ('b')", &[])
+        .unwrap();
+    let mut copy = original.copy().unwrap();
+    assert_eq!(copy.query("SELECT 1", &[]).unwrap().last_row_id, 2);
+    copy.query("INSERT INTO t (v) VALUES ('c')", &[]).unwrap();
+    let counted = |database: &mut Database| {
+        let outcome = database.query("SELECT n FROM c", &[]).unwrap();
+        (outcome.rows, outcome.rows_read)
+    };
+    // A count(*) in a view is billed row by row, in the copy as well.
+    assert_eq!(counted(&mut copy), (vec![vec![Value::Integer(3)]], 3));
+    assert_eq!(counted(&mut original), (vec![vec![Value::Integer(2)]], 2));
+    assert_eq!(copy.size_bytes(), original.size_bytes());
+}
+
+#[test]
+fn a_database_in_a_transaction_is_not_copied() {
+    let mut original = Database::in_memory(Dialect::D1).unwrap();
+    original.begin().unwrap();
+    let refused = original.copy().unwrap_err();
+    assert!(refused.message.contains("open transaction"), "{refused:?}");
+}
