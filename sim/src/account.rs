@@ -1,8 +1,10 @@
-//! The account: what is done to its KV namespaces and D1 databases from outside of any Worker, as wrangler and the REST API do.
+//! The account: operations on its KV namespaces and D1 databases from outside of any Worker, as wrangler and the REST
+//! API do them.
 //!
-//! Which items there are, and how a binding finds its own, is told in `engine/inventory.rs`. Operations on KV from here go to
-//! the central store: no PoP's cache is asked or filled. They take no simulated time, but count and are billed as a Worker's
-//! (KVPRICE: operations of wrangler are billed), and so are rows of D1. The limits of one invocation do not hold.
+//! `engine/inventory.rs` says which items there are, and how a binding finds its own. KV operations from here go to the
+//! central store and do not use the cache of any PoP. They take no simulated time, but count and are billed as a
+//! Worker's (KVPRICE: operations of wrangler are billed), and so are rows of D1. The limits of one invocation do not
+//! apply.
 
 pub use crate::engine::inventory::provisioned_name;
 
@@ -42,7 +44,7 @@ impl std::fmt::Debug for Account {
     }
 }
 
-/// A namespace or a database, as a list of the account tells it.
+/// A namespace or a database, as a list of the account shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountItem {
     /// 32 hexadecimal digits, or a UUID.
@@ -54,7 +56,7 @@ pub struct AccountItem {
     number: u32,
 }
 
-/// What an item of the account is.
+/// The kind of an item of the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountKind {
     /// A KV namespace.
@@ -76,7 +78,7 @@ fn listed(items: &BTreeMap<Rc<str>, Item>) -> Vec<AccountItem> {
 }
 
 impl Account {
-    /// A number that changes whenever something did that [`save`](Self::save) would write.
+    /// A number that changes with every change that [`save`](Self::save) would write.
     pub fn revision(&self) -> u64 {
         let written: u64 = self
             .0
@@ -174,8 +176,8 @@ impl Account {
         Ok(found)
     }
 
-    /// Deletes a namespace and its keys. A binding of this world that means it finds no key from then on, and its writes are
-    /// refused; the next world of a configuration that binds the id starts with an empty one.
+    /// Deletes a namespace and its keys. From then on a binding of this world that means it finds no key, and its
+    /// writes are refused; the next world of a configuration that binds the id starts with an empty namespace.
     ///
     /// # Errors
     /// There is none of this id.
@@ -310,7 +312,7 @@ impl Account {
         page
     }
 
-    /// What a fault of the store makes of an operation.
+    /// The result of an operation under a fault of the store.
     fn central_fault(&self, verb: &str) -> Result<(), Exception> {
         let operation = if verb == "GET" {
             KvOperation::Get
@@ -341,7 +343,7 @@ impl Account {
     /// The database with this id.
     ///
     /// # Errors
-    /// There is none, or it can be none's: what is no UUID is refused as such.
+    /// There is no such database. A text that is not a UUID is refused as such.
     pub fn database(&self, id: &str) -> Result<AccountItem, ApiError> {
         let databases = self.databases();
         let found = databases.into_iter().find(|item| &*item.id == id);
@@ -417,7 +419,7 @@ impl Account {
             let mut empty = D1::new(binding, home, self.0.options().d1_service, 0)
                 .map_err(|problem| internal(&problem.message))?;
             empty.deleted = Some(ApiError::no_database(&found.id).message.into());
-            // The old one is closed here: only then may its file go.
+            // The old database is closed here: only then may its file be removed.
             *slot = empty;
         }
         let mut account = self.0.0.inventory.borrow_mut();
@@ -450,7 +452,7 @@ impl Account {
         }
     }
 
-    /// Writes down at once which databases there are: a file alone does not say its name.
+    /// Saves at once which databases there are, because a file alone does not say its database's name.
     fn save_lists(&self) -> Result<(), ApiError> {
         match &self.0.0.settings.folder {
             None => Ok(()),
@@ -483,7 +485,7 @@ impl Account {
         })
     }
 
-    /// Runs SQL on a database without that time or the bill notice, to look at it.
+    /// Runs SQL on a database to look at it; it takes no simulated time and is not billed.
     ///
     /// # Errors
     /// SQLite's.
@@ -496,7 +498,7 @@ impl Account {
         databases[database.number as usize].inspect(self.0.now(), sql)
     }
 
-    /// Name of the Worker that this world's configuration is of; empty without one.
+    /// Name of the Worker of this world's configuration; empty without one.
     pub fn worker_name(&self) -> Rc<str> {
         Rc::clone(&self.0.0.inventory.borrow().worker)
     }
@@ -521,7 +523,7 @@ impl Account {
     }
 }
 
-/// What went wrong is this machine's and not the caller's.
+/// The failure is this machine's and not the caller's.
 fn internal(problem: &str) -> ApiError {
     ApiError::new(500, api::D1, problem)
 }

@@ -1,9 +1,9 @@
 //! What happened in a run: one typed [`Record`] per operation.
 //!
 //! The world writes records when it was built with a history; checks, reports and people read them. A check never sees
-//! the world itself, so whatever it needs to judge a run must stand here: what an operation did and returned, what led to it,
-//! and which operations never ended. Records are in order of their `end`; those that never ended (a hung fetch, a request cut
-//! off by the end of the run) come last.
+//! the world itself, so a record must say everything it needs to judge a run: what an operation did and returned, what
+//! caused it, and which operations never ended. Records are in order of their `end`; those that never ended (a hung
+//! fetch, a request cut off by the end of the run) come last.
 //!
 //! Values of KV, of an object's storage and of bodies appear as a [`Digest`]; parameters and rows of SQL as they are, and
 //! they may be private: [`History::to_json_lines`], which prints one record per line, is for other tools and not for a log.
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// Nanoseconds since the Unix epoch, in virtual time.
 pub type Nanos = u64;
 
-/// Stands for a value: equal for equal bytes, and different for different ones but for chance (64 bits).
+/// A digest of a value: equal bytes give equal digests, and different bytes different ones but for chance (64 bits).
 pub type Digest = Fingerprint;
 
 /// Who performed an operation.

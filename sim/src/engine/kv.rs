@@ -21,14 +21,14 @@ use std::time::Duration;
 /// In the outage of 2025-06-12, calls that needed a store out of reach were answered 503 (or 500).
 const UNREACHABLE: u16 = 503;
 
-/// How long a value that is written is kept, and what is kept with it.
+/// How long a written value is kept, and what is kept with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KvPutOptions {
     /// Metadata as JSON text.
     pub metadata: Option<Rc<str>>,
     /// When the value expires, in seconds since the Unix epoch.
     pub expiration_seconds: Option<u64>,
-    /// How long until it expires, in seconds; weighs more than `expiration_seconds`.
+    /// How long until it expires, in seconds; takes precedence over `expiration_seconds`.
     pub expiration_ttl_seconds: Option<u64>,
 }
 
@@ -39,7 +39,7 @@ pub struct KvListOptions {
     pub prefix: Option<String>,
     /// Where an earlier page ended.
     pub cursor: Option<String>,
-    /// At most so many keys; 1000 unless given.
+    /// The maximum number of keys; 1000 by default.
     pub limit: Option<u64>,
 }
 
@@ -65,7 +65,7 @@ pub struct KvAnswer {
 pub type KvReads = Vec<(Rc<str>, Option<KvRead>)>;
 
 impl KvPutOptions {
-    /// The write of a value, once it is found to be allowed.
+    /// Checks a value and its options, and returns the write.
     ///
     /// # Errors
     /// A size or a time that KV refuses.
@@ -339,7 +339,7 @@ impl Engine {
         committed.map(drop)
     }
 
-    /// A write as a record tells it.
+    /// A write in the form that records use.
     pub(crate) fn kv_write_op(&self, namespace: u32, put: &Put) -> Op {
         let (namespace, key) = (self.kv_name(namespace), put.key.to_string());
         match &put.value {
@@ -354,7 +354,7 @@ impl Engine {
         }
     }
 
-    /// A write has ended: it goes into the fingerprint, and its record is finished.
+    /// Ends a write: adds it to the fingerprint and finishes its record.
     pub(crate) fn kv_written(
         &self,
         begun: Begun,
@@ -418,7 +418,7 @@ impl Engine {
             .await;
         let version = committed?;
         let now = self.now();
-        // Seen at once where it was made, for as long as a read with the default cacheTtl may be served from there.
+        // The PoP of the write sees it at once, for as long as its cache may serve a read with the default cacheTtl.
         self.with_kv(namespace, |kv| {
             kv.fill(
                 now,
@@ -432,7 +432,7 @@ impl Engine {
         Ok(version)
     }
 
-    /// A second copy of a write arrives; nobody waits for what comes of it.
+    /// The second copy of a duplicated write arrives; its result is discarded.
     fn kv_copy(&self, namespace: u32, meter: Meter, put: Put, nanos: u64) {
         let engine = self.clone();
         self.spawn_in(
@@ -479,7 +479,7 @@ impl Engine {
         })
     }
 
-    /// A list has ended: it goes into the fingerprint, and its record is finished.
+    /// Ends a list: adds it to the fingerprint and finishes its record.
     pub(crate) fn kv_listed(
         &self,
         begun: Begun,

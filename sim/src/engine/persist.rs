@@ -191,7 +191,7 @@ impl State {
     }
 }
 
-/// Takes database files that the account does not know into it: form 1's, and those of a server that was killed.
+/// Adds the database files that the account does not list: those of form 1, and those of a server that was killed.
 fn adopt_files(
     folder: &Path,
     config: Option<&WorkerConfig>,
@@ -219,7 +219,7 @@ fn adopt_files(
             continue;
         }
         if is_uuid(&name) {
-            // A database that was made and not written down in time: all that is known of it is its id.
+            // The server was killed before it saved this database's name: only the id is known.
             account.bind_database("", "", Some(&name), Some(&name), now);
             continue;
         }
@@ -308,7 +308,7 @@ impl Engine {
         std::fs::rename(fresh, file(folder))
     }
 
-    /// Takes up what was read from a folder.
+    /// Loads the state that was read from a folder.
     pub(crate) fn restore(&self, folder: &Path, state: State) -> io::Result<()> {
         let is_old = state.form == 1;
         for class in self.0.classes.borrow_mut().iter_mut() {
@@ -319,7 +319,7 @@ impl Engine {
                 .decode(text)
                 .map_err(|problem| damaged(folder, problem))
         };
-        // Before anything else happened: no write of this run is within a second of these.
+        // This comes before anything else, so that no write of this run is within a second of these.
         let before = Instant(
             self.0
                 .clock

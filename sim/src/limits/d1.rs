@@ -21,7 +21,7 @@ pub const EMPTY_DATABASE_BYTES: u64 = 12_288;
 /// How often a read-only query is retried by the platform. D1DBG 2026-08-11.
 pub const READ_RETRIES: u32 = 2;
 
-/// What stands before every error's text. D1DBG 2026-08-11.
+/// The prefix of every error's text. D1DBG 2026-08-11.
 pub const ERROR_PREFIX: &str = "D1_ERROR: ";
 /// A query waited too long. D1DBG 2026-08-11, as all the following texts.
 pub const OVERLOADED_WAIT: &str = "D1 DB is overloaded. Requests queued for too long.";

@@ -171,7 +171,7 @@ impl Engine {
         if let Some(savepoint) = savepoint {
             self.end_savepoint(object, savepoint, result.is_ok())?;
             if result.is_err() {
-                // Undoing may have brought an earlier alarm back.
+                // The undo may have restored an earlier alarm.
                 self.arm_alarm(object.class, object.index);
             }
         }

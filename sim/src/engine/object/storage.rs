@@ -120,7 +120,7 @@ impl Engine {
         Storage::check(key, value)
     }
 
-    /// Deletes a key; whether it was there.
+    /// Deletes a key; returns whether it was there.
     ///
     /// # Errors
     /// The calling instance has ended.
