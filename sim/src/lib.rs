@@ -47,10 +47,10 @@
 //! - [`kernel`]: time, randomness, order, the fingerprint. Knows nothing of Cloudflare.
 //! - [`limits`], [`topology`]: facts and places, each with its source.
 //! - [`platform`]: one product, one file or folder: state machines of (state, now, operation).
-//! - [`script`]: what a Worker is to the simulator. [`wrangler`]: its configuration. [`fault`]: what goes wrong.
-//!   [`history`]: what happened.
-//! - `engine`: drives the platform. On it stand [`world`], which a test calls, [`host`], which a Worker's code and guests
-//!   call, and [`account`], which an administrator calls.
+//! - [`script`]: a Worker as the simulator sees it. [`wrangler`]: its configuration. [`fault`]: the failures to inject.
+//!   [`history`]: the records of a run.
+//! - `engine`: drives the platform. Three handles use it: [`world`], which a test calls, [`host`], which a Worker's
+//!   code and guests call, and [`account`], which an administrator calls.
 //! - [`bill`], [`check`], [`report`]: pure readers of usage and history.
 //! - [`serve`]: the same world under the wall clock, over HTTP.
 

@@ -64,7 +64,7 @@ pub struct WorkerConfig {
     pub limits: ConfiguredLimits,
     /// Keys that the simulator understands and that change nothing in it.
     pub no_effect: Vec<Note>,
-    /// What is legal and yet probably a mistake.
+    /// Legal settings that are probably a mistake.
     pub warnings: Vec<Note>,
     source: Source,
 }
@@ -224,7 +224,7 @@ impl WorkerConfig {
         }
     }
 
-    /// Reads a text; `file_name` is what errors call it, and paths in the text are relative to its folder.
+    /// Reads a text; `file_name` names it in errors, and paths in the text are relative to its folder.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -239,7 +239,7 @@ impl WorkerConfig {
     /// Whether a plan would take this configuration.
     ///
     /// # Errors
-    /// What a deployment to that plan is refused for: a CPU limit on Free, too many variables or cron triggers.
+    /// The reasons for which that plan refuses a deployment: a CPU limit on Free, too many variables or cron triggers.
     pub fn check_plan(&self, plan: Plan) -> Result<(), ConfigError> {
         let limits = plan.limits();
         let mut problems = Vec::new();

@@ -186,7 +186,7 @@ struct Day {
     day: UtcDay,
     /// Counts, and for gauges the day's peak.
     amounts: [u64; METERS],
-    /// The gauges' levels at the end of the day.
+    /// The gauges' levels when counting moved on to another day.
     levels: [u64; GAUGES],
 }
 
