@@ -6,7 +6,7 @@
 //!
 //! File by file:
 //! - `clock`: virtual time, the loop, sleeping, the fingerprint.
-//! - `scope`: who is running; `operation`: a call that goes on when its future is dropped; `record`: the history.
+//! - `scope`: who is running; `operation`: a call that continues when its future is dropped; `record`: the history.
 //! - `network`: messages between PoPs, and how faults change them; `fault`: starts the faults.
 //! - `deployment`: the Workers of this world, their bindings and their code; `invoke`: isolates, events, `waitUntil`.
 //! - `kv`, `object`, `d1`, `fetch`: calls of the platform: send, arrive, act, answer.

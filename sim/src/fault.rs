@@ -39,7 +39,7 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KvOperation {
-    /// Uncached reads (and lists): a PoP's cache goes on answering, as it did in the outage of 2025-06-12.
+    /// Uncached reads (and lists): a PoP's cache continues to answer, as it did in the outage of 2025-06-12.
     Get,
     /// Writes and deletes.
     Put,

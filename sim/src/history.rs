@@ -247,7 +247,7 @@ pub enum Op {
     IsolateStop,
     /// A fault began or ended.
     Fault {
-        /// The fault as it stands in the list.
+        /// The fault, as in the list.
         kind: String,
     },
     /// A console line of the Worker.
@@ -264,7 +264,7 @@ pub enum Op {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It succeeded and has no further result.
+    /// It ended and has no further result.
     Done,
     /// It has not ended: its actor was cut off, or the run was.
     Unfinished,

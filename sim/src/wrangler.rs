@@ -122,7 +122,7 @@ impl D1Database {
     /// [`given_migrations`](Self::given_migrations) is set, those are the migrations.
     ///
     /// # Errors
-    /// The folder, if named, or a file cannot be read; the path stands in the message.
+    /// The folder, if named, or a file cannot be read; the message names the path.
     pub fn migrations(&self) -> io::Result<Vec<Migration>> {
         if let Some(given) = &self.given_migrations {
             return Ok(given.clone());

@@ -54,7 +54,7 @@ impl Check {
     }
 }
 
-/// Counts of one check while the run goes on, and its first violation in words.
+/// Counts of one check during the run, and its first violation in words.
 #[derive(Debug, Default)]
 pub(super) struct Count {
     passed: u64,

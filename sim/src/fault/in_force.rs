@@ -166,7 +166,7 @@ impl InForce {
             .any(|effect| *effect == Effect::StorageFailing(class))
     }
 
-    /// Whether objects of a class can store nothing more.
+    /// Whether the storage of objects of a class is full.
     pub(crate) fn object_storage_full(&self, now: Instant, class: u16) -> bool {
         self.now(now)
             .any(|effect| *effect == Effect::StorageFull(class))

@@ -33,7 +33,7 @@ static NEXT_OWNER: AtomicU64 = AtomicU64::new(1);
 struct TaskWaker {
     owner: u64,
     task: u32,
-    /// Set while the task stands in the queue, so that many wakes make one poll.
+    /// Set while the task is in the queue, so that many wakes make one poll.
     queued: std::sync::atomic::AtomicBool,
 }
 

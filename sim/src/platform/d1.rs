@@ -217,7 +217,7 @@ impl D1 {
 
     /// The bookmark of the present state: later states have greater ones, by order of text, also in a later run.
     ///
-    /// The form is production's, four groups of hexadecimal digits; what stands in them is the time of the last write.
+    /// The form is production's, four groups of hexadecimal digits; they encode the time of the last write.
     pub fn bookmark(&self) -> String {
         let (ms, count) = self.written;
         let (high, low) = (ms >> 32, ms & 0xffff_ffff);
@@ -282,7 +282,7 @@ impl D1 {
                 "",
             ),
             Call::Exec(text) => {
-                // The binding cuts the text at line ends, whatever they are part of, and the service answers a failure
+                // The binding cuts the text at all line ends, also inside a statement, and the service answers a failure
                 // with one object, which the binding takes for the first line's (observed on workerd).
                 let text = text.trim();
                 let first = text.lines().next().unwrap_or_default();

@@ -144,7 +144,7 @@ async fn connection(
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        // A client may say that it sends nothing more, and wait for its answers.
+        // A client may close its sending side and wait for its answers.
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = pin!(served);

@@ -59,7 +59,7 @@ impl Contract for Api {
             _ if method == Method::OPTIONS => Charge::Free,
             HEALTH => Charge::Free,
             LOGIN if method == Method::POST => AUTH,
-            // Without a valid token a request is charged to its address, whatever it asks for.
+            // Without a valid token a request is charged to its address, on every route.
             _ if plan.auth == Auth::None => GENERAL,
             TRANSACTIONS | "/api/admin/alerts/test" if method == Method::POST => WRITE,
             TRANSACTIONS

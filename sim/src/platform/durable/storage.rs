@@ -313,7 +313,7 @@ impl Storage {
     }
 
     /// Ends the turn's implicit transaction: what it wrote is on its way to the followers. An open explicit
-    /// transaction goes on across turns, and the implicit one with it.
+    /// transaction continues across turns, and so does the implicit one.
     ///
     /// # Errors
     /// SQLite's, if the database cannot commit.

@@ -46,7 +46,7 @@ pub(super) fn dump(
             )));
         }
         if item.name == "sqlite_sequence" {
-            // Made by the first table that counts rows.
+            // SQLite makes this table with the first one that counts.
             if data {
                 dump += "DELETE FROM sqlite_sequence;\n";
             }
@@ -159,7 +159,7 @@ fn literal(dump: &mut String, value: &Value) {
     let _ = match value {
         Value::Null => write!(dump, "NULL"),
         Value::Integer(whole) => write!(dump, "{whole}"),
-        // SQL has no literal for the infinities; these are larger than a double can hold.
+        // SQL has no literal for the infinities; this number is larger than a double can hold.
         Value::Real(float) if float.is_infinite() => {
             write!(dump, "{}9.0e+999", if *float < 0.0 { "-" } else { "" })
         }

@@ -2,8 +2,7 @@
 //!
 //! `POST /query` and `POST /execute` take one statement or a list of them, which is one transaction. workerd ignores
 //! the HTTP status: a reply is a JSON object, or a list of them, with `success`, `results`, `meta` or `error`. Sessions
-//! send a bookmark
-//! and get one; with a single primary and no replicas every session sees everything.
+//! send a bookmark and get one; with a single primary and no replicas every session sees everything.
 
 use super::refusal::refusal;
 use crate::exception::Exception;

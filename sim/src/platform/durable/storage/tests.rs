@@ -185,7 +185,7 @@ fn compare<M: Machine>(steps: &[Step]) -> Result<(), TestCaseError> {
             }
             Step::Commit => {
                 machine.storage().commit().expect("there is no SQL");
-                // An open transaction goes on, and nothing of it is committed.
+                // An open transaction continues, and nothing of it is committed.
                 if model.open() == 0 {
                     model.0.push(Step::Commit);
                 }
