@@ -1,9 +1,9 @@
 //! The promises of an API, as the load generator asks for them.
 //!
 //! The load generator itself knows no API. A [`Contract`] tells it what it needs at any server: which requests a limit
-//! counts, which 429 is a denial of the API's own, which statuses are right, and how a client logs in. [`Simulated`] adds
-//! what only the embedded simulator needs: the Worker's variables, the quotas they configure, and tokens of its users.
-//! [`generic`] is the contract for a server whose API is unknown.
+//! counts, which 429 is a denial of the API's own, which statuses are right, and how a client logs in. [`Simulated`]
+//! adds what only the embedded simulator needs: the Worker's variables, the quotas they configure, and tokens of its
+//! users. [`generic`] is the contract for a server whose API is unknown.
 //!
 //! A contract deliberately says nothing of counts: they follow from the plan and the quota in force.
 
@@ -30,7 +30,7 @@ pub trait Contract: fmt::Debug {
     /// empty); `None` if the API may answer so. It is not called for a 429.
     fn wrong_status(&self, plan: &Plan, charge: Charge, answer: &Answer) -> Option<&'static str>;
 
-    /// The parts of a 429 that is a denial of the API's own; `None` if the 429 came from elsewhere, such as the
+    /// Reads a 429 as a denial of the API's own; `None` if the 429 came from elsewhere, such as the
     /// platform.
     fn denial<'a>(&self, answer: &'a Answer) -> Option<Denial<'a>>;
 

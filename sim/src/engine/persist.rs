@@ -1,16 +1,19 @@
 //! Keeping an account's state in a folder, from one run to the next.
 //!
-//! SQL (D1, and objects that use it) lives in SQLite files of the folder, `d1-<uuid>.sqlite` and `object-….sqlite`, and is there
-//! as soon as it is committed; SQLite does not wait for the disk, so only a machine that stops may lose the newest of it. The lists
-//! of namespaces and databases, KV, and the objects' keys and values are in one JSON file, `state.json`, written beside the old
-//! one and renamed over it whenever [`Account::save`](crate::account::Account::save) is called: a server that is killed keeps what was saved last. Then an object's
-//! SQL may be newer than its keys and values.
+//! SQL (D1, and objects that use it) lives in SQLite files of the folder, `d1-<uuid>.sqlite` and `object-….sqlite`. It
+//! is stored as soon as it is committed. SQLite does not wait for the disk, so only a machine that stops may lose the
+//! newest commits.
 //!
-//! Nothing that this world does not bind is lost: other namespaces and databases belong to the account all the same, and objects of
+//! The lists of namespaces and databases, KV, and the objects' keys and values are in one JSON file, `state.json`. Each
+//! call of [`Account::save`](crate::account::Account::save) writes a new file beside the old one and renames it over
+//! the old one: a server that is killed keeps the last saved state. Then an object's SQL may be newer than its keys and
+//! values.
+//!
+//! State that this world does not bind is kept: other namespaces and databases stay in the account, and objects of
 //! classes that this world does not have are written back as they were read.
 //!
-//! Form 1 of the file knew namespaces and databases by the names of their bindings, `d1-<binding>.sqlite`. It is read, and
-//! its files are renamed, as the bindings of the configuration at hand; the new form is written at once.
+//! Form 1 of the file knew namespaces and databases by the names of their bindings, `d1-<binding>.sqlite`. It is read,
+//! and its files are renamed, as the bindings of the configuration at hand; the new form is written at once.
 
 use super::Engine;
 use super::inventory::{Inventory, Item, database_file, is_uuid, sqlite_files};
@@ -141,8 +144,8 @@ impl State {
         }
     }
 
-    /// The account that the state belongs to, with what `config` binds in it. What form 1 names by a binding gets the id of
-    /// what that binding means.
+    /// The account that the state belongs to, with the items that `config` binds. An item that form 1 names by a
+    /// binding gets the id of the item that the binding means.
     pub(crate) fn account(
         &mut self,
         folder: &Path,

@@ -282,8 +282,8 @@ impl D1 {
                 "",
             ),
             Call::Exec(text) => {
-                // The binding cuts the text at all line ends, also inside a statement, and the service answers a failure
-                // with one object, which the binding takes for the first line's (observed on workerd).
+                // The binding cuts the text at all line ends, even inside a statement, and the service answers a
+                // failure with one object, which the binding takes for the first line's (observed on workerd).
                 let text = text.trim();
                 let first = text.lines().next().unwrap_or_default();
                 let place = format!("Error in line 1: {first}: ");

@@ -1,9 +1,10 @@
 //! Durable Objects: identity, placement, storage, gates, alarm and eviction of each object.
 //!
 //! Everything here is a state machine: the caller says what happened and at which instant, and the machine returns what
-//! follows. The user's code, the tasks that wait, and the timers belong to the [world](crate::world), file by file:
+//! follows. The user's code, the tasks that wait, and the timers belong to the engine. File by file:
 //!
-//! - [`object`]: one object, its instances and their resets; [`class`]: the objects of a class; [`id`]: ids and handles.
+//! - [`object`]: one object, its instances and their resets; [`class`]: the objects of a class; [`id`]: ids and
+//!   handles.
 //! - [`gate`]: which event may enter, and when; [`eviction`]: how long an instance is active, and when it is evicted.
 //! - [`alarm`]: when the handler runs, and runs again; [`storage`]: keys and values, SQL, transactions.
 //!

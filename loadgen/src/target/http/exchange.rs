@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::answer::{Answer, SendError};
 
-/// Largest body of an answer. No answer of an API is larger; a larger one is an error, so that it cannot fill the memory.
+/// No answer of an API has a larger body; one that does is an error, so that it cannot fill the memory.
 const LARGEST_BODY_BYTES: usize = 4 << 20;
 
 /// A request that got no answer; with the request itself if no byte of it was written.

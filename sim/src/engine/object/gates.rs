@@ -1,4 +1,4 @@
-//! Gates: what waits before an object (events, I/O, critical sections), and what waits before messages leave it.
+//! Gates: what waits before it enters an object (events, I/O, critical sections), and messages that wait to leave it.
 
 use super::lifecycle::Hosted;
 use crate::engine::scope::{self, Failure, InScope};
@@ -26,8 +26,8 @@ pub enum CriticalSection {
 }
 
 impl Engine {
-    /// Waits until an I/O event may be delivered to the running invocation: at once, unless it belongs to an object whose
-    /// input gate is closed by another critical section.
+    /// Waits until an I/O event may be delivered to the running invocation: at once, unless it belongs to an object
+    /// whose input gate is closed by another critical section.
     pub(crate) async fn deliver(&self) {
         let Some(invocation) = scope::current() else {
             return;
@@ -115,8 +115,8 @@ impl Engine {
         }
     }
 
-    /// Runs a section when those before it have ended. A section that is opened inside another runs at once, as a part of
-    /// it.
+    /// Runs a section when those before it have ended. A section that is opened inside another runs at once, as a part
+    /// of it.
     async fn take_turn<T: 'static>(
         &self,
         object: ObjectRef,

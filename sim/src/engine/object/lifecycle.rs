@@ -198,7 +198,7 @@ impl Engine {
     }
 }
 
-/// What the world keeps for a live object: the user's code, and the tasks that wait.
+/// What the engine keeps for a live object: the user's code, and the tasks that wait.
 #[derive(Default)]
 pub(crate) struct Hosted {
     /// Number of the instance.
