@@ -41,8 +41,8 @@ pub struct WorkerConfig {
     pub environment: Option<String>,
     /// The Worker's name; an environment without a name of its own is called `<name>-<environment>`, as by wrangler.
     pub name: String,
-    /// `YYYY-MM-DD`. Of what changes with it the simulator knows [`delete_all_deletes_alarm`](Self::delete_all_deletes_alarm); a
-    /// real workerd is started with it.
+    /// `YYYY-MM-DD`. Of the changes that depend on it the simulator knows one,
+    /// [`delete_all_deletes_alarm`](Self::delete_all_deletes_alarm); a real workerd is started with the date.
     pub compatibility_date: String,
     /// JavaScript features of workerd, switched on or off. Without effect in the simulator; a real workerd is started with them.
     pub compatibility_flags: Vec<String>,

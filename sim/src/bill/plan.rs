@@ -116,7 +116,7 @@ impl Serialize for NanoDollars {
     }
 }
 
-/// How what goes beyond an included amount becomes a billed amount.
+/// How usage beyond an included amount is rounded to a billed amount.
 ///
 /// The price page of Durable Objects changed its worked examples: on the page of 2026-06-19 half a million requests too
 /// many cost $0.075; in a later copy they are rounded up to a whole million and cost $0.15. The text states no rule.
@@ -149,7 +149,7 @@ pub struct CostLine {
 pub struct Cost {
     /// The plan's minimum, whatever is used.
     pub minimum: NanoDollars,
-    /// What goes beyond the included amounts; lines without a price are left out.
+    /// Usage beyond the included amounts; lines without a price are left out.
     pub lines: Vec<CostLine>,
     /// The sum.
     pub total: NanoDollars,

@@ -56,7 +56,7 @@ pub const MEMORY_EXCEEDED: &str = "D1 DB's isolate exceeded its memory limit and
 /// The query ran out of CPU time.
 pub const CPU_EXCEEDED: &str = "D1 DB exceeded its CPU time limit and was reset.";
 
-/// An error as the Worker sees it: `text` after [`ERROR_PREFIX`].
+/// An error as the Worker sees it: [`ERROR_PREFIX`] and `text`.
 pub fn error(text: &str) -> String {
     format!("{ERROR_PREFIX}{text}")
 }

@@ -69,7 +69,7 @@ pub struct QueryResult {
     pub outcome: Outcome,
     /// Whether the database changed.
     pub changed_db: bool,
-    /// Rows read and written by all statements of its text; what `outcome` tells is the last one's (miniflare).
+    /// Rows read and written by all statements of its text; `outcome` is that of the last one (miniflare).
     pub billed: (u64, u64),
     /// Size of the database in bytes, after the call that it was part of.
     pub size_after: u64,

@@ -45,7 +45,7 @@ impl Engine {
         }
     }
 
-    /// Waits until what the running object wrote so far is durable; only then may a message leave it.
+    /// Waits until the running object's writes so far are durable; only then may a message leave it.
     ///
     /// # Errors
     /// The object was reset before.
@@ -66,10 +66,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Waits until what an object wrote so far is durable.
+    /// Waits until an object's writes so far are durable.
     ///
     /// # Errors
-    /// It was reset before, and what it wrote is undone.
+    /// It was reset before, and its writes are undone.
     pub(super) async fn durable(&self, class: u16, index: u32) -> Result<(), Exception> {
         let finished = self.now();
         let durable_at = self.with(class, index, |object| object.storage.durable_at);

@@ -1,4 +1,4 @@
-//! One object: where it lives, what it stored, and its instances, which come and go.
+//! One object: its home, its storage, and its instances, which come and go.
 //!
 //! An object is *live* while it has an instance. Instances are numbered (`generation`), so that a handle of an
 //! instance that has ended is recognised. The instance itself, which is the user's code, is kept by the engine.
