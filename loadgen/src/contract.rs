@@ -30,8 +30,7 @@ pub trait Contract: fmt::Debug {
     /// empty); `None` if the API may answer so. It is not called for a 429.
     fn wrong_status(&self, plan: &Plan, charge: Charge, answer: &Answer) -> Option<&'static str>;
 
-    /// Reads a 429 as a denial of the API's own; `None` if the 429 came from elsewhere, such as the
-    /// platform.
+    /// Reads a 429 as a denial of the API's own; `None` if the 429 came from elsewhere, such as the platform.
     fn denial<'a>(&self, answer: &'a Answer) -> Option<Denial<'a>>;
 
     /// Whether `RateLimit` and `RateLimit-Policy` are read and judged.

@@ -49,8 +49,8 @@
 //! - [`platform`]: one product, one file or folder: state machines of (state, now, operation).
 //! - [`script`]: a Worker as the simulator sees it. [`wrangler`]: its configuration. [`fault`]: the failures to inject.
 //!   [`history`]: the records of a run.
-//! - `engine`: drives the platform. Three handles use it: [`world`], which a test calls, [`host`], which a Worker's code
-//!   and guests call, and [`account`], which an administrator calls.
+//! - `engine`: drives the platform. Three handles use it: [`world`], which a test calls, [`host`], which a Worker's
+//!   code and guests call, and [`account`], which an administrator calls.
 //! - [`bill`], [`check`], [`report`]: pure readers of usage and history.
 //! - [`serve`]: the same world under the wall clock, over HTTP.
 
