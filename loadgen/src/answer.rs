@@ -1,4 +1,4 @@
-//! What came back for one request: an answer, or the reason why there is none.
+//! The outcome of one request: an answer, or the reason why there is none.
 
 use bytes::Bytes;
 use http::HeaderMap;

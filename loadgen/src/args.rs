@@ -63,8 +63,8 @@ pub struct BurstArgs {
 }
 
 impl BurstArgs {
-    /// The command that repeats this run, without credentials. `program` is how the program is called; `is_plain` says
-    /// whether a variable's value may be shown.
+    /// The command that repeats this run, without credentials. `program` is the command that starts the program;
+    /// `is_plain` says whether a variable's value may be shown.
     pub fn repeat(
         &self,
         program: &str,

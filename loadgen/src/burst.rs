@@ -1,4 +1,4 @@
-//! One burst from the command line to the report: the order of the steps, and what each one's failure means.
+//! One burst from the command line to the report: the order of the steps, and the meaning of each one's failure.
 
 mod credentials;
 mod prepare;

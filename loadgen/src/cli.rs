@@ -1,7 +1,7 @@
 //! The command line: `loadgen burst …` and `loadgen schema`.
 //!
-//! Only reads arguments, prints results and turns verdicts into exit codes; [`crate::burst`] does the work.
-//! What the help says of the API comes from the contract.
+//! It only reads arguments, prints results and turns verdicts into exit codes; [`crate::burst`] does the work. The
+//! contract supplies the help's text about the API.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -92,7 +92,7 @@ pub fn main(program: &Program) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A usage error in words of our own: clap repeats what it did not understand, and that may be a credential.
+/// A usage error with a text of our own: clap repeats what it did not understand, and that may be a credential.
 fn explain(error: &clap::Error) -> String {
     let named = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
@@ -106,7 +106,7 @@ fn explain(error: &clap::Error) -> String {
             None => "an argument is not understood; a curl command stands after `--`: loadgen burst -- curl …".into(),
         },
         ErrorKind::InvalidSubcommand => "the commands are `burst` and `schema`".into(),
-        // The other errors name arguments as they stand in the help, and the reasons are those of our own parsers.
+        // The other errors name arguments as the help does, and their reasons are those of our own parsers.
         ErrorKind::ValueValidation => {
             let reason = std::error::Error::source(error).map(ToString::to_string);
             let argument = argument.unwrap_or_else(|| "an argument".into());
@@ -175,8 +175,8 @@ fn burst(program: &Program, args: &BurstArgs) -> u8 {
     report.verdict.exit_code()
 }
 
-/// Prints to standard output. A reader that has gone away (`| head`) is no reason to fail or to panic.
-/// Gives whether the text was written.
+/// Prints to standard output. A reader that has gone away (`| head`) is no reason to fail or to panic. Returns whether
+/// the text was written.
 fn print(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

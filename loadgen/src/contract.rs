@@ -1,9 +1,9 @@
-//! What an API promised, as the load generator asks for it.
+//! The promises of an API, as the load generator asks for them.
 //!
 //! The load generator itself knows no API. A [`Contract`] tells it what it needs at any server: which requests a limit
-//! counts, which 429 is a denial of the API's own, which statuses are right, and how a client logs in. [`Simulated`] adds
-//! what only the embedded simulator needs: the Worker's variables, the quotas they configure, and tokens of its users.
-//! [`generic`] is the contract for a server about which nothing is known.
+//! counts, which 429 is a denial of the API's own, which statuses are right, and how a client logs in. [`Simulated`]
+//! adds what only the embedded simulator needs: the Worker's variables, the quotas they configure, and tokens of its
+//! users. [`generic`] is the contract for a server whose API is unknown.
 //!
 //! A contract deliberately says nothing of counts: they follow from the plan and the quota in force.
 
@@ -26,12 +26,11 @@ pub trait Contract: fmt::Debug {
     /// Which limit the plan's requests count towards.
     fn charge(&self, plan: &Plan) -> Charge;
 
-    /// What is wrong with the status of an answer, as the end of a sentence that begins with the status (it may be empty);
-    /// `None` if the API may answer so. Not asked about a 429.
+    /// What is wrong with the status of an answer, as the end of a sentence that begins with the status (it may be
+    /// empty); `None` if the API may answer so. It is not called for a 429.
     fn wrong_status(&self, plan: &Plan, charge: Charge, answer: &Answer) -> Option<&'static str>;
 
-    /// What a 429 says if it is a denial of the API's own; `None` if the 429 came
-    /// from elsewhere, such as the platform.
+    /// Reads a 429 as a denial of the API's own; `None` if the 429 came from elsewhere, such as the platform.
     fn denial<'a>(&self, answer: &'a Answer) -> Option<Denial<'a>>;
 
     /// Whether `RateLimit` and `RateLimit-Policy` are read and judged.
@@ -61,7 +60,7 @@ pub trait Simulated: fmt::Debug {
     /// Secrets that every world sets, as name and value.
     fn secrets(&self) -> Vec<(&'static str, &'static str)>;
 
-    /// Rows to begin with, under these variables.
+    /// Rows that a new world has under these variables.
     fn seeds(&self, variables: Lookup<'_>) -> Vec<Seed>;
 
     /// A valid token of a user of the burst, numbered from 1. `now`: Unix seconds of the world.
@@ -111,7 +110,7 @@ pub struct Configured {
     pub inexact: Option<&'static str>,
 }
 
-/// A denial of the API's own, and what it is held to.
+/// A denial of the API's own, and what is checked in it.
 #[derive(Debug)]
 pub struct Denial<'a> {
     /// Its problem document, where the contract promises one.
@@ -125,7 +124,7 @@ pub struct Denial<'a> {
 pub struct Seed {
     /// The database's binding.
     pub binding: &'static str,
-    /// What errors call the text.
+    /// The name of the text in errors.
     pub name: &'static str,
     /// The statements.
     pub sql: &'static str,
@@ -140,6 +139,6 @@ pub struct Words {
     pub sample: &'static str,
     /// What every denial of the API's own carries, such as `the problem type of the API`.
     pub mark: &'static str,
-    /// What a report says of the 429s if all of them were denials of the API's own.
+    /// A report's sentence on the 429s if all of them were denials of the API's own.
     pub own_denials: &'static str,
 }

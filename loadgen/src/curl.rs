@@ -5,9 +5,9 @@
 //! files that data options name.
 //!
 //! Splitter and parser are strict: what they do not understand is an error that points at the place. A burst that
-//! silently left out a header would measure something else than what was asked.
+//! silently left out a header would measure a different request from the one that was asked for.
 //!
-//! Errors and reports show the command as `show` writes it down again: from the parsed words, with every credential
+//! Errors and reports show the command in the form that `show` makes: from the parsed words, with every credential
 //! blanked. So a typing mistake does not print a token.
 
 mod error;
@@ -24,7 +24,7 @@ use std::os::unix::ffi::OsStringExt;
 pub use error::CurlError;
 pub use request::{Bearer, Command};
 
-/// Reads what stands after `--` on the command line.
+/// Reads the arguments after `--` on the command line.
 ///
 /// A shell has usually split the command already. A single word with blanks in it is a whole command that was quoted as
 /// one string; it is split here. `read_file` returns the content of `-d @FILE`; [`file::read`] is the one with a bound.

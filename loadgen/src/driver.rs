@@ -1,8 +1,8 @@
 //! Drives a plan against a target as a closed loop.
 //!
-//! Each of the plan's clients takes the next request when its last one has been answered; nothing is sent twice. The loop
-//! knows neither sockets nor the simulator: a [`Target`] sends and tells the time, so that the same code runs on virtual
-//! and on real time, on any single-threaded executor. Every answer goes to the [`Tally`].
+//! Each of the plan's clients takes the next request when its last one has been answered; nothing is sent twice. The
+//! loop knows neither sockets nor the simulator: a [`Target`] sends requests and tells the time, so the same code runs
+//! on virtual and on real time, on any single-threaded executor. Every answer goes to the [`Tally`].
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub struct Burst<'p, T> {
 const PROGRESS_STRIDE: u64 = 256;
 
 impl<'p, T: Target> Burst<'p, T> {
-    /// Prepares a burst; nothing is sent yet. `progress` is told now and then how many requests were sent.
+    /// Prepares a burst; nothing is sent yet. `progress` is called now and then with the number of requests sent.
     pub fn new(plan: &'p Plan, target: T, checks: Checks, progress: &'p dyn Fn(u64)) -> Self {
         Self {
             target,
@@ -97,7 +97,7 @@ impl<'p, T: Target> Burst<'p, T> {
         &self.target
     }
 
-    /// What the run amounted to. Requests whose client was dropped on the way count as sent.
+    /// The results of the run. Requests whose client was dropped on the way count as sent.
     pub fn finish(self) -> (Tally, T) {
         let mut tally = self.tally.into_inner();
         tally.sent = self.next.get();

@@ -1,4 +1,4 @@
-//! What the burst should show: stated by `--expect`, or computed from the plan and the quotas in force.
+//! The expected counts of a burst: stated by `--expect`, or computed from the plan and the quotas in force.
 //!
 //! The computation is the contract of an exact limiter: in a burst shorter than the window, the first `q` requests of
 //! every identity are admitted and the others are denied. Where the contract does not say which quota a request is charged

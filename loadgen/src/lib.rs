@@ -1,4 +1,4 @@
-//! Bursts at a Worker, and whether it kept its contract.
+//! Sends bursts to a Worker and judges whether it kept its contract.
 //!
 //! This crate knows no Worker. A program for one API hands its contract and its Worker to [`cli::main`] as a
 //! [`program::Program`]; the binary of this crate has the generic contract and no Worker.
@@ -6,8 +6,8 @@
 //! A burst's way through the files:
 //!
 //! 1. [`cli`] reads the command line ([`args`]); [`curl`] a pasted curl command after `--`.
-//! 2. [`plan`] says what is sent: one request, many times, by some clients in the name of some users; [`schedule`] which
-//!    request is whose.
+//! 2. [`plan`] says what is sent: one request, many times, by some clients in the name of some users; [`schedule`]
+//! assigns each request to a user, a client and a PoP.
 //! 3. [`target`] is where it goes: the embedded simulator in virtual time, or a server over HTTP.
 //! 4. [`driver`] drives the plan as a closed loop; [`observe`] holds each answer against the [`contract`] as it arrives and
 //!    counts it.
@@ -43,5 +43,5 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// What the load generator calls itself in requests.
+/// The load generator's `User-Agent`.
 pub const USER_AGENT: &str = concat!("edgeproof-loadgen/", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! Bursts at a server about which nothing is known; see [`edgeproof_loadgen::contract::generic`].
+//! Bursts at a server whose API is unknown; see [`edgeproof_loadgen::contract::generic`].
 
 use std::process::ExitCode;
 use std::rc::Rc;

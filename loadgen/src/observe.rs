@@ -1,4 +1,4 @@
-//! What the answers of a run show: each is classified, held against the contract, and counted.
+//! The answers of a run: each is classified, held against the contract, and counted.
 
 pub mod check;
 pub mod checks;

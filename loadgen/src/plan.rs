@@ -29,7 +29,7 @@ impl Template {
 }
 
 impl fmt::Debug for Template {
-    /// Headers and body may hold credentials: only their sizes are told.
+    /// Headers and body may hold credentials, so only their sizes are shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -77,7 +77,7 @@ pub struct Plan {
     pub clients: u32,
     /// How many users share them; at least 1.
     pub users: u32,
-    /// Names of the PoPs at which the requests enter; empty: wherever the target puts them.
+    /// Names of the PoPs at which the requests enter; empty: the target chooses.
     pub pops: Vec<String>,
     /// The seed of the simulated world. Nothing in the plan itself is random.
     pub seed: u64,

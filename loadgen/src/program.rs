@@ -1,4 +1,4 @@
-//! What a program of the load generator is made of, and why it may have no report.
+//! The parts of a program of the load generator, and the reasons why it may have no report.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::target::embedded::Worker;
 pub struct Program {
     /// The name of the binary.
     pub name: &'static str,
-    /// How the program is called where a report repeats the command.
+    /// The command that starts the program, where a report repeats the command.
     pub command: &'static str,
     /// What the API promises.
     pub contract: Rc<dyn Contract>,

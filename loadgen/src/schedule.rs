@@ -1,8 +1,8 @@
-//! Which request of a plan is whose.
+//! Assigns each request of a plan to a user, a client and a PoP.
 //!
-//! Request number *i* belongs to user `i mod users` and enters at PoP `(i / users) mod pops`, so that every user passes
-//! every PoP. Which client carries it is decided while it runs (closed loop: the next free one). The same plan gives the
-//! same requests on any target.
+//! Request number *i* belongs to user `i mod users` and enters at PoP `(i / users) mod pops`, so that every user uses
+//! every PoP. The client is decided during the run (closed loop: the next free one). The same plan gives the same
+//! requests on any target.
 
 use crate::plan::{Identities, Plan};
 

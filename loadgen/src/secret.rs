@@ -6,10 +6,10 @@
 
 use std::fmt;
 
-/// What stands in the place of a credential.
+/// The text that replaces a credential.
 pub const HIDDEN: &str = "[hidden]";
 
-/// A token or a password: no `Display`, and a `Debug` that says nothing.
+/// A token or a password: no `Display`, and a `Debug` that does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -105,18 +105,18 @@ fn looks_secret(text: &str) -> bool {
     MARKS.iter().any(|mark| text.contains(mark))
 }
 
-/// Blanks the credentials of this run wherever they turn up.
+/// Blanks the credentials of this run wherever they appear.
 #[derive(Default, Clone)]
 pub struct Redactor {
     secrets: Vec<String>,
 }
 
 impl Redactor {
-    /// Adds a credential. One or two characters are left alone: they would blank half of the report and hide nothing.
+    /// Adds a credential. One or two characters are not blanked: that would blank half of the report and hide nothing.
     pub fn add(&mut self, secret: &str) {
         if secret.len() > 2 && !self.secrets.iter().any(|known| known == secret) {
             self.secrets.push(secret.to_owned());
-            // Longest first, so that a secret inside another does not leave the rest of it standing.
+            // Longest first, so that a secret inside another does not leave the rest of the longer one visible.
             self.secrets
                 .sort_by_key(|known| std::cmp::Reverse(known.len()));
         }

@@ -1,4 +1,4 @@
-//! Where a burst can be sent, and what comes back from there.
+//! Where a burst can be sent, and what a target reports of a run.
 
 pub mod embedded;
 pub mod http;
@@ -30,13 +30,13 @@ pub struct Measured {
     pub reconnects: u64,
     /// Real time that the burst took on this machine.
     pub wall_seconds: f64,
-    /// What only the simulated platform knows.
+    /// Results that only the simulated platform has.
     pub platform: Option<Platform>,
     /// Credentials obtained on the way.
     pub secrets: Vec<Secret>,
 }
 
-/// What the simulated platform says of a run.
+/// The simulated platform's results of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Platform {
     /// Billable events by name.
@@ -45,7 +45,7 @@ pub struct Platform {
     pub budget: Vec<BudgetRow>,
     /// The allowance that ends first if the traffic goes on like this.
     pub first_to_end: Option<String>,
-    /// How old the values were that KV reads gave; `None` if nothing was read.
+    /// How old the values were that KV reads returned; `None` if nothing was read.
     pub staleness: Option<Staleness>,
     /// The hash over every event of the world.
     pub fingerprint: String,
@@ -71,7 +71,7 @@ pub struct BudgetRow {
 pub struct Staleness {
     /// Reads that were served.
     pub reads: u64,
-    /// Those that gave a value already overwritten elsewhere.
+    /// Reads that returned a value already overwritten elsewhere.
     pub stale: u64,
     /// Median age of the stale ones, in milliseconds since they were overwritten.
     pub p50_ms: f64,

@@ -2,7 +2,7 @@
 
 use crate::secret::Secret;
 
-/// Splits every `NAME=VALUE`; `known` are the names that the Worker reads. The error repeats nothing of what was given.
+/// Splits every `NAME=VALUE`; `known` are the names that the Worker reads. The error repeats no part of the argument.
 pub fn parse(given: &[Secret], known: &[String]) -> Result<Vec<(String, String)>, String> {
     given
         .iter()

@@ -1,7 +1,7 @@
 //! From counts and checks to one verdict.
 //!
-//! *Unmeasured* wins over the two others: a run whose conditions were not met proves nothing, whatever its counts are.
-//! Its reasons say which condition.
+//! *Unmeasured* takes precedence over the two others: a run whose conditions were not met proves nothing, whatever its
+//! counts are. Its reasons name the condition.
 
 use std::fmt;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What a verdict is made of, beside the tally.
+/// The inputs of a verdict, beside the tally.
 #[derive(Debug)]
 pub struct Evidence<'a> {
     /// The plan.
@@ -165,7 +165,7 @@ pub fn verdict(unmeasured: &[String], checks: &[Check]) -> Verdict {
     }
 }
 
-/// The two checks that are about the run and not about single answers: the counts, and the connections.
+/// The two checks on the run rather than on single answers: the counts, and the connections.
 pub fn run_checks(tally: &Tally, expected: Option<&Expectation>) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(expected) = expected {

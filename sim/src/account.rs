@@ -1,8 +1,10 @@
-//! The account: what is done to its KV namespaces and D1 databases from outside of any Worker, as wrangler and the REST API do.
+//! The account: operations on its KV namespaces and D1 databases from outside of any Worker, as wrangler and the REST
+//! API do them.
 //!
-//! Which items there are, and how a binding finds its own, is told in `engine/inventory.rs`. Operations on KV from here go to
-//! the central store: no PoP's cache is asked or filled. They take no simulated time, but count and are billed as a Worker's
-//! (KVPRICE: operations of wrangler are billed), and so are rows of D1. The limits of one invocation do not hold.
+//! `engine/inventory.rs` says which items there are, and how a binding finds its own. KV operations from here go to the
+//! central store and do not use the cache of any PoP. They take no simulated time, but count and are billed as a
+//! Worker's (KVPRICE: operations of wrangler are billed), and so are rows of D1. The limits of one invocation do not
+//! apply.
 
 mod databases;
 mod keys;
@@ -32,7 +34,7 @@ impl std::fmt::Debug for Account {
     }
 }
 
-/// A namespace or a database, as a list of the account tells it.
+/// A namespace or a database, as a list of the account shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountItem {
     /// 32 hexadecimal digits, or a UUID.
@@ -44,7 +46,7 @@ pub struct AccountItem {
     number: u32,
 }
 
-/// What an item of the account is.
+/// The kind of an item of the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountKind {
     /// A KV namespace.
@@ -66,7 +68,7 @@ fn listed(items: &BTreeMap<Rc<str>, Item>) -> Vec<AccountItem> {
 }
 
 impl Account {
-    /// A number that changes whenever something did that [`save`](Self::save) would write.
+    /// A number that changes with every change that [`save`](Self::save) would write.
     pub fn revision(&self) -> u64 {
         let written: u64 = self
             .0
@@ -164,8 +166,8 @@ impl Account {
         Ok(found)
     }
 
-    /// Deletes a namespace and its keys. A binding of this world that means it finds no key from then on, and its writes are
-    /// refused; the next world of a configuration that binds the id starts with an empty one.
+    /// Deletes a namespace and its keys. From then on a binding of this world that means it finds no key, and its
+    /// writes are refused; the next world of a configuration that binds the id starts with an empty namespace.
     ///
     /// # Errors
     /// There is none of this id.
@@ -181,7 +183,7 @@ impl Account {
         Ok(())
     }
 
-    /// Name of the Worker that this world's configuration is of; empty without one.
+    /// Name of the Worker of this world's configuration; empty without one.
     pub fn worker_name(&self) -> Rc<str> {
         Rc::clone(&self.0.0.inventory.borrow().worker)
     }

@@ -1,15 +1,15 @@
-//! Judges of a run: pure readers of its records.
+//! Checks of a run: pure readers of its records.
 //!
-//! A check gets the [`Record`]s of a run (see [`history`](crate::history)) and answers the [`Violation`]s it found, each
-//! with the records that prove it. It never sees the world, so it can judge a run of any other platform that writes such
-//! records, and a broken platform cannot mislead it.
+//! A check reads the [`Record`]s of a run (see [`history`](crate::history)) and returns the [`Violation`]s it found,
+//! each with the records that prove it. It never sees the world, so it can judge a run of any other platform that
+//! writes such records, and a broken platform cannot mislead it.
 //!
 //! - [`staleness`]: KV reads are never older than they may be, and how old they were.
 //! - [`quota`]: no identity was admitted more often than its quota in any window.
-//! - [`bill_check`]: the bill has counted what happened.
+//! - [`bill_check`]: the bill counted every operation.
 //!
-//! A check that finds nothing has not proved that nothing is wrong: it has read one history. Where a record does not say
-//! enough to be sure, checks keep silent rather than cry wolf; each says in its own documentation where that is.
+//! A check that finds nothing has not proved that nothing is wrong: it has read one history. Where a record does not
+//! say enough to be sure, a check reports nothing rather than a false alarm; its own documentation says where.
 
 pub mod bill_check;
 pub mod quota;
@@ -40,7 +40,7 @@ impl fmt::Display for Violation {
 
 #[cfg(test)]
 pub(crate) mod testing {
-    //! Hand-made histories.
+    //! Hand-written histories.
 
     use crate::history::{Actor, Nanos, Op, Outcome, Record};
 

@@ -1,21 +1,21 @@
 //! The engine: one simulated Cloudflare on one thread, driving the platform through virtual time.
 //!
-//! Three handles stand on it, one for each audience: a test holds a [`World`](crate::world::World), a Worker's code (through
-//! the façade) and guests hold [`Bindings`](crate::host::Bindings), whoever administers holds an
-//! [`Account`](crate::account::Account). None of them is known here.
+//! Three handles use it, one for each audience: a test holds a [`World`](crate::world::World), a Worker's code (through
+//! the façade) and guests hold [`Bindings`](crate::host::Bindings), an administrator holds an
+//! [`Account`](crate::account::Account). The engine knows none of the three.
 //!
 //! File by file:
 //! - `clock`: virtual time, the loop, sleeping, the fingerprint.
-//! - `scope`: who is running; `operation`: a call that goes on when its future is dropped; `record`: the history.
-//! - `network`: messages between PoPs, and what faults make of them; `fault`: faults beginning.
+//! - `scope`: who is running; `operation`: a call that continues when its future is dropped; `record`: the history.
+//! - `network`: messages between PoPs, and how faults change them; `fault`: starts the faults.
 //! - `deployment`: the Workers of this world, their bindings and their code; `invoke`: isolates, events, `waitUntil`.
 //! - `kv`, `object`, `d1`, `fetch`: calls of the platform: send, arrive, act, answer.
 //! - `inventory`: which namespaces and databases the account has; `persist`: state kept between runs of a server,
 //!   with `saved`, an object in it.
 //! - [`options`]: every assumption about latency, as options.
 //!
-//! A call of the platform is an [`Operation`]: straight-line `async` code that sleeps through its messages' travel and
-//! asks a state machine of [`platform`](crate::platform) at the moment of arrival.
+//! A call of the platform is an [`Operation`]: straight-line `async` code that sleeps while its messages travel, and
+//! calls a state machine of [`platform`](crate::platform) when they arrive.
 
 pub(crate) mod clock;
 pub(crate) mod d1;
@@ -73,7 +73,7 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// What the engine is made of.
+/// The engine's parts.
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
@@ -81,7 +81,7 @@ pub(crate) struct Inner {
     pub(crate) chance: Chance,
     pub(crate) recorder: Recorder,
     pub(crate) deployments: Deployments,
-    /// What of the stores below has which id and name.
+    /// The ids and names of the stores below.
     pub(crate) inventory: RefCell<Inventory>,
     pub(crate) namespaces: RefCell<Vec<Namespace>>,
     pub(crate) classes: RefCell<Vec<Class>>,
@@ -104,18 +104,18 @@ pub(crate) struct Inner {
     pub(crate) next_client: Cell<u32>,
 }
 
-/// What does not change in a run.
+/// The settings that do not change during a run.
 pub(crate) struct Settings {
     pub(crate) seed: u64,
     pub(crate) plan: Plan,
     pub(crate) options: Options,
-    /// Where the engine keeps its files; nowhere, unless it is a server with a state folder.
+    /// The folder of the engine's files; `None` unless it is a server with a state folder.
     pub(crate) folder: Option<PathBuf>,
     /// Whether console lines of Workers are printed.
     pub(crate) console: bool,
 }
 
-/// Where everything is.
+/// The PoPs of a world, and the places of its stores.
 pub(crate) struct Network {
     pub(crate) topology: Topology,
     /// The PoPs with clients.
@@ -126,7 +126,7 @@ pub(crate) struct Network {
     pub(crate) d1_home: Pop,
 }
 
-/// The streams of chance; see [`Stream`] for why there is more than one.
+/// The random streams; see [`Stream`] for why there is more than one.
 pub(crate) struct Chance {
     pub(crate) network: RefCell<Stream>,
     pub(crate) user: RefCell<Stream>,

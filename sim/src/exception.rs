@@ -23,7 +23,7 @@ pub struct Flags {
     pub remote: bool,
     /// Safe to try again if the operation is idempotent.
     pub retryable: bool,
-    /// The object has too much to do: trying again makes it worse.
+    /// The object is overloaded: trying again makes it worse.
     pub overloaded: bool,
     /// The object was reset; this stub is broken.
     pub durable_object_reset: bool,

@@ -1,9 +1,9 @@
-//! Faults: a printable, serialisable list of what goes wrong, and when.
+//! Faults: a printable, serialisable list of failures and their times.
 //!
-//! A world takes the list when it is built and injects from it; nothing else goes wrong by itself. So a run can be shown,
-//! compared, replayed and cut down by editing a list. `at_ms` counts from the start of the run. Most faults last `for_ms`
-//! and then heal by themselves, so every list ends in a healthy world. A fault that names what the world does not have is
-//! refused when the world is built: [`Space`] says what there is.
+//! A world takes the list when it is built and injects from it; it injects no other failure. So a run can be shown,
+//! compared, replayed and cut down by editing a list. `at_ms` counts from the start of the run. Most faults last
+//! `for_ms` and then heal by themselves, so every list ends in a healthy world. A fault that names something the world
+//! does not have is refused when the world is built: [`Space`] lists the names that exist.
 //!
 //! ```
 //! use edgeproof_sim::fault::{Fault, FaultKind};
@@ -39,7 +39,7 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KvOperation {
-    /// Uncached reads (and lists): a PoP's cache goes on answering, as it did in the outage of 2025-06-12.
+    /// Uncached reads (and lists): a PoP's cache continues to answer, as it did in the outage of 2025-06-12.
     Get,
     /// Writes and deletes.
     Put,
@@ -71,8 +71,9 @@ pub enum FaultKind {
         count: u64,
         for_ms: u64,
     },
-    /// Of the messages from PoP `from` to PoP `to`, the next `skip` pass and the `count` after them arrive twice: what they ask
-    /// for is done twice, and the sender sees the answer to the first copy. Copies of answers change nothing.
+    /// Of the messages from PoP `from` to PoP `to`, the next `skip` pass and the `count` after them arrive twice: the
+    /// request is carried out twice, and the sender sees the answer to the first copy. Copies of answers change
+    /// nothing.
     MessageDuplicated {
         from: String,
         to: String,
@@ -151,7 +152,7 @@ impl FaultKind {
         }
     }
 
-    /// Whether its figures mean something.
+    /// Whether its figures make sense.
     pub fn is_valid(&self) -> bool {
         match self {
             Self::KvErrors { status, ratio, .. } => {

@@ -1,9 +1,9 @@
 //! What happened in a run: one typed [`Record`] per operation.
 //!
 //! The world writes records when it was built with a history; checks, reports and people read them. A check never sees
-//! the world itself, so whatever it needs to judge a run must stand here: what an operation did and returned, what led to it,
-//! and which operations never ended. Records are in order of their `end`; those that never ended (a hung fetch, a request cut
-//! off by the end of the run) come last.
+//! the world itself, so a record must say everything it needs to judge a run: what an operation did and returned, what
+//! caused it, and which operations never ended. Records are in order of their `end`; those that never ended (a hung
+//! fetch, a request cut off by the end of the run) come last.
 //!
 //! Values of KV, of an object's storage and of bodies appear as a [`Digest`]; parameters and rows of SQL as they are, and
 //! they may be private: [`History::to_json_lines`], which prints one record per line, is for other tools and not for a log.
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// Nanoseconds since the Unix epoch, in virtual time.
 pub type Nanos = u64;
 
-/// Stands for a value: equal for equal bytes, and different for different ones but for chance (64 bits).
+/// A digest of a value: equal bytes give equal digests, and different bytes different ones but for chance (64 bits).
 pub type Digest = Fingerprint;
 
 /// Who performed an operation.
@@ -78,7 +78,7 @@ pub enum StorageCall {
         key: String,
         /// Size of the value as it is stored.
         bytes: u64,
-        /// Stands for the value.
+        /// Digest of the value.
         digest: Digest,
     },
     /// `delete` of one key.
@@ -146,7 +146,7 @@ pub enum Op {
         key: String,
         /// Size of the value.
         bytes: u64,
-        /// Stands for the value.
+        /// Digest of the value.
         #[serde(default)]
         digest: Digest,
         /// When the value expires, in seconds since the Unix epoch.
@@ -247,7 +247,7 @@ pub enum Op {
     IsolateStop,
     /// A fault began or ended.
     Fault {
-        /// The fault as it stands in the list.
+        /// The fault, as in the list.
         kind: String,
     },
     /// A console line of the Worker.
@@ -264,7 +264,7 @@ pub enum Op {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Nothing more to say.
+    /// It ended and has no further result.
     Done,
     /// It has not ended: its actor was cut off, or the run was.
     Unfinished,
@@ -281,7 +281,7 @@ pub enum Outcome {
         fetched_at: Nanos,
         /// Whether the PoP's cache answered.
         cached: bool,
-        /// Stands for the value returned.
+        /// Digest of the value returned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         digest: Option<Digest>,
     },
@@ -311,10 +311,10 @@ pub enum Outcome {
     },
     /// What a call of an object's storage returned and cost.
     Stored {
-        /// Stands for the value that was read; `None` for a key without one, and for a call that returns none.
+        /// Digest of the value that was read; `None` for a key without one, and for a call that returns none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<Digest>,
-        /// The keys of a list, in order, each with what stands for its value.
+        /// The keys of a list, in order, each with the digest of its value.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         entries: Vec<(String, Digest)>,
         /// The rows of SQL.
@@ -338,15 +338,15 @@ pub struct Record {
     /// Number of the record in its run, in order of `start`; from 1.
     #[serde(default)]
     pub number: u64,
-    /// Number of the record of what led to it: the client's request for what a Worker does to answer it, the call of an object
-    /// for what the object does, the `setAlarm` for the alarm.
+    /// Number of the record that caused it: the client's request for what a Worker does to answer it, the call of an
+    /// object for what the object does, the `setAlarm` for the alarm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
     /// When it began.
     pub start: Nanos,
-    /// When its outcome was known to the actor; the end of the run, if it never was.
+    /// When the actor learned its outcome; the end of the run, if it never did.
     pub end: Nanos,
-    /// IATA code of the PoP where the actor stands.
+    /// IATA code of the actor's PoP.
     pub pop: String,
     /// The isolate that ran the actor, if one did.
     pub isolate: Option<u32>,

@@ -1,4 +1,4 @@
-//! The host's side of a Worker: what the façade calls for the code that runs, and what guests call.
+//! The host's side of a Worker: the calls that the façade makes for the running code, and those that guests make.
 //!
 //! A *guest* is code that runs elsewhere, in a real workerd say, and uses this world's KV, D1 and limiters from one of its
 //! PoPs. Everything here acts for the invocation that is running: its PoP, its isolate, its object, its limits.
@@ -27,7 +27,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What the code that runs may call. Cheap to clone.
+/// The platform as the running code may call it. Cheap to clone.
 #[derive(Clone)]
 pub struct Bindings(pub(crate) Engine);
 
@@ -40,7 +40,7 @@ impl std::fmt::Debug for Bindings {
 }
 
 impl Bindings {
-    /// Those of the world that runs on this thread.
+    /// The bindings of the world that runs on this thread.
     ///
     /// # Panics
     /// Outside of a run: a handle of the façade works only inside a Worker.
@@ -48,12 +48,12 @@ impl Bindings {
         Self::try_current().expect("bindings of a Worker are used inside World::run only")
     }
 
-    /// Those of the world that runs on this thread, if one does.
+    /// The bindings of the world that runs on this thread, if one does.
     pub fn try_current() -> Option<Self> {
         scope::try_engine().map(Self)
     }
 
-    /// What a name stands for in the Worker that runs.
+    /// What a binding's name stands for in the running Worker.
     pub fn binding(&self, name: &str) -> Option<&Binding> {
         self.0.binding(name)
     }
@@ -212,8 +212,8 @@ impl Bindings {
     /// Runs a task of a guest as an event of its own at a PoP: bindings work in it, and the limits of one invocation hold for
     /// it.
     ///
-    /// Which calls of a guest belong to one invocation is not known, so each task counts for itself. The answer is `None` if
-    /// the world ended first.
+    /// The world does not know which calls of a guest belong to one invocation, so each task counts as one. The answer
+    /// is `None` if the world ended first.
     pub fn guest<T: 'static>(
         &self,
         pop: Pop,
@@ -230,14 +230,14 @@ impl Bindings {
         self.0.spawn_in(
             Some(invocation),
             Box::pin(async move {
-                // Whoever asked may be gone by then; what was begun has been done all the same.
+                // The caller may be gone by then; the task has run all the same.
                 let _ = sender.send(task.await);
             }),
         );
         async move { receiver.await.ok() }
     }
 
-    /// Counts a request that a Worker elsewhere answers.
+    /// Counts a request that a Worker outside of the simulator answers.
     pub fn count_guest_request(&self) {
         self.0.count(Meter::WorkersRequests, 1);
     }

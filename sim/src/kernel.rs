@@ -1,4 +1,4 @@
-//! Time, chance and order: the deterministic machine under the simulator. It knows nothing of Cloudflare.
+//! Time, random numbers and order: the deterministic machine under the simulator. It knows nothing of Cloudflare.
 //!
 //! - [`time`]: [`Instant`](time::Instant), nanoseconds of virtual time.
 //! - [`seed`]: named random streams, so that a draw in one never moves another.

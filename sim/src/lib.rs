@@ -2,8 +2,8 @@
 //!
 //! Many PoPs, eventually consistent KV, Durable Objects with their gates and alarms, D1 on real SQLite, isolates, limits
 //! and the bill, on virtual time and a seed. A Worker written against workers-rs runs here unchanged: natively its crate
-//! `worker` is the façade of this simulator. The same seed gives the same run on every thread and machine, and
-//! [`World::fingerprint`] says so.
+//! `worker` is the façade of this simulator. The same seed gives the same run on every thread and machine;
+//! [`World::fingerprint`] shows it.
 //!
 //! A test of a Worker:
 //!
@@ -47,10 +47,10 @@
 //! - [`kernel`]: time, randomness, order, the fingerprint. Knows nothing of Cloudflare.
 //! - [`limits`], [`topology`]: facts and places, each with its source.
 //! - [`platform`]: one product, one file or folder: state machines of (state, now, operation).
-//! - [`script`]: what a Worker is to the simulator. [`wrangler`]: its configuration. [`fault`]: what goes wrong.
-//!   [`history`]: what happened.
-//! - `engine`: drives the platform. On it stand [`world`], which a test calls, [`host`], which a Worker's code and guests
-//!   call, and [`account`], which an administrator calls.
+//! - [`script`]: a Worker as the simulator sees it. [`wrangler`]: its configuration. [`fault`]: the failures to inject.
+//!   [`history`]: the records of a run.
+//! - `engine`: drives the platform. Three handles use it: [`world`], which a test calls, [`host`], which a Worker's
+//!   code and guests call, and [`account`], which an administrator calls.
 //! - [`bill`], [`check`], [`report`]: pure readers of usage and history.
 //! - [`serve`]: the same world under the wall clock, over HTTP.
 

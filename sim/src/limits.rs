@@ -6,11 +6,11 @@
 //! several unrelated public repositories but in no page. Figures that differ by plan are in [`PlanLimits`]; points that
 //! the sources leave open, or where they contradict each other, are in [`Unsettled`] with both values.
 //!
-//! A constant is the most that is allowed, unless its name ends in `MIN` or `DEFAULT`; it is a [`Duration`] or has its unit in
-//! its name. A text that more than one part of the simulator says is a constant or a function here.
+//! A constant is the most that is allowed, unless its name ends in `MIN` or `DEFAULT`; it is a [`Duration`] or has its
+//! unit in its name. A text that several parts of the simulator use is a constant or a function here.
 //!
-//! Nothing is enforced here: the platform's state machines and the world compare and refuse. Sizes of databases and of an
-//! object's storage, and [`Unsettled::sqlite`], are data that nothing compares yet.
+//! Nothing is enforced here: the platform's state machines and the world compare and refuse. No code compares the sizes
+//! of databases and of an object's storage, or [`Unsettled::sqlite`], yet.
 
 pub mod api;
 pub mod d1;
@@ -123,11 +123,11 @@ impl Plan {
     }
 }
 
-/// What the sources leave open. The default of every field is said with it.
+/// The points that the sources leave open. Each field's documentation names its default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Unsettled {
-    /// Against which limit the calls of bindings count.
+    /// The limit against which calls of bindings count.
     pub binding_calls: BindingCalls,
     /// How many of the D1 queries of an invocation a batch uses up.
     pub d1_batch: D1BatchCount,
@@ -137,7 +137,7 @@ pub struct Unsettled {
     pub error_status: ErrorStatus,
 }
 
-/// Against which limit of an invocation a call of KV or of a Durable Object counts.
+/// The limit of an invocation against which a call of KV or of a Durable Object counts.
 ///
 /// LIM 2026-07-28 contradicts itself: it defines a subrequest as a fetch *or* a call of R2, KV or D1 (so Free would have
 /// 50 of all of them together), and then gives "internal services" 1,000 of their own; KVLIM 2026-10-08 says 1,000

@@ -1,6 +1,6 @@
 //! The products of the platform, one file or folder each: state machines of (state, now, operation).
 //!
-//! None of them knows the world, sleeps, or sends: they say what an operation does at an instant, and the
+//! None of them knows the world, sleeps, or sends a message. Each says what an operation does at an instant; the
 //! [world](crate::world) decides when that instant comes.
 
 pub mod d1;

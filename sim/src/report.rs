@@ -1,7 +1,7 @@
 //! Plain-text reports: the tables that the command line and the load generator print.
 //!
-//! Text only, the same on any terminal and in any file: no colours, no width of a terminal. What the figures mean stands
-//! in [`bill::plan`](crate::bill::plan).
+//! Text only, the same on any terminal and in any file: no colours, no width of a terminal.
+//! [`bill::plan`](crate::bill::plan) says what the figures mean.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -53,7 +53,7 @@ pub fn first_to_end(first: Option<&FirstToEnd>) -> String {
     }
 }
 
-/// An amount with thousands apart: whole if it is whole or large, else with three significant decimals.
+/// An amount with a separator between thousands: whole if it is whole or large, else with three significant decimals.
 fn amount(value: f64) -> String {
     let decimals = match value.abs() {
         _ if value.fract() == 0.0 => 0,
@@ -78,7 +78,7 @@ fn amount(value: f64) -> String {
     grouped
 }
 
-/// A share as a percentage; what is not nothing never reads as 0.
+/// A share as a percentage; a share above zero never reads as 0.
 fn percent(share: f64) -> String {
     match share * 100.0 {
         percent if percent > 0.0 && percent < 0.01 => "<0.01 %".to_owned(),

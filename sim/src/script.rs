@@ -1,7 +1,7 @@
 //! A deployed Worker, as the simulator sees it: code that handles events and classes that make objects.
 //!
-//! The façade implements these traits for a Worker written against workers-rs; the simulator itself knows no more of a
-//! Worker than this.
+//! The façade implements these traits for a Worker written against workers-rs; the simulator knows nothing else of a
+//! Worker.
 
 use crate::exception::Exception;
 use crate::http::{Request, Response};
@@ -13,8 +13,8 @@ use std::rc::Rc;
 /// A boxed future of this thread.
 pub type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// What happens to a Worker or to one of its objects. Exhaustive on purpose: whoever implements [`Script`] decides on each new
-/// event.
+/// What happens to a Worker or to one of its objects. Exhaustive on purpose: each implementation of [`Script`] must
+/// decide on each new event.
 #[derive(Debug)]
 pub enum Event {
     /// A request, to be answered with [`Reply::Response`].
@@ -30,7 +30,7 @@ pub enum Event {
     Alarm,
 }
 
-/// What a handler made of an event.
+/// The result of a handler.
 #[derive(Debug)]
 pub enum Reply {
     /// The answer to a request.
@@ -43,7 +43,7 @@ impl Reply {
     /// The answer to a request.
     ///
     /// # Panics
-    /// If the handler of a request made no response: a fault of its [`Script`].
+    /// If the handler of a request made no response: that is a bug of its [`Script`].
     pub(crate) fn into_response(self) -> Response {
         match self {
             Self::Response(response) => response,
@@ -52,7 +52,7 @@ impl Reply {
     }
 }
 
-/// What comes of an event.
+/// The result of an event.
 pub type Handled = LocalBoxFuture<Result<Reply, Exception>>;
 
 /// The code of a Worker.

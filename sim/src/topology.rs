@@ -1,12 +1,12 @@
 //! Where the PoPs are and how long a packet takes between them.
 //!
 //! The PoPs are real cities of Cloudflare's network under the IATA codes of their airports, at the airports'
-//! coordinates. Nobody publishes a matrix of round-trip times, so they are computed from distance; that is an
-//! **assumption**, and [`LatencyModel`] holds it: light in fibre makes 200 km in a millisecond, a real path is 1.5 times
-//! as long as the great circle, and some time passes even within a metropolis.
+//! coordinates. No matrix of round-trip times is published, so they are computed from distance; that is an
+//! **assumption**, and [`LatencyModel`] holds it: light in fibre travels 200 km in a millisecond, a real path is 1.5
+//! times as long as the great circle, and some time passes even within a metropolis.
 //!
-//! A [`Topology`] is a matrix computed once: asking costs an array access. Loss, jitter and partitions are faults, not
-//! topology. A PoP here stands for all of its machines.
+//! A [`Topology`] is a matrix computed once: a look-up costs an array access. Loss, jitter and partitions are faults,
+//! not topology. A PoP here stands for all of its machines.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! The world: one simulated Cloudflare, as a test calls it.
 //!
 //! - [`builder`]: what a world is made of.
-//! - [`setup`]: many worlds of one making, each with its own seed and faults.
-//! - [`client`]: clients attached to PoPs; the way of a request from one to the Worker and back.
+//! - [`setup`]: many worlds from one builder, each with its own seed and faults.
+//! - [`client`]: clients attached to PoPs, and how a request travels from one to the Worker and back.
 //!
-//! What a Worker's code calls is in [`host`](crate::host), what an administrator does in [`account`](crate::account). All three
-//! stand on the engine, which drives the platform.
+//! What a Worker's code calls is in [`host`](crate::host), what an administrator does in [`account`](crate::account).
+//! All three use the engine, which drives the platform.
 
 pub mod builder;
 pub mod client;
@@ -43,8 +43,8 @@ pub struct World {
     owner: Option<Rc<Owner>>,
 }
 
-/// Shared by the clones that a user holds. Tasks hold the engine too, and the engine holds the tasks; dropping them with
-/// the last user's clone breaks that circle.
+/// Shared by the clones that a user holds. Tasks hold the engine, and the engine holds the tasks; dropping the tasks
+/// with the last user's clone breaks that cycle.
 struct Owner(Engine);
 
 impl Drop for Owner {
@@ -79,7 +79,7 @@ impl World {
 
     /// Runs `driver` in this world, and the world with it, until the driver returns.
     ///
-    /// What is still under way then (`waitUntil` tasks, alarms, timers) goes on in the next run.
+    /// Work that is unfinished by then (`waitUntil` tasks, alarms, timers) continues in the next run.
     ///
     /// # Panics
     /// If another world runs on this thread; if the driver waits for something that can never happen.
@@ -93,8 +93,8 @@ impl World {
         Entered(self.engine.enter())
     }
 
-    /// Does everything that is due at `now` and says when the next thing is. For a world under the wall clock; `outer`
-    /// is woken when something becomes ready in between.
+    /// Runs everything that is due at `now` and returns the time of the next event. For a world under the wall clock;
+    /// `outer` is woken when something becomes ready before then.
     pub fn drive(&self, now: Instant, outer: &Waker) -> Option<Instant> {
         self.engine.drive(now, outer)
     }
@@ -121,7 +121,7 @@ impl World {
 
     // --- changing what runs ----------------------------------------------------------------------------------------
 
-    /// Lets something go wrong now.
+    /// Starts a fault now.
     ///
     /// A propagation delay that was not in the world's list cannot bring back versions that were overwritten before.
     ///
@@ -140,8 +140,9 @@ impl World {
 
     /// Gives a Worker new code, as a deployment does, and returns the number of the code.
     ///
-    /// Requests that come from now on run the new code, and its objects are reset (`RESET_CODE_UPDATED`); what is in flight
-    /// ends in the old code. Bindings stay. That a deployment reaches one PoP after the other is not simulated.
+    /// Requests that come from now on run the new code, and its objects are reset (`RESET_CODE_UPDATED`); requests in
+    /// flight finish in the old code. Bindings stay. The simulator does not model that a deployment reaches one PoP
+    /// after the other.
     ///
     /// # Errors
     /// No Worker of this name, or a class that has a namespace is missing in the new code.
@@ -186,7 +187,7 @@ impl World {
         self.engine.0.clock.events()
     }
 
-    /// Number of tasks that have not ended: `waitUntil`, alarms, idle timers, calls that nobody waits for.
+    /// Number of tasks that have not ended: `waitUntil`, alarms, idle timers, calls whose callers have stopped waiting.
     pub fn tasks(&self) -> usize {
         self.engine.0.clock.tasks()
     }
@@ -216,7 +217,7 @@ impl World {
         self.engine.0.outbound.borrow().received(host).to_vec()
     }
 
-    /// Runs SQL on a database directly, as `wrangler d1 execute` does; neither simulated time nor the bill notices.
+    /// Runs SQL on a database directly, as `wrangler d1 execute` does; it takes no simulated time and is not billed.
     ///
     /// # Errors
     /// No database with that binding, or SQLite's error.
@@ -238,7 +239,7 @@ impl World {
         Account(self.engine.clone())
     }
 
-    /// What the code of a Worker may call; for guests.
+    /// The bindings of a Worker's code, for guests.
     pub fn bindings(&self) -> Bindings {
         Bindings(self.engine.clone())
     }

@@ -41,8 +41,8 @@ pub struct WorkerConfig {
     pub environment: Option<String>,
     /// The Worker's name; an environment without a name of its own is called `<name>-<environment>`, as by wrangler.
     pub name: String,
-    /// `YYYY-MM-DD`. Of what changes with it the simulator knows [`delete_all_deletes_alarm`](Self::delete_all_deletes_alarm); a
-    /// real workerd is started with it.
+    /// `YYYY-MM-DD`. Of the changes that depend on it the simulator knows one,
+    /// [`delete_all_deletes_alarm`](Self::delete_all_deletes_alarm); a real workerd is started with the date.
     pub compatibility_date: String,
     /// JavaScript features of workerd, switched on or off. Without effect in the simulator; a real workerd is started with them.
     pub compatibility_flags: Vec<String>,
@@ -64,7 +64,7 @@ pub struct WorkerConfig {
     pub limits: ConfiguredLimits,
     /// Keys that the simulator understands and that change nothing in it.
     pub no_effect: Vec<Note>,
-    /// What is legal and yet probably a mistake.
+    /// Legal settings that are probably a mistake.
     pub warnings: Vec<Note>,
     source: Source,
 }
@@ -122,7 +122,7 @@ impl D1Database {
     /// [`given_migrations`](Self::given_migrations) is set, those are the migrations.
     ///
     /// # Errors
-    /// The folder, if named, or a file cannot be read; the path stands in the message.
+    /// The folder, if named, or a file cannot be read; the message names the path.
     pub fn migrations(&self) -> io::Result<Vec<Migration>> {
         if let Some(given) = &self.given_migrations {
             return Ok(given.clone());
@@ -224,7 +224,7 @@ impl WorkerConfig {
         }
     }
 
-    /// Reads a text; `file_name` is what errors call it, and paths in the text are relative to its folder.
+    /// Reads a text; `file_name` names it in errors, and paths in the text are relative to its folder.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -239,7 +239,7 @@ impl WorkerConfig {
     /// Whether a plan would take this configuration.
     ///
     /// # Errors
-    /// What a deployment to that plan is refused for: a CPU limit on Free, too many variables or cron triggers.
+    /// The reasons for which that plan refuses a deployment: a CPU limit on Free, too many variables or cron triggers.
     pub fn check_plan(&self, plan: Plan) -> Result<(), ConfigError> {
         let limits = plan.limits();
         let mut problems = Vec::new();

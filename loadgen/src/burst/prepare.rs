@@ -1,4 +1,4 @@
-//! From the arguments to a plan: what is impossible is refused here, before anything is sent.
+//! From the arguments to a plan: impossible ones are refused here, before anything is sent.
 
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderValue};
@@ -14,7 +14,7 @@ use crate::secret::{Redactor, Secret, shown_url};
 use crate::target::http::host;
 use crate::variables;
 
-/// Everything decided before the first byte is sent.
+/// The decisions made before the first byte is sent.
 pub(super) struct Prepared {
     pub(super) plan: Plan,
     pub(super) origin: Option<Url>,
@@ -32,7 +32,7 @@ pub(super) fn no_worker() -> Trouble {
     )
 }
 
-/// Turns the arguments into a plan, and refuses what is impossible.
+/// Turns the arguments into a plan, and refuses impossible ones.
 pub(super) fn prepare(
     program: &Program,
     args: &BurstArgs,

@@ -1,4 +1,4 @@
-//! The contract for a server about which nothing is known.
+//! The contract for a server whose API is unknown.
 //!
 //! A 429 is a denial, unless the platform sent it; a 2xx is right; any other status is wrong. No quota is promised, so a
 //! verdict needs `--expect`.

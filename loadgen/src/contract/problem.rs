@@ -23,7 +23,7 @@ pub struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    /// The problem document of an answer; `None` if its media type or its body is another.
+    /// The problem document of an answer; `None` if its media type or its body is not that of one.
     pub fn of(answer: &'a Answer) -> Option<Self> {
         if !answer
             .media_type()

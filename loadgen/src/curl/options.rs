@@ -7,7 +7,7 @@
 pub(super) enum Data {
     /// `-d`: `@FILE` without line ends.
     Text,
-    /// `--data-raw`: `@` means nothing.
+    /// `--data-raw`: `@` has no special meaning.
     Raw,
     /// `--data-binary`: `@FILE` as it is.
     Binary,
@@ -33,9 +33,9 @@ pub(super) enum Act {
     UserAgent,
     Referer,
     Url,
-    /// Without meaning for a burst: the reason goes into the report.
+    /// Has no meaning for a burst and is ignored: the reason goes into the report.
     Ignore(&'static str),
-    /// Would change what is measured, and is not offered: the reason goes into the error.
+    /// Would change what is measured and is refused: the reason goes into the error.
     Refuse(&'static str),
 }
 

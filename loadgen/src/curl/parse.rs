@@ -2,9 +2,9 @@
 //!
 //! The forms are those of curl 7.88: clustered short options (`-sSXPOST`); a value in the same word or the next one for
 //! short options, only in the next one for long options (`--request=POST` is unknown to curl, too). What an option means
-//! stands in the table of [`super::options`].
+//! is defined in the table of [`super::options`].
 //!
-//! While the parser reads, it also writes the command down again in the form in which it may be shown.
+//! While the parser reads, it also writes the command in the form in which it may be shown.
 
 mod credentials;
 mod data;

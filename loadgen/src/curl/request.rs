@@ -1,7 +1,7 @@
-//! The request that a curl command describes, and how it comes together from the options.
+//! The request that a curl command describes, and how it is built from the options.
 //!
-//! Defaults and precedence are those of curl 7.88, but for the `User-Agent`: a server should see that a load generator
-//! is asking.
+//! Defaults and precedence are those of curl 7.88, except for the `User-Agent`: a server should see that a load
+//! generator sends the request.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -70,7 +70,7 @@ pub(super) fn is_placeholder(token: &str) -> bool {
     )
 }
 
-/// What the options said so far.
+/// The options read so far.
 #[derive(Default)]
 pub(super) struct Draft {
     pub(super) shown: Shown,
@@ -92,7 +92,7 @@ pub(super) struct Draft {
     pub(super) bearer_token: Option<String>,
     pub(super) cookies: Vec<Vec<u8>>,
     pub(super) url: Option<GivenUrl>,
-    /// `-g`: brackets in a URL are themselves.
+    /// `-g`: brackets in a URL are literal.
     pub(super) globoff: bool,
     /// Reasons, each with the options that are ignored for it.
     ignored: Vec<(&'static str, Vec<String>)>,

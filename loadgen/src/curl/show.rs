@@ -8,7 +8,7 @@ use crate::secret::{HIDDEN, body_may_be_shown};
 #[derive(Default)]
 pub(super) struct Shown {
     words: Vec<String>,
-    /// Whether the command goes on after the words that were read.
+    /// Whether the command continues after the words that were read.
     pub(super) more: bool,
 }
 
@@ -39,7 +39,7 @@ impl Shown {
         self.words.join(" ")
     }
 
-    /// The bytes of [`Self::line`] in which an entry stands.
+    /// The bytes of [`Self::line`] that hold an entry.
     pub(super) fn span(&self, position: usize) -> (usize, usize) {
         let start: usize = self.words[..position]
             .iter()
@@ -75,7 +75,7 @@ impl Shown {
 /// An option's value, with the option as it was written.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
-    /// What stands before the value in the shown command: `-d `, or `-sSd` if the value follows in the same word.
+    /// The text before the value in the shown command: `-d `, or `-sSd` if the value follows in the same word.
     pub(super) before: &'a str,
     /// The option alone, for messages: `-d`.
     pub(super) option: &'a str,
@@ -110,8 +110,8 @@ pub(super) fn shown_data(data: &[u8]) -> String {
     }
 }
 
-/// Whether an error may repeat a word that stands where a URL should: an address with its scheme, an address of this
-/// machine, or a word of a header or a method that is no credential itself.
+/// Whether an error may repeat a word in the place of a URL: an address with its scheme, an address of this machine, or
+/// a word of a header or a method that is no credential itself.
 pub(super) fn may_stand_in_an_error(text: &str) -> bool {
     const HARMLESS: [&str; 7] = ["Bearer", "Basic", "GET", "POST", "PUT", "PATCH", "DELETE"];
     let address = ["http://", "https://", "ftp://", "localhost", "127.0.0.1"]

@@ -35,7 +35,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What stands beside the place in the shown command.
+    /// The label at the place in the shown command.
     pub fn label(&self) -> &'static str {
         match self {
             Self::OpenQuote(_) => "opened here",

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Nothing seen against it.
+    /// No violation was seen.
     Pass,
     /// Violated at least once.
     Fail,
@@ -41,7 +41,7 @@ impl Check {
         }
     }
 
-    /// A check that the run itself decides.
+    /// A check whose result the run itself decides.
     pub fn of_run(name: &'static str, held: bool, detail: String) -> Self {
         let verdict = if held { Outcome::Pass } else { Outcome::Fail };
         Self {
@@ -54,7 +54,7 @@ impl Check {
     }
 }
 
-/// Counts of one check while the run goes on, and its first violation in words.
+/// Counts of one check during the run, and its first violation in words.
 #[derive(Debug, Default)]
 pub(super) struct Count {
     passed: u64,

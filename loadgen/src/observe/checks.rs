@@ -4,7 +4,7 @@
 //! it against the contract: status, `Retry-After`, the `RateLimit` fields, problem details. Each check keeps two counts
 //! and the first violation in words, so memory grows with the number of identities, not of requests.
 //!
-//! What needs the whole run (whether the remainders fell one by one) is judged in [`Checks::finish`].
+//! Checks that need the whole run (whether the remainders fell one by one) are judged in [`Checks::finish`].
 //! Deliberately not checked: bodies of admitted answers, and security headers, which do not depend on a burst.
 
 use std::rc::Rc;
@@ -101,7 +101,7 @@ impl Checks {
         self
     }
 
-    /// Leaves the remainders unjudged where the limiter runs another algorithm than the exact one.
+    /// Does not judge the remainders where the limiter runs another algorithm than the exact one.
     #[must_use]
     pub fn inexact(mut self, algorithm: Option<&'static str>) -> Self {
         self.inexact = algorithm;
@@ -123,7 +123,7 @@ impl Checks {
         self.unauthorized
     }
 
-    /// How much of its quota an identity had evidently used before the run, judged by the highest remainder seen.
+    /// How much of its quota an identity had used before the run, judged by the highest remainder seen.
     pub fn used_before(&self, quota: Quota) -> Option<u64> {
         if self.denied_first && self.remainders.iter().all(|seen| seen.count == 0) {
             return Some(quota.requests);
@@ -243,7 +243,7 @@ impl Checks {
         );
     }
 
-    /// `RateLimit-Policy` and `RateLimit`; gives what remains. `denied`: the `Retry-After` of a denial.
+    /// Reads `RateLimit-Policy` and `RateLimit`; returns what remains. `denied`: the `Retry-After` of a denial.
     fn observe_fields(
         &mut self,
         index: u64,

@@ -1,8 +1,8 @@
-//! What one answer amounts to.
+//! The class of one answer.
 
 use crate::refusal::Platform429;
 
-/// What an answer is.
+/// The class of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// The limiter let the request through.

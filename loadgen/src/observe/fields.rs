@@ -178,7 +178,7 @@ fn members<'a>(
     }
 }
 
-/// A quoted string; gives what stands between the quotes, escapes untouched.
+/// A quoted string; returns the text between the quotes, escapes untouched.
 fn string(text: &str) -> Result<(&str, &str), FieldError> {
     let inner = text.strip_prefix('"').ok_or(FieldError::Grammar)?;
     let mut escaped = false;

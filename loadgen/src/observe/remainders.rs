@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::check::{Check, Count};
 use crate::contract::Quota;
 
-/// What the admitted answers of one identity said of their remainders.
+/// The remainders in the admitted answers of one identity.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Remainders {
     pub(super) count: u64,
@@ -17,7 +17,7 @@ pub(super) struct Remainders {
 }
 
 impl Remainders {
-    /// Adds what one admitted answer said.
+    /// Adds the remainder of one admitted answer.
     pub(super) fn see(&mut self, remaining: u64) {
         match self.last {
             Some(last) if remaining + 1 != last && self.broken.is_none() => {

@@ -1,4 +1,4 @@
-//! What a run amounts to: counters and histograms of its answers. Memory does not grow with the number of requests.
+//! The results of a run: counters and histograms of its answers. Memory does not grow with the number of requests.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::refusal::Platform429;
 use crate::schedule::Planned;
 
-/// What a run amounted to.
+/// The results of a run.
 #[derive(Debug)]
 pub struct Tally {
     /// Requests that were sent (or tried to be).
@@ -102,7 +102,7 @@ impl Tally {
             .map(|(status, count)| (status as u16, *count))
     }
 
-    /// Requests that were neither admitted nor denied: without an answer, or with one that says neither.
+    /// Requests that were neither admitted nor denied: without an answer, or with one that shows neither.
     pub fn errors(&self) -> u64 {
         self.sent - self.admitted - self.denied
     }

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// Latencies by what became of the request; `null` where none did.
+/// Latencies of admitted and denied requests; `null` where there were none.
 #[derive(Debug, Clone, Serialize)]
 pub struct Latencies {
     /// Of admitted requests.

@@ -95,7 +95,7 @@ fn every_report_follows_the_published_schema() {
             .map(|error| error.to_string())
             .collect();
         assert!(errors.is_empty(), "{errors:?}");
-        // The schema admits no other key, and misses none.
+        // The schema allows no other key and requires every one.
         let mut more = value.clone();
         more["extra"] = true.into();
         assert!(!validator.is_valid(&more));

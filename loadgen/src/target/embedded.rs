@@ -63,7 +63,7 @@ pub struct Migrations {
     pub files: &'static [(&'static str, &'static str)],
 }
 
-/// What the simulated world is made of, beside the plan and the Worker.
+/// The options of the simulated world, beside the plan and the Worker.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The environment of `wrangler.toml`; `None`: its top level.
@@ -78,7 +78,7 @@ pub struct Options {
 #[error("{0}")]
 pub struct EmbeddedError(String);
 
-/// Runs `plan` in a world of its own. `progress` is told now and then how many requests were sent.
+/// Runs `plan` in a world of its own. `progress` is called now and then with the number of requests sent.
 pub fn run(
     contract: Rc<dyn Contract>,
     worker: &Worker,
@@ -175,7 +175,7 @@ pub fn run(
     })
 }
 
-/// How long work after the answers is waited for, in virtual time: as long as the platform allows it.
+/// How long to wait for work after the answers, in virtual time: as long as the platform allows it.
 const AFTERMATH: Duration = edgeproof_sim::limits::workers::WAIT_UNTIL;
 
 /// The Worker's configuration in one environment, with its migrations.
@@ -236,7 +236,7 @@ impl Embedded {
         };
         let pops: &[Pop] = world.pops();
         let addresses: Vec<Client> = (0..plan.users).map(|_| world.client_at(pops[0])).collect();
-        // A user keeps the address at every PoP: the limiter must not tell them apart by place.
+        // A user keeps the address at every PoP: the limiter must not treat one user at two PoPs as two.
         let clients = pops.iter().flat_map(|pop| {
             addresses
                 .iter()

@@ -56,7 +56,7 @@ pub struct Options {
     pub timeout: Duration,
 }
 
-/// Runs `plan` against a server. `progress` is told now and then how many requests were sent.
+/// Runs `plan` against a server. `progress` is called now and then with the number of requests sent.
 pub fn run(
     contract: Rc<dyn Contract>,
     plan: &Plan,
@@ -205,7 +205,7 @@ impl Target for Http {
             return Err(SendError::Connect("a client without a connection".into()));
         };
         let mut request = self.request(planned);
-        // At most one fresh connection: a request that even that does not take was not sent, and is an error.
+        // At most one fresh connection: a request that fails on that too was not sent, and is an error.
         for fresh in [false, true] {
             let mut kept = if fresh { None } else { slot.take() };
             if let Some(connection) = &mut kept

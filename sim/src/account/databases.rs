@@ -22,7 +22,7 @@ impl Account {
     /// The database with this id.
     ///
     /// # Errors
-    /// There is none, or it can be none's: what is no UUID is refused as such.
+    /// There is no such database. A text that is not a UUID is refused as such.
     pub fn database(&self, id: &str) -> Result<AccountItem, ApiError> {
         let databases = self.databases();
         let found = databases.into_iter().find(|item| &*item.id == id);
@@ -98,7 +98,7 @@ impl Account {
             let mut empty = D1::new(binding, home, self.0.options().d1_service, 0)
                 .map_err(|problem| internal(&problem.message))?;
             empty.deleted = Some(ApiError::no_database(&found.id).message.into());
-            // The old one is closed here: only then may its file go.
+            // The old database is closed here: only then may its file be removed.
             *slot = empty;
         }
         let mut account = self.0.0.inventory.borrow_mut();
@@ -131,7 +131,7 @@ impl Account {
         }
     }
 
-    /// Writes down at once which databases there are: a file alone does not say its name.
+    /// Saves at once which databases there are, because a file alone does not say its database's name.
     fn save_lists(&self) -> Result<(), ApiError> {
         match &self.0.0.settings.folder {
             None => Ok(()),
@@ -164,7 +164,7 @@ impl Account {
         })
     }
 
-    /// Runs SQL on a database without that time or the bill notice, to look at it.
+    /// Runs SQL on a database to look at it; it takes no simulated time and is not billed.
     ///
     /// # Errors
     /// SQLite's.
@@ -178,7 +178,7 @@ impl Account {
     }
 }
 
-/// What went wrong is this machine's and not the caller's.
+/// The failure is this machine's and not the caller's.
 fn internal(problem: &str) -> ApiError {
     ApiError::new(500, api::D1, problem)
 }

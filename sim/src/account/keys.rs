@@ -130,7 +130,7 @@ impl Account {
         page
     }
 
-    /// What a fault of the store makes of an operation.
+    /// The result of an operation under a fault of the store.
     fn central_fault(&self, verb: &str) -> Result<(), Exception> {
         let operation = if verb == "GET" {
             KvOperation::Get

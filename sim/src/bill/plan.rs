@@ -1,4 +1,4 @@
-//! What a run's usage means on a plan: shares of the allowances, which one would end first, and dollars.
+//! A run's usage under a plan: shares of the allowances, the one that would end first, and dollars.
 //!
 //! Money is integer arithmetic in thousand-millionths of a dollar and is rounded once, at the end.
 
@@ -67,11 +67,12 @@ fn seconds<S: Serializer>(at: &Duration, serializer: S) -> Result<S::Ok, S::Erro
     serializer.serialize_f64(at.as_secs_f64())
 }
 
-/// Which daily allowance of the free plan would end first if traffic went on all day at the run's mean rate, and when.
+/// The daily allowance of the free plan that would end first if traffic went on all day at the run's mean rate, and
+/// when.
 ///
-/// `None` if none would end before the day does. Stored bytes are not asked: they do not follow the rate of requests,
-/// and their own share stands in [`budget`]. `span` is the run's virtual time; if it is 0, whatever was used counts as
-/// an endless rate.
+/// `None` if none would end before the day does. Stored bytes are left out: they do not follow the rate of requests,
+/// and [`budget`] gives their own share. `span` is the run's virtual time; if it is 0, any usage counts as an endless
+/// rate.
 pub fn first_to_end(usage: &Usage, span: Duration) -> Option<FirstToEnd> {
     prices::of_plan(Plan::Free)
         .filter(|price| price.per == Per::Day)
@@ -115,7 +116,7 @@ impl Serialize for NanoDollars {
     }
 }
 
-/// How what goes beyond an included amount becomes a billed amount.
+/// How usage beyond an included amount is rounded to a billed amount.
 ///
 /// The price page of Durable Objects changed its worked examples: on the page of 2026-06-19 half a million requests too
 /// many cost $0.075; in a later copy they are rounded up to a whole million and cost $0.15. The text states no rule.
@@ -123,7 +124,7 @@ impl Serialize for NanoDollars {
 #[serde(rename_all = "snake_case")]
 pub enum Rounding {
     /// Requests and duration of Durable Objects are billed in whole millions, everything else exactly. The default,
-    /// because the later page says so and an estimate had better be too high.
+    /// because the later page says so and an estimate is better too high than too low.
     #[default]
     NewerExamples,
     /// Everything is billed exactly.
@@ -148,7 +149,7 @@ pub struct CostLine {
 pub struct Cost {
     /// The plan's minimum, whatever is used.
     pub minimum: NanoDollars,
-    /// What goes beyond the included amounts; lines without a price are left out.
+    /// Usage beyond the included amounts; lines without a price are left out.
     pub lines: Vec<CostLine>,
     /// The sum.
     pub total: NanoDollars,
@@ -156,7 +157,7 @@ pub struct Cost {
 
 /// What the paid plan costs if `usage` is exactly what a month used.
 ///
-/// Stored bytes are billed at their highest level for the whole month, which can only be too much.
+/// Stored bytes are billed at their highest level for the whole month, so the estimate can only be too high.
 pub fn cost_of_month(usage: &Usage, rounding: Rounding) -> Cost {
     cost(rounding, |meter| u128::from(usage.total(meter)))
 }

@@ -1,4 +1,4 @@
-//! The dated table of what the plans include and what more costs.
+//! The dated table of what the plans include, and of the prices for more.
 //!
 //! A row says how much of one meter one plan includes per day, per month or at a time, and on the paid plan the price of
 //! the next units. Amounts are in the units of the meter's name (GB-s, not nanoseconds). A meter without a row in a plan
@@ -20,7 +20,7 @@ pub enum Per {
     Stored,
 }
 
-/// The price of what goes beyond an allowance.
+/// The price of usage beyond an allowance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overage {
     /// Price of [`per_units`](Self::per_units) in thousand-millionths of a dollar.
@@ -43,7 +43,7 @@ pub struct Price {
     pub per: Per,
     /// How much is included, in units of the meter's name.
     pub included: u64,
-    /// What more costs; `None`: more is refused.
+    /// The price of more; `None`: more is refused.
     pub overage: Option<Overage>,
     /// Tag of the page.
     pub source: &'static str,

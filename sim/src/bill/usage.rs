@@ -186,7 +186,7 @@ struct Day {
     day: UtcDay,
     /// Counts, and for gauges the day's peak.
     amounts: [u64; METERS],
-    /// The gauges' levels when the day was left.
+    /// The gauges' levels when counting moved on to another day.
     levels: [u64; GAUGES],
 }
 
@@ -244,7 +244,7 @@ impl Usage {
     pub fn on(&self, day: UtcDay, meter: Meter) -> u64 {
         match self.days.binary_search_by_key(&day, |row| row.day) {
             Ok(index) => self.days[index].amounts[meter as usize],
-            // Nothing happened that day: a level stays what it was.
+            // Nothing was counted that day: a level stays what it was.
             Err(after) if meter.is_gauge() && after > 0 => {
                 self.days[after - 1].levels[meter as usize - FIRST_GAUGE]
             }

@@ -1,4 +1,4 @@
-//! Whether the bill has counted what happened.
+//! Checks that the bill counted every operation of the history.
 //!
 //! The history is counted again, independently of the platform's own counters, and compared with the [`Usage`] of the
 //! run. Per meter there is a range: every finished operation that is certainly billed, and above it those that failed
@@ -17,7 +17,7 @@ use crate::history::{Op, Outcome, Record};
 pub enum Drained {
     /// Nothing was in flight: the bill must not exceed the history.
     Yes,
-    /// Something may have been: the bill must only not fall short of it.
+    /// Operations may have been in flight: the bill must only not fall short of the history.
     No,
 }
 
@@ -85,7 +85,7 @@ fn recount(records: &[Record]) -> [Range; METERS] {
         most: Some(0),
     }; METERS];
     for record in records {
-        // What failed or has not ended may have been counted or not.
+        // Operations that failed or have not ended may have been counted or not.
         let failed = matches!(record.outcome, Outcome::Error { .. } | Outcome::Unfinished);
         let mut one = |meter: Meter, certain: bool| {
             let range = &mut ranges[meter as usize];
@@ -128,7 +128,7 @@ fn recount(records: &[Record]) -> [Range; METERS] {
                     range.most = range.most.map(|most| most + rows);
                 }
             }
-            // A query that failed half-way has scanned rows, and nothing says how many.
+            // A query that failed half-way has scanned rows, and no record says how many.
             (Op::D1 { .. }, _) => {
                 ranges[Meter::D1RowsRead as usize].most = None;
                 ranges[Meter::D1RowsWritten as usize].most = None;

@@ -5,7 +5,7 @@
 //! decided within w. On a slow network it may therefore miss a narrow breach; it never reports one that was none.
 //! Intervals are half-open: two admissions exactly w apart do not share one.
 //!
-//! What an admission is, and whose, is the caller's to say: see [`Admission`].
+//! The caller defines what an admission is, and whose: see [`Admission`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Admission {
 
 /// The admission of a client's request by its address: any answer but 401, 429 and 5xx.
 ///
-/// For a limiter of addresses; a limiter of users needs a closure that knows them.
+/// For a limiter of addresses; a limiter of users needs a closure that knows the users.
 pub fn admitted_by_address(record: &Record) -> Option<Admission> {
     match (&record.op, &record.outcome) {
         (Op::Request { ip, .. }, Outcome::Status { status })
@@ -219,7 +219,8 @@ mod tests {
         record("CDG", at, at + 5 * MS, op, Outcome::Status { status })
     }
 
-    /// What a limiter of 50 per minute does with a request every 100 ms over two minutes, as long as `admits` says so.
+    /// The admissions of a limiter of 50 per minute with a request every 100 ms over two minutes, as long as `admits`
+    /// allows.
     fn run(admits: impl Fn(&[Nanos], Nanos) -> bool) -> Vec<Record> {
         let mut admitted = Vec::new();
         (0..1_200)

@@ -1,4 +1,4 @@
-//! Whether KV reads are as fresh as KV promises, and how stale they were.
+//! Checks that KV reads are as fresh as KV promises, and measures how stale they were.
 //!
 //! The writes that the central store took make a timeline for every key. A read is judged against it:
 //!
@@ -10,8 +10,9 @@
 //! All three allow for [`Options::tolerance`]; a propagation delay injected as a fault has to be part of it.
 //!
 //! A miss does not name a version: it may be any deletion, the time before the first write, or a value that expired. It
-//! is judged by the state that suits it best; a written value counts as expired from the expiration it was written with.
-//! A version that no record wrote is taken as it is: the acknowledgement of its write may have been lost.
+//! is judged by the state that is most favourable to the platform; a written value counts as expired from the
+//! expiration it was written with. A version without a record of its write is accepted: the write's acknowledgement may
+//! have been lost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use serde::Serialize;
 use super::Violation;
 use crate::history::{KvVersion, Nanos, Op, Outcome, Record};
 
-/// What to allow.
+/// The tolerances of the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// How much later than the `cacheTtl` says a read may end, and how long a write may take to reach a PoP. The default
@@ -201,7 +202,7 @@ impl Key<'_> {
     }
 }
 
-/// Judges every KV read of a run.
+/// Judges all KV reads of a run.
 pub fn check(records: &[Record], options: &Options) -> Vec<Violation> {
     let mut violations = Vec::new();
     for ((namespace, name), key) in &keys(records) {
@@ -245,12 +246,12 @@ pub fn check(records: &[Record], options: &Options) -> Vec<Violation> {
     violations
 }
 
-/// No PoP returns less than what it returned or wrote before the read began.
+/// No PoP returns an older version than one that it returned or wrote before the read began.
 fn went_back(namespace: &str, name: &str, key: &Key<'_>, violations: &mut Vec<Violation>) {
     // What each PoP has seen, in order of the time from which on it must know it.
     let mut seen: Vec<(Nanos, KvVersion, &Record)> = Vec::new();
     for read in &key.reads {
-        // A miss proves nothing: it may be older than what suits it best.
+        // A miss proves nothing: it may be older than the state that it is judged by.
         if let Some(version) = read.version {
             seen.push((read.record.end, version, read.record));
         }

@@ -115,12 +115,12 @@ impl Engine {
         result.expect("a turn ends early only when the driver has returned")
     }
 
-    /// Does everything that is due at `now` and says when the next thing is; `outer` is woken when something becomes ready
-    /// in between.
+    /// Runs everything that is due at `now` and returns the time of the next event; `outer` is woken when something
+    /// becomes ready before then.
     pub(crate) fn drive(&self, now: Instant, outer: &Waker) -> Option<Instant> {
         let clock = &self.0.clock;
         clock.executor.set_outer_waker(outer);
-        // What became ready since the last time did so now, not then; but nothing may overtake a timer.
+        // Work that became ready since the last call counts as ready now, not then; but it may not overtake a timer.
         let next_at = clock.queue.borrow_mut().next_at();
         let present = next_at.map_or(now, |next_at| now.min(next_at));
         clock.now.set(self.now().max(present));
@@ -166,8 +166,8 @@ impl Engine {
         true
     }
 
-    /// Adds an operation to the fingerprint: its name, and what `add` mixes in of its input and its outcome. It does so
-    /// whether or not anybody observes the run.
+    /// Adds an operation to the fingerprint: its name, and what `add` mixes in of its input and its outcome. This does
+    /// not depend on whether the run is observed.
     pub(crate) fn mix(&self, name: Name, add: impl FnOnce(&mut Fingerprint)) {
         self.0.clock.mix(name, add);
     }
@@ -202,7 +202,7 @@ impl Engine {
         })
     }
 
-    /// Adds a task that runs in the scope of whoever spawns it.
+    /// Adds a task that runs in the scope of its spawner.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.spawn_in(scope::current(), Box::pin(task));
     }

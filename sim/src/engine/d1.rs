@@ -47,7 +47,7 @@ impl Engine {
         })
     }
 
-    /// Sends a call that nothing holds back any more.
+    /// Sends a call that no output gate holds back any more.
     pub(crate) async fn d1_send(
         &self,
         invocation: &Invocation,
@@ -152,7 +152,7 @@ impl Engine {
         (done_at, result)
     }
 
-    /// A second copy of a call arrives; nobody waits for its answer.
+    /// The second copy of a duplicated call arrives; its answer is discarded.
     fn d1_copy(&self, database: u32, call: Call, nanos: u64) {
         let engine = self.clone();
         self.spawn_in(

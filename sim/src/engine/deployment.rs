@@ -59,7 +59,7 @@ pub(crate) struct DeployedClass {
     pub(crate) code: RefCell<Rc<dyn ObjectClass>>,
 }
 
-/// All Workers of a world. The first answers whatever no other's host claims.
+/// All Workers of a world. The first Worker answers every request whose host no other Worker claims.
 pub(crate) struct Deployments {
     pub(crate) list: Vec<Deployment>,
     /// In the order of the engine's classes.
@@ -92,7 +92,7 @@ impl Deployments {
     }
 }
 
-/// Why a Worker could not be deployed anew.
+/// Why new code for a Worker was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeployError {
@@ -125,8 +125,8 @@ impl Engine {
         Some(&bindings[place].1)
     }
 
-    /// Gives a Worker new code: requests that come from now on run it, its objects are reset, and what is in flight ends in
-    /// the old code.
+    /// Gives a Worker new code: requests that come from now on run it, its objects are reset, and requests in flight
+    /// finish in the old code.
     pub(crate) fn deploy(&self, name: &str, script: &Rc<dyn Script>) -> Result<u32, DeployError> {
         let deployments = &self.0.deployments;
         let number = deployments.named(name).ok_or_else(|| {
@@ -184,8 +184,8 @@ impl Engine {
             let evicted = self.0.isolates.borrow_mut().evict_all(deployment, pop);
             self.forget_isolates(pop, &evicted, cause);
             let place = usize::from(deployment) * Pop::COUNT + pop.index();
-            // Objects of the new code have module memory of their own. What still runs in the old one keeps it: its number is
-            // not given again.
+            // Objects of the new code have module memory of their own. Code that still runs in the old isolate keeps
+            // the old memory: an isolate's number is never given again.
             self.0.object_hosts.borrow_mut()[place] = None;
         }
     }

@@ -1,4 +1,4 @@
-//! What of an operation goes into the fingerprint, and into a record of it.
+//! Which parts of an operation go into the fingerprint and into its record.
 
 use crate::history::{SqlCall, SqlRows};
 use crate::http::{Request, Response};
@@ -8,7 +8,7 @@ use crate::sql::{Outcome, Value};
 use http::HeaderMap;
 use std::fmt::Write as _;
 
-/// Mixes an optional text in: absent and empty differ.
+/// Mixes in an optional text; an absent text and an empty one differ.
 pub(crate) fn optional(fingerprint: &mut Fingerprint, text: Option<&str>) {
     match text {
         None => fingerprint.mix(0),
@@ -97,7 +97,7 @@ pub(crate) fn d1_results(fingerprint: &mut Fingerprint, results: &[QueryResult])
     }
 }
 
-/// A value of SQL as a record tells it.
+/// A value of SQL in the form that records use.
 fn cell(value: &Value) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,

@@ -1,4 +1,4 @@
-//! Faults beginning, as the list says.
+//! Starts the faults of a world's list, each at its time.
 
 use super::Engine;
 use super::record::Author;
@@ -10,7 +10,7 @@ use crate::name;
 use std::time::Duration;
 
 impl Engine {
-    /// What a fault can name here.
+    /// The names that a fault can use here.
     pub(crate) fn space(&self) -> Space {
         let pops = self.0.network.pops.iter();
         let deployments = &self.0.deployments.list;
@@ -35,7 +35,7 @@ impl Engine {
     /// Starts a timer for every fault of the list.
     ///
     /// # Errors
-    /// A fault names what is not there.
+    /// A fault names something that does not exist.
     pub(crate) fn plan_faults(&self, faults: Vec<Fault>) -> Result<(), UnknownName> {
         if faults.is_empty() {
             return Ok(());
@@ -58,10 +58,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Lets something go wrong now.
+    /// Starts a fault now.
     ///
     /// # Errors
-    /// It names what is not there.
+    /// The fault names something that does not exist.
     pub(crate) fn inject(&self, kind: &FaultKind) -> Result<(), UnknownName> {
         let effect = self.space().resolve(kind)?;
         self.expect_fault(&effect);

@@ -11,9 +11,9 @@ use crate::name;
 use crate::platform::outbound::{self, Answer};
 use crate::script::LocalBoxFuture;
 
-/// A way to real origins, for hosts that nobody simulates.
+/// A connection to real origins, for hosts that the world does not simulate.
 pub trait Gateway {
-    /// Whether this gateway may be used for a request; otherwise its host does not resolve.
+    /// Whether a request may use this gateway; if not, its host does not resolve.
     fn accepts(&self, request: &Request) -> bool;
 
     /// Sends the request.
@@ -39,7 +39,7 @@ impl Engine {
                 method: request.method.to_string(),
                 host: request.url.host_str().unwrap_or_default().to_owned(),
             });
-            // What is sent counts when it is sent: the answer may never come.
+            // A request counts when it is sent, because its answer may never come.
             engine.mix(name!("fetch.sent"), |fingerprint| {
                 digest::request(fingerprint, &request);
             });
@@ -57,14 +57,14 @@ impl Engine {
             engine.deliver().await;
             result
         })
-        // The origin has the request by then; what is left is its answer.
+        // The origin has received the request by then; only its answer is outstanding.
         .ending_when_dropped()
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, Exception> {
         let now = self.now();
         let answer = self.0.outbound.borrow_mut().fetch(now, &request);
-        // The test's own code runs outside of the borrow: it may look at the engine.
+        // The test's own code runs outside of the borrow, because it may look at the engine.
         let answer = answer.respond(&request);
         match answer {
             Answer::Response(latency, response) => {

@@ -38,7 +38,7 @@ pub(crate) struct Item {
     pub(crate) number: Option<u32>,
 }
 
-/// The name that wrangler's automatic provisioning gives to what a binding without an id means. WRANGLER 4.164.0.
+/// The name that wrangler's automatic provisioning gives to the item of a binding without an id. WRANGLER 4.164.0.
 ///
 /// ```
 /// use edgeproof_sim::account::provisioned_name;
@@ -49,7 +49,7 @@ pub fn provisioned_name(worker: &str, binding: &str) -> String {
 }
 
 impl Inventory {
-    /// The namespace that a binding means, made if it is not there: its id and itself.
+    /// Finds the namespace that a binding means, or makes it; returns its id and the item.
     pub(crate) fn bind_namespace(
         &mut self,
         worker: &str,
@@ -61,7 +61,7 @@ impl Inventory {
         bind(&mut self.namespaces, id, &title, now, hex_id)
     }
 
-    /// The database that a binding means, made if it is not there: its id and itself.
+    /// Finds the database that a binding means, or makes it; returns its id and the item.
     pub(crate) fn bind_database(
         &mut self,
         worker: &str,
@@ -83,7 +83,7 @@ fn bind<'a>(
     make_id: fn(&str) -> String,
 ) -> (Rc<str>, &'a mut Item) {
     let id = identify(items, id, name, make_id);
-    // Names are unique in an account; the item of a given id that is new may find its name taken.
+    // Names are unique in an account, so the name of a new item with a given id may be taken.
     let mut others = items.iter().filter(|(other, _)| **other != id);
     let name = if others.any(|(_, item)| *item.name == *name) {
         format!("{name}-{id}")
@@ -98,7 +98,8 @@ fn bind<'a>(
     (id, item)
 }
 
-/// The id of the item that is meant: the given one, that of the item with this name, or one that follows from the name.
+/// The id of the requested item: the given id, else that of the item with this name, else one that follows from the
+/// name.
 fn identify(
     items: &BTreeMap<Rc<str>, Item>,
     id: Option<&str>,
@@ -149,7 +150,8 @@ pub(crate) fn uuid(source: &str) -> String {
     )
 }
 
-/// The file of a database in a state folder. An id of a `wrangler.toml` may be any text: nothing in it leaves the folder.
+/// The file of a database in a state folder. An id in `wrangler.toml` may be any text; the file never lies outside the
+/// folder.
 pub(crate) fn database_file(folder: &Path, id: &str) -> PathBuf {
     let mut name = "d1-".to_owned();
     for byte in id.bytes() {

@@ -68,7 +68,7 @@ impl Engine {
         result.map(drop).map_err(Failure::into_exception)
     }
 
-    /// Lets a Worker handle an event, in an isolate of a PoP.
+    /// Runs a Worker's handler for an event, in an isolate of a PoP.
     async fn event(
         &self,
         deployment: u16,
@@ -93,7 +93,7 @@ impl Engine {
         cause: Cause,
     ) -> (Rc<Invocation>, Rc<dyn Script>) {
         let now = self.now();
-        // The code that is deployed now; the isolate is one of its own.
+        // The code that is deployed now; it has isolates of its own.
         let script = Rc::clone(&self.0.deployments.get(deployment).script.borrow());
         let assignment = self.0.isolates.borrow_mut().assign(now, deployment, pop);
         if !assignment.evicted.is_empty() {
@@ -200,7 +200,7 @@ impl Engine {
         });
     }
 
-    /// A console line of whoever runs.
+    /// A console line of the running invocation.
     pub(crate) fn console(&self, level: &str, text: &str) {
         self.console_in(&scope::current(), level, text);
     }
@@ -310,7 +310,7 @@ impl Future for WaitUntil {
         if this.task.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
-        // An object's tasks are bound by the object's life and not by a request's.
+        // An object's tasks end with the object, not with a request.
         if this.invocation.object.is_some() {
             return Poll::Pending;
         }

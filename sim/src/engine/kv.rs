@@ -16,14 +16,14 @@ use std::rc::Rc;
 /// In the outage of 2025-06-12, calls that needed a store out of reach were answered 503 (or 500).
 const UNREACHABLE: u16 = 503;
 
-/// How long a value that is written is kept, and what is kept with it.
+/// How long a written value is kept, and what is kept with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KvPutOptions {
     /// Metadata as JSON text.
     pub metadata: Option<Rc<str>>,
     /// When the value expires, in seconds since the Unix epoch.
     pub expiration_seconds: Option<u64>,
-    /// How long until it expires, in seconds; weighs more than `expiration_seconds`.
+    /// How long until it expires, in seconds; takes precedence over `expiration_seconds`.
     pub expiration_ttl_seconds: Option<u64>,
 }
 
@@ -34,7 +34,7 @@ pub struct KvListOptions {
     pub prefix: Option<String>,
     /// Where an earlier page ended.
     pub cursor: Option<String>,
-    /// At most so many keys; 1000 unless given.
+    /// The maximum number of keys; 1000 by default.
     pub limit: Option<u64>,
 }
 

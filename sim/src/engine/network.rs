@@ -1,4 +1,4 @@
-//! Messages between PoPs: how long they travel, and what faults make of them.
+//! Messages between PoPs: how long they travel, and how faults change that.
 
 use super::Engine;
 use crate::exception::Exception;
@@ -20,7 +20,7 @@ impl Engine {
     /// Sends a message from one PoP to another.
     ///
     /// # Errors
-    /// It is lost: a partition between the two, or a fault that drops it.
+    /// The message is lost: a partition between the two PoPs, or a fault that drops it.
     pub(crate) fn send(&self, from: Pop, to: Pop) -> Result<Passage, Exception> {
         let nanos = self.travel_nanos(from, to);
         let mut faults = self.0.faults.borrow_mut();
@@ -50,7 +50,8 @@ impl Engine {
         }
     }
 
-    /// Time that an answer takes from one PoP to another. A copy of an answer means nothing to whoever has the first.
+    /// Time that an answer takes from one PoP to another. A duplicated answer has no effect: its receiver has the first
+    /// copy.
     ///
     /// # Errors
     /// As [`send`](Self::send).

@@ -1,5 +1,5 @@
-//! Durable Objects as a Worker awaits them: the world carries out what the state machines of
-//! [`platform::durable`](crate::platform::durable) answer.
+//! Durable Objects as a Worker awaits them: the engine carries out the actions that the state machines of
+//! [`platform::durable`](crate::platform::durable) return.
 //!
 //! - `call`: the way of a request to an object and back; `lifecycle`: instances start, are evicted and are reset.
 //! - `instances`: their table; `waiters`: tasks that wait.
@@ -46,12 +46,12 @@ impl Engine {
         self.with(object.class, object.index, act)
     }
 
-    /// Acts on the state of this very instance; `None` if it has ended.
+    /// Acts on the state of this instance; `None` if the instance has ended.
     fn with_live<T>(&self, object: ObjectRef, act: impl FnOnce(&mut Live) -> T) -> Option<T> {
         self.with_object(object, |entry| entry.live(object.generation).map(act))
     }
 
-    /// Acts on what the world keeps for this very instance; `None` if it has ended.
+    /// Acts on what the engine keeps for this instance; `None` if the instance has ended.
     fn with_hosted<T>(&self, object: ObjectRef, act: impl FnOnce(&mut Hosted) -> T) -> Option<T> {
         self.0.instances.borrow_mut().get(object).map(act)
     }

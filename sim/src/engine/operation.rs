@@ -6,12 +6,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A call of the platform. It begins with its first poll, and from then on it goes on whether or not anybody still
-/// waits for it, as a promise does.
+/// A call of the platform. It begins with its first poll. From then on it continues even if its caller stops waiting,
+/// as a promise does.
 pub struct Operation<T: 'static> {
     future: Option<Pin<Box<dyn Future<Output = T>>>>,
     begun: bool,
-    /// It has had its effect, and only the answer is left to wait for.
+    /// Dropping it ends it: its effect has happened, and only its answer is outstanding.
     ends_when_dropped: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Assumptions about time, as options.
 //!
-//! Cloudflare publishes next to no latencies; what stands here is assumed, in round numbers of a plausible order, and
-//! can be set for each world. None of it changes what is *right*: only when things happen.
+//! Cloudflare publishes next to no latencies. The values here are assumptions, in round numbers of a plausible order,
+//! and each world can set them. They do not change what is *right*, only when things happen.
 
 use crate::limits::Unsettled;
 use crate::platform::{d1, isolate};
@@ -9,7 +9,7 @@ use crate::topology::LatencyModel;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Everything about a world that no source settles.
+/// The assumptions about a world that no source settles.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {

@@ -1,16 +1,19 @@
 //! Keeping an account's state in a folder, from one run to the next.
 //!
-//! SQL (D1, and objects that use it) lives in SQLite files of the folder, `d1-<uuid>.sqlite` and `object-….sqlite`, and is there
-//! as soon as it is committed; SQLite does not wait for the disk, so only a machine that stops may lose the newest of it. The lists
-//! of namespaces and databases, KV, and the objects' keys and values are in one JSON file, `state.json`, written beside the old
-//! one and renamed over it whenever [`Account::save`](crate::account::Account::save) is called: a server that is killed keeps what was saved last. Then an object's
-//! SQL may be newer than its keys and values.
+//! SQL (D1, and objects that use it) lives in SQLite files of the folder, `d1-<uuid>.sqlite` and `object-….sqlite`. It
+//! is stored as soon as it is committed. SQLite does not wait for the disk, so only a machine that stops may lose the
+//! newest commits.
 //!
-//! Nothing that this world does not bind is lost: other namespaces and databases belong to the account all the same, and objects of
+//! The lists of namespaces and databases, KV, and the objects' keys and values are in one JSON file, `state.json`. Each
+//! call of [`Account::save`](crate::account::Account::save) writes a new file beside the old one and renames it over
+//! the old one: a server that is killed keeps the last saved state. Then an object's SQL may be newer than its keys and
+//! values.
+//!
+//! State that this world does not bind is kept: other namespaces and databases stay in the account, and objects of
 //! classes that this world does not have are written back as they were read.
 //!
-//! Form 1 of the file knew namespaces and databases by the names of their bindings, `d1-<binding>.sqlite`. It is read, and
-//! its files are renamed, as the bindings of the configuration at hand; the new form is written at once.
+//! Form 1 of the file knew namespaces and databases by the names of their bindings, `d1-<binding>.sqlite`. It is read,
+//! and its files are renamed, as the bindings of the configuration at hand; the new form is written at once.
 
 use super::Engine;
 use super::inventory::{Inventory, Item, database_file, is_uuid, sqlite_files};
@@ -130,8 +133,8 @@ impl State {
         }
     }
 
-    /// The account that the state belongs to, with what `config` binds in it. What form 1 names by a binding gets the id of
-    /// what that binding means.
+    /// The account that the state belongs to, with the items that `config` binds. An item that form 1 names by a
+    /// binding gets the id of the item that the binding means.
     pub(crate) fn account(
         &mut self,
         folder: &Path,
@@ -180,7 +183,7 @@ impl State {
     }
 }
 
-/// Takes database files that the account does not know into it: form 1's, and those of a server that was killed.
+/// Adds the database files that the account does not list: those of form 1, and those of a server that was killed.
 fn adopt_files(
     folder: &Path,
     config: Option<&WorkerConfig>,
@@ -208,7 +211,7 @@ fn adopt_files(
             continue;
         }
         if is_uuid(&name) {
-            // A database that was made and not written down in time: all that is known of it is its id.
+            // The server was killed before it saved this database's name: only the id is known.
             account.bind_database("", "", Some(&name), Some(&name), now);
             continue;
         }
@@ -297,7 +300,7 @@ impl Engine {
         std::fs::rename(fresh, file(folder))
     }
 
-    /// Takes up what was read from a folder.
+    /// Loads the state that was read from a folder.
     pub(crate) fn restore(&self, folder: &Path, state: State) -> io::Result<()> {
         let is_old = state.form == 1;
         for class in self.0.classes.borrow_mut().iter_mut() {
@@ -308,7 +311,7 @@ impl Engine {
                 .decode(text)
                 .map_err(|problem| damaged(folder, problem))
         };
-        // Before anything else happened: no write of this run is within a second of these.
+        // This comes before anything else, so that no write of this run is within a second of these.
         let before = Instant(
             self.0
                 .clock

@@ -1,4 +1,4 @@
-//! The history, as the engine writes it. Whether one is kept changes nothing else: records have numbers of their own, and
+//! The history, as the engine writes it. Keeping one never changes the run: records have numbers of their own, and
 //! nothing here draws, counts or waits.
 
 use super::Engine;
@@ -10,7 +10,7 @@ use edgeproof_isolate::IsolateId;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// A record that was begun; nothing without a history.
+/// A record that was begun; empty without a history.
 pub(crate) type Begun = Option<u64>;
 
 /// Who does something, where, and why.
@@ -53,7 +53,7 @@ impl Recorder {
 }
 
 impl Engine {
-    /// Begins the record of an operation of whoever runs.
+    /// Begins the record of an operation of the running scope.
     pub(crate) fn begin(&self, make: impl FnOnce() -> Op) -> Begun {
         self.begin_in(&scope::current(), make)
     }
@@ -109,7 +109,7 @@ impl Engine {
         }
     }
 
-    /// Records what takes no time.
+    /// Records an operation that takes no time.
     pub(crate) fn note(
         &self,
         author: impl FnOnce() -> Author,
@@ -135,7 +135,7 @@ impl Engine {
         kept.borrow().alarms.get(&(class, index)).copied()
     }
 
-    /// What happened so far: what has ended in order of its end, then what has not.
+    /// All records so far: those that have ended in the order of their ends, then those that have not.
     pub(crate) fn history(&self) -> History {
         let Some(kept) = &self.0.recorder.0 else {
             return History::default();

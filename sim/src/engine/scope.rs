@@ -19,10 +19,10 @@ thread_local! {
     static SCOPE: RefCell<Scope> = const { RefCell::new(None) };
 }
 
-/// Number of the record of what led to something, if there is a history and something did.
+/// Number of the record that caused something, if there is a history and a cause.
 pub(crate) type Cause = Option<u64>;
 
-/// Who is running: an invocation of a Worker or of an object, or nobody (the test's own code, the platform).
+/// Who is running: an invocation of a Worker or of an object, or neither (the test's own code, the platform).
 pub(crate) type Scope = Option<Rc<Invocation>>;
 
 /// One event being handled: a request, an alarm, a cron trigger.
@@ -30,17 +30,17 @@ pub(crate) type Scope = Option<Rc<Invocation>>;
 pub(crate) struct Invocation {
     /// Number in the run.
     pub(crate) id: u64,
-    /// Whose code it runs.
+    /// The deployment whose code it runs.
     pub(crate) deployment: u16,
     /// Where it runs.
     pub(crate) pop: Pop,
-    /// In whose memory.
+    /// The isolate whose memory it uses.
     pub(crate) isolate: IsolateId,
     /// The object, if it is one that runs.
     pub(crate) object: Option<ObjectRef>,
     /// Inside a critical section of its object (`blockConcurrencyWhile`): its I/O passes the closed input gate.
     pub(crate) critical: bool,
-    /// What led to it.
+    /// What caused it.
     pub(crate) cause: Cause,
     /// Calls so far, against the limits of one invocation.
     pub(crate) calls: Calls,
@@ -196,7 +196,7 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// Polls a handler as the invocation it belongs to, in whatever task; a panic is a value.
+/// Polls a handler in the scope of its invocation, whichever task polls it; a panic becomes a value.
 pub(crate) struct InScope<T> {
     invocation: Rc<Invocation>,
     handler: Option<LocalBoxFuture<T>>,
@@ -250,8 +250,8 @@ impl<T: Returned> Future for InScope<T> {
                 Poll::Ready(value.into_result().map_err(Failure::Thrown))
             }
             Err(panic) => {
-                // The handler's locals are dropped in its own scope. A second panic there ends the process: nothing could be
-                // said about the state of the world after it.
+                // The handler's locals are dropped in its own scope. A second panic there ends the process, because the
+                // state of the world would be unknown after it.
                 this.handler = None;
                 let text = panic.downcast_ref::<&str>().map(ToString::to_string);
                 let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -267,7 +267,7 @@ impl<T: Returned> Future for InScope<T> {
 }
 
 impl<T> Drop for InScope<T> {
-    /// A handler that is cut off is dropped in its own scope: what it had begun goes on in its name.
+    /// A handler that is cut off is dropped in its own scope: the operations that it began continue as its own.
     fn drop(&mut self) {
         let Some(handler) = self.handler.take() else {
             return;

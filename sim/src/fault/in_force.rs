@@ -48,7 +48,7 @@ pub(crate) enum Effect {
     OriginHanging(String),
 }
 
-/// What becomes of a message.
+/// The fate of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Delivered,
@@ -56,7 +56,7 @@ pub(crate) enum Fate {
     Duplicated,
 }
 
-/// The faults that are in force. Empty in a healthy world, and then free of charge.
+/// The faults that are in force. Empty in a healthy world, where it costs nothing.
 #[derive(Debug, Default)]
 pub(crate) struct InForce {
     faults: Vec<(Instant, Effect)>,
@@ -95,7 +95,7 @@ impl InForce {
             .any(|effect| matches!(effect, Effect::Partition { link } if joins(*link, from, to)))
     }
 
-    /// What becomes of the next message from one PoP to another. Each fault counts the messages on its way.
+    /// The fate of the next message from one PoP to another. Each fault counts the messages on its way.
     pub(crate) fn fate(&mut self, now: Instant, from: Pop, to: Pop) -> Fate {
         let mut fate = Fate::Delivered;
         for (until, effect) in &mut self.faults {
@@ -166,7 +166,7 @@ impl InForce {
             .any(|effect| *effect == Effect::StorageFailing(class))
     }
 
-    /// Whether objects of a class can store nothing more.
+    /// Whether the storage of objects of a class is full.
     pub(crate) fn object_storage_full(&self, now: Instant, class: u16) -> bool {
         self.now(now)
             .any(|effect| *effect == Effect::StorageFull(class))

@@ -27,7 +27,7 @@ pub struct Space {
     pub routes: Vec<String>,
 }
 
-/// A fault names what the world does not have.
+/// A fault names something that the world does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the fault \"{fault}\" names the {kind} {name:?}, which this world does not have{}{}", self.meant(), self.known())]
 pub struct UnknownName {
@@ -59,7 +59,7 @@ impl Space {
     /// A fault as the engine asks about it: names resolved to numbers, in the order of this space.
     ///
     /// # Errors
-    /// It names what is not there.
+    /// It names something that does not exist.
     pub(crate) fn resolve(&self, fault: &FaultKind) -> Result<Effect, UnknownName> {
         let find = |kind: &'static str, known: &[String], name: &str| {
             let place = known.iter().position(|known| known == name);

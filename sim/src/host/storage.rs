@@ -44,7 +44,7 @@ impl Bindings {
         self.0.storage_check(key, value)
     }
 
-    /// Deletes a key; whether it was there.
+    /// Deletes a key; returns whether it was there.
     ///
     /// # Errors
     /// The instance that asks is gone.

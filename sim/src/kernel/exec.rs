@@ -4,7 +4,7 @@
 //! do in a JavaScript engine, so order never depends on the machine. Wakers are reusable and allocate once per slot.
 //!
 //! It has no clock and no I/O: the [queue](super::queue) wakes tasks, and so may a runtime around the world (see
-//! [`set_outer_waker`](Executor::set_outer_waker)). Wakes from other threads are not heard: a world has one thread.
+//! [`set_outer_waker`](Executor::set_outer_waker)). Wakes from other threads have no effect: a world has one thread.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -33,7 +33,7 @@ static NEXT_OWNER: AtomicU64 = AtomicU64::new(1);
 struct TaskWaker {
     owner: u64,
     task: u32,
-    /// Set while the task stands in the queue, so that many wakes make one poll.
+    /// Set while the task is in the queue, so that many wakes make one poll.
     queued: std::sync::atomic::AtomicBool,
 }
 
@@ -48,8 +48,8 @@ impl Wake for TaskWaker {
         }
         let owner = OWNER.try_with(Cell::get).unwrap_or(0);
         if owner != self.owner {
-            // A world that is not running now (or is being dropped) has nobody to poll the task; a live one on another
-            // thread must not be woken from here.
+            // No code polls the tasks of a world that is not running now (or is being dropped), and a live world on
+            // another thread must not be woken from here.
             self.queued.store(false, Ordering::Relaxed);
             return;
         }
@@ -111,7 +111,7 @@ impl<S: Clone> Executor<S> {
     pub fn enter(&self) {
         assert_eq!(OWNER.get(), 0, "one world runs on a thread at a time");
         OWNER.set(self.owner);
-        // Wakes of the time before are forgotten with their queue, so every task is polled again.
+        // The queue is dropped with its earlier wakes, so every task is polled again.
         READY.with_borrow_mut(|ready| {
             ready.clear();
             for (task, slot) in self.slots.borrow().iter().enumerate() {
@@ -159,7 +159,7 @@ impl<S: Clone> Executor<S> {
         let slot = &mut slots[task as usize];
         slot.future = Some(future);
         slot.scope = Some(scope);
-        // A waker of the slot's last task may still be about: a spurious poll is harmless.
+        // A waker of the slot's last task may still exist: a spurious poll is harmless.
         slot.waker.queued.store(true, Ordering::Relaxed);
         // Not entered: the task is polled when it is.
         if OWNER.get() == self.owner {
@@ -177,7 +177,7 @@ impl<S: Clone> Executor<S> {
     /// Polls ready tasks until none is ready. `scoped` makes a task's scope current around its poll; `driver` polls the
     /// driver and says whether it is done.
     ///
-    /// Returns early, with tasks still ready, once the driver is done: true.
+    /// Returns true early, with tasks still ready, once the driver is done.
     pub fn run_ready(
         &self,
         scoped: impl Fn(&S, &mut dyn FnMut()),
@@ -208,7 +208,7 @@ impl<S: Clone> Executor<S> {
                 done = future.as_mut().poll(&mut Context::from_waker(&waker)) == Poll::Ready(());
             });
             if done {
-                // Dropped in its own scope: destructors may look at the world.
+                // Dropped in its own scope, because destructors may read the world.
                 let mut future = Some(future);
                 scoped(&scope, &mut || drop(future.take()));
                 self.slots.borrow_mut()[task as usize].scope = None;

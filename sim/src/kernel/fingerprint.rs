@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 /// fingerprint and costs nothing. [`name!`](crate::name) makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {
-    /// For people.
+    /// The text, for people.
     pub text: &'static str,
-    /// For the fingerprint.
+    /// The hash, for the fingerprint.
     pub hash: u64,
 }
 
@@ -44,7 +44,7 @@ macro_rules! name {
 pub struct Fingerprint(u64);
 
 impl Fingerprint {
-    /// The fingerprint of some bytes alone.
+    /// The fingerprint of these bytes alone.
     pub fn of(bytes: &[u8]) -> Self {
         let mut fingerprint = Self::default();
         fingerprint.mix_bytes(bytes);
@@ -56,7 +56,7 @@ impl Fingerprint {
         self.0 = fold(self.0 ^ SECRETS[0], word ^ SECRETS[1]) ^ word.rotate_left(23);
     }
 
-    /// Mixes bytes in, their number included.
+    /// Mixes bytes in, and how many there are.
     pub fn mix_bytes(&mut self, bytes: &[u8]) {
         // Two words at a time, so that an operation costs few multiplications. The number of bytes tells a short tail from one
         // that ends in zeros.

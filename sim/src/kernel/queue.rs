@@ -1,6 +1,6 @@
 //! Timers, in order of (instant, sequence number): time jumps from one to the next and never ticks.
 //!
-//! A timer that is dropped before it fires leaves its entry in the heap, to be passed over when its turn comes; that is
+//! A timer that is dropped before it fires leaves its entry in the heap, which is skipped when its turn comes; that is
 //! cheaper than searching for it, and a heap entry is 24 bytes.
 
 use super::fingerprint::Name;
@@ -9,14 +9,14 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::task::Waker;
 
-/// A timer that was started: its place in the table and the number of its use.
+/// A started timer: its slot in the table and the number of the slot's use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimerId {
     slot: u32,
     generation: u32,
 }
 
-/// What a timer stands for in the fingerprint.
+/// What a timer adds to the fingerprint.
 #[derive(Debug, Clone, Copy)]
 pub struct Event {
     /// Its kind.
@@ -109,7 +109,7 @@ impl Queue {
         }
     }
 
-    /// Fires the next timer: its instant, what it stands for, and the waker to wake.
+    /// Fires the next timer: returns its instant, what it adds to the fingerprint, and the waker to wake.
     pub fn fire(&mut self) -> Option<(Instant, Event, Option<Waker>)> {
         loop {
             let Reverse((at, _, id)) = self.heap.pop()?;

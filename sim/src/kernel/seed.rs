@@ -1,7 +1,7 @@
-//! Chance, in named streams.
+//! Random numbers, in named streams.
 //!
-//! Every use of chance in a world draws from the stream of its own name: removing a fault, or adding a user's draw, must
-//! not reshuffle the network's jitter. A stream depends on the world's seed and its name alone.
+//! Every random choice of a world draws from a named stream: removing a fault, or adding a user's draw, must not
+//! reshuffle the network's jitter. A stream depends only on the world's seed and its own name.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};

@@ -67,7 +67,7 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// A duration in whole nanoseconds; what does not fit a `u64` (584 years) is the largest that does.
+/// A duration in whole nanoseconds; one that does not fit a `u64` (584 years) becomes the largest that does.
 pub fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

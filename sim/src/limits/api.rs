@@ -44,7 +44,7 @@ impl ApiError {
         Self::new(status, AUTHENTICATION, "Authentication error")
     }
 
-    /// A path that is none. OBS 2022-2026, status 404.
+    /// A path that does not exist. OBS 2022-2026, status 404.
     pub fn no_route(path: &str) -> Self {
         Self::new(
             404,
@@ -62,12 +62,12 @@ impl ApiError {
         )
     }
 
-    /// No namespace of this id, whatever was wanted of it. OBS 2026-10-09, status 404.
+    /// No namespace of this id, for any operation but a deletion. OBS 2026-10-09, status 404.
     pub fn no_namespace() -> Self {
         Self::new(404, 10_013, "get namespace: 'namespace not found'")
     }
 
-    /// No namespace of this id, when it was to be deleted. OBS 2026-09-29, status 404.
+    /// No namespace of this id, for a deletion. OBS 2026-09-29, status 404.
     pub fn no_namespace_to_delete() -> Self {
         Self::new(404, 10_013, "namespace not found")
     }
@@ -101,7 +101,7 @@ impl ApiError {
         Self::new(400, 10_028, text)
     }
 
-    /// A value of a bulk write that is not Base64 and says it is. OBS 2022-03-22 (workers-sdk#666).
+    /// A value of a bulk write that claims to be Base64 and is not. OBS 2022-03-22 (workers-sdk#666).
     pub fn not_base64(key: &str, problem: &str) -> Self {
         Self::new(
             400,
@@ -152,8 +152,8 @@ impl ApiError {
 
 /// Code of a missing or wrong token. OBS 2025-2026.
 pub const AUTHENTICATION: u32 = 10_000;
-/// Code of whatever goes wrong in a database. OBS 2025-2026.
+/// Code of every failure in a database. OBS 2025-2026.
 pub const D1: u32 = 7500;
-/// Code where none is known: the only one that KV was seen to give for input that it does not take (OBS 2022-03-22,
+/// Code where no source gives one: the only code that KV was seen to return for input that it refuses (OBS 2022-03-22,
 /// workers-sdk#666). Not 10000, which wrangler takes for a problem of the token.
 pub const OTHER: u32 = 10_012;

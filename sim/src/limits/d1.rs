@@ -21,7 +21,7 @@ pub const EMPTY_DATABASE_BYTES: u64 = 12_288;
 /// How often a read-only query is retried by the platform. D1DBG 2026-08-11.
 pub const READ_RETRIES: u32 = 2;
 
-/// What stands before every error's text. D1DBG 2026-08-11.
+/// The prefix of every error's text. D1DBG 2026-08-11.
 pub const ERROR_PREFIX: &str = "D1_ERROR: ";
 /// A query waited too long. D1DBG 2026-08-11, as all the following texts.
 pub const OVERLOADED_WAIT: &str = "D1 DB is overloaded. Requests queued for too long.";
@@ -56,7 +56,7 @@ pub const MEMORY_EXCEEDED: &str = "D1 DB's isolate exceeded its memory limit and
 /// The query ran out of CPU time.
 pub const CPU_EXCEEDED: &str = "D1 DB exceeded its CPU time limit and was reset.";
 
-/// An error as the Worker sees it: `text` after [`ERROR_PREFIX`].
+/// An error as the Worker sees it: [`ERROR_PREFIX`] and `text`.
 pub fn error(text: &str) -> String {
     format!("{ERROR_PREFIX}{text}")
 }

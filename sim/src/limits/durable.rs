@@ -24,7 +24,7 @@ pub const VDBE_OPCODES: u32 = 25_000;
 pub const TRIGGER_DEPTH: u32 = 10;
 /// Size of an empty database in bytes. DOPRICE 2026-06-19: about 12 KB.
 pub const EMPTY_DATABASE_BYTES: u64 = 12_288;
-/// Requests per second that one object is good for. DOLIM 2026-06-01: a soft limit.
+/// Requests per second that one object can serve. DOLIM 2026-06-01: a soft limit.
 pub const REQUESTS_PER_SECOND_SOFT: u32 = 1_000;
 /// Idle time after which an object that may hibernate does. DOLIFE 2026-09-30.
 pub const HIBERNATE_AFTER_IDLE: Duration = Duration::from_secs(10);

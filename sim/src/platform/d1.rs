@@ -4,8 +4,8 @@
 //! SQL is real; how long it takes is an assumption ([`ServiceTime`]), because production publishes only orders of
 //! magnitude. Statements see the virtual time at which the database began to work on them.
 //!
-//! Not modelled: read replicas and sessions, Time Travel, the automatic retry of read-only queries (nothing here fails in
-//! a way that production would retry, except by a fault that means to be seen).
+//! Not modelled: read replicas and sessions, Time Travel, the automatic retry of read-only queries (production would
+//! retry none of the failures here, except those of a fault, which are meant to be seen).
 
 use crate::exception::Exception;
 use crate::kernel::time::{Instant, nanos};
@@ -69,7 +69,7 @@ pub struct QueryResult {
     pub outcome: Outcome,
     /// Whether the database changed.
     pub changed_db: bool,
-    /// Rows read and written by all statements of its text; what `outcome` tells is the last one's (miniflare).
+    /// Rows read and written by all statements of its text; `outcome` is that of the last one (miniflare).
     pub billed: (u64, u64),
     /// Size of the database in bytes, after the call that it was part of.
     pub size_after: u64,
@@ -77,7 +77,7 @@ pub struct QueryResult {
     pub duration: Duration,
 }
 
-/// How the database is, by a fault.
+/// The condition of the database under a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Condition {
     /// Service times are this many times as long; 0 stands for 1.
@@ -93,7 +93,7 @@ pub struct D1 {
     pub binding: Rc<str>,
     /// Where it lives.
     pub home: Pop,
-    /// How it is just now.
+    /// Its present condition.
     pub condition: Condition,
     /// Deleted from the account: calls fail with this text. What production says is not published.
     pub deleted: Option<Rc<str>>,
@@ -183,7 +183,7 @@ impl D1 {
         self.database.size_bytes()
     }
 
-    /// Serves a call that arrives at `now`: when it is done, and what came of it.
+    /// Serves a call that arrives at `now`; returns when it is done, and its result.
     ///
     /// Calls must come in order of their arrival.
     pub fn serve(
@@ -217,14 +217,14 @@ impl D1 {
 
     /// The bookmark of the present state: later states have greater ones, by order of text, also in a later run.
     ///
-    /// The form is production's, four groups of hexadecimal digits; what stands in them is the time of the last write.
+    /// The form is production's, four groups of hexadecimal digits; they encode the time of the last write.
     pub fn bookmark(&self) -> String {
         let (ms, count) = self.written;
         let (high, low) = (ms >> 32, ms & 0xffff_ffff);
         format!("{high:08x}-{low:08x}-{count:08x}-{:032x}", 0)
     }
 
-    /// Runs one statement outside of any call, for a test that wants to look.
+    /// Runs one statement outside of any call, so that a test can read the database.
     ///
     /// # Errors
     /// SQLite's.
@@ -282,8 +282,8 @@ impl D1 {
                 "",
             ),
             Call::Exec(text) => {
-                // The binding cuts the text at line ends, whatever they are part of, and the service answers a failure
-                // with one object, which the binding takes for the first line's (observed on workerd).
+                // The binding cuts the text at all line ends, even inside a statement, and the service answers a
+                // failure with one object, which the binding takes for the first line's (observed on workerd).
                 let text = text.trim();
                 let first = text.lines().next().unwrap_or_default();
                 let place = format!("Error in line 1: {first}: ");
@@ -321,7 +321,7 @@ impl D1 {
             Ok(()) => self.reply(results),
             Err(failure) => {
                 let worked = self.worked(&results) + self.service_time.statement;
-                // A failure of the rollback leaves no transaction either; the first failure is the one to tell.
+                // A failure of the rollback leaves no transaction either; the first failure is the one to report.
                 let _ = self.database.rollback();
                 (
                     worked,
@@ -386,8 +386,8 @@ impl D1 {
     }
 }
 
-/// Whether a text is nothing but blanks and lines of comment: the service passes over it (miniflare's database.worker). Other
-/// comments it hands to SQLite.
+/// Whether a text holds only blanks and line comments: the service skips it (miniflare's database.worker). It hands
+/// other comments to SQLite.
 fn is_only_comments(sql: &str) -> bool {
     let mut lines = sql.lines().map(str::trim_start);
     lines.all(|line| line.is_empty() || line.starts_with("--"))

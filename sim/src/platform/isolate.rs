@@ -1,9 +1,9 @@
-//! Isolates: which memory a request meets.
+//! Isolates: which module memory a request uses.
 //!
 //! A PoP starts an isolate when none of its warm ones has room, up to a number; it evicts one that was idle for a while.
-//! Module state (an [`IsolateLocal`](edgeproof_isolate::IsolateLocal)) lives and dies with its isolate, so whatever a
+//! Module state (an [`IsolateLocal`](edgeproof_isolate::IsolateLocal)) lives and dies with its isolate, so state that a
 //! Worker keeps there is neither shared between isolates nor kept for long. How production spreads requests over
-//! isolates is not published: the numbers are [`Options`], and which warm isolate takes a request is drawn from the seed.
+//! isolates is not published: the numbers are [`Options`], and the seed decides which warm isolate takes a request.
 
 use crate::kernel::seed::Stream;
 use crate::kernel::time::Instant;
@@ -46,7 +46,7 @@ struct Isolate {
     idle_since: Instant,
 }
 
-/// Where a request goes.
+/// The isolate for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
     /// The isolate.
@@ -68,7 +68,7 @@ pub struct Isolates {
     pops: usize,
     /// By Worker, then by PoP.
     places: Vec<Vec<Isolate>>,
-    /// Evicted by a fault while they worked: they take no more requests and are gone with their last.
+    /// Evicted by a fault while they worked: they take no more requests, and end with their last event.
     leaving: Vec<Isolate>,
     next: IsolateId,
     stream: Stream,
@@ -188,8 +188,8 @@ impl Isolates {
         last
     }
 
-    /// Evicts every isolate of a Worker in a PoP, and names those that are gone at once; requests in flight go on in memory that no
-    /// later request sees (LIM: an isolate over its limit finishes what it has).
+    /// Evicts every isolate of a Worker in a PoP, and returns those that are gone at once; requests in flight continue
+    /// in memory that no later request sees (LIM: an isolate over its limit finishes what it has).
     pub fn evict_all(&mut self, worker: u16, pop: Pop) -> Vec<IsolateId> {
         let place = self.place(worker, pop);
         let isolates = std::mem::take(&mut self.places[place]);

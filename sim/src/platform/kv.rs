@@ -1,9 +1,9 @@
 //! Workers KV: one central store, one cache per PoP.
 //!
 //! A write goes to the central store and, when it is acknowledged, into the cache of the PoP that made it. Every other
-//! PoP goes on serving what its own cache holds (a cached miss too) until that entry is older than the reader's
-//! `cacheTtl`; then it asks the central store again (KVHOW, KVGET, KVPUT). That is all there is to KV's eventual
-//! consistency, and it is enough for stale reads, reads that go back in time between PoPs, and writes that seem lost.
+//! PoP continues to serve what its own cache holds (a cached miss too) until that entry is older than the reader's
+//! `cacheTtl`; then it asks the central store again (KVHOW, KVGET, KVPUT). This rule alone makes KV eventually
+//! consistent: it explains stale reads, reads that go back in time between PoPs, and writes that seem lost.
 //!
 //! Between the central store and a PoP there may be a *propagation delay* (a fault): the store then answers that PoP as
 //! it was some time ago.
@@ -27,7 +27,7 @@ use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// One state of a key, as some write left it.
+/// The state of a key after one write.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Version {
     /// Place in the order in which the central store took the namespace's writes; 0: never written.
@@ -36,7 +36,7 @@ pub struct Version {
     pub committed_at: Instant,
     /// The value; `None` after a delete.
     pub value: Option<Bytes>,
-    /// Stands for the value.
+    /// A digest of the value.
     pub digest: Fingerprint,
     /// Metadata as JSON text.
     pub metadata: Option<Rc<str>>,
@@ -76,7 +76,7 @@ pub struct Cached {
     keep_until: Instant,
 }
 
-/// A write before it reaches the central store: valid, and nothing more.
+/// A write that was found valid and has not reached the central store yet.
 #[derive(Debug, Clone)]
 pub struct Put {
     /// The key.
@@ -155,7 +155,7 @@ impl Namespace {
         }
     }
 
-    /// What a binding sees of a namespace that was deleted from the account.
+    /// A namespace that was deleted from the account, as a binding sees it.
     pub fn deleted(binding: Rc<str>, pops: usize) -> Self {
         Self {
             deleted: true,
@@ -178,7 +178,7 @@ impl Namespace {
         self.stored_bytes
     }
 
-    /// What the cache of `pop` may answer at `now` to a reader who accepts `cache_ttl`, if anything.
+    /// What the cache of `pop` may answer at `now` to a reader who accepts `cache_ttl`; `None` if it may not answer.
     ///
     /// The reader's own `cacheTtl` decides, so that a shorter one brings newer data (KVGET).
     pub fn cached(
@@ -192,7 +192,7 @@ impl Namespace {
         (now < cached.fetched_at + cache_ttl && now < cached.keep_until).then_some(cached)
     }
 
-    /// What the central store answers a PoP at `now`, if what it sees is `delay` old.
+    /// What the central store answers a PoP at `now`, if that PoP sees the store's state of `delay` ago.
     pub fn central(&self, now: Instant, key: &str, delay: Duration) -> Rc<Version> {
         let seen_at = Instant(now.0.saturating_sub(crate::kernel::time::nanos(delay)));
         let versions = self.central.get(key).map(|entry| &entry.versions);
@@ -287,13 +287,13 @@ impl Namespace {
             self.expiring.insert((seconds, Rc::clone(&put.key)), ());
         }
         entry.versions.push_back(Rc::clone(&version));
-        // A version is still asked for by a delayed PoP as long as its successor is younger than the longest delay.
+        // A delayed PoP may still ask for a version as long as its successor is younger than the longest delay.
         while entry.versions.len() > 1 && entry.versions[1].committed_at + self.history_kept <= now
         {
             entry.versions.pop_front();
         }
         if entry.versions.len() == 1 && version.value.is_none() {
-            // No PoP can ask for what was before a lone tombstone, so it is dropped.
+            // No PoP can ask for the versions before a lone tombstone, so it is dropped.
             self.central.remove(&put.key);
         }
         self.forget(now);
@@ -343,7 +343,8 @@ impl Namespace {
         newest.filter(move |(_, version)| version.live(now).is_some())
     }
 
-    /// Forgets what can no longer be asked for, so that memory follows what is alive and not how long a run is.
+    /// Forgets the entries that no PoP can ask for any more, so that memory follows what is alive and not how long a
+    /// run is.
     fn forget(&mut self, now: Instant) {
         while let Some((keep_until, pop, key)) = self.cache_order.first() {
             if *keep_until > now {

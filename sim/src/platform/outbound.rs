@@ -1,8 +1,8 @@
 //! Outbound fetch: simulated origins, by host name.
 //!
-//! An origin is scripted by the test: how long it takes, and what it does: answer, hang, or break the connection. What
-//! it received stays readable. A host that nobody scripted does not resolve: the platform answers `530` with
-//! `error code: 1016` (Workers known issues, "Fetch API in CNAME setup"; error-1016 page, 2025-08).
+//! A test scripts an origin: how long it takes, and whether it answers, hangs or breaks the connection. The test can
+//! read the requests that the origin received. A host without a script does not resolve: the platform answers `530`
+//! with `error code: 1016` (Workers known issues, "Fetch API in CNAME setup"; error-1016 page, 2025-08).
 
 use crate::exception::Exception;
 use crate::http::{Request, Response};
@@ -40,9 +40,9 @@ impl fmt::Debug for Behaviour {
 #[derive(Debug, Clone)]
 pub struct Origin {
     latency: Duration,
-    /// For the first requests, in order.
+    /// The behaviour for the first requests, in order.
     first: Vec<Behaviour>,
-    /// For all others.
+    /// The behaviour for all others.
     then: Behaviour,
 }
 
@@ -93,7 +93,7 @@ impl Origin {
         self.behaviour(Behaviour::Fail)
     }
 
-    /// What has been said so far holds for one request; then comes what is said next.
+    /// A scripted answer serves one request; the next one takes the following answer.
     #[must_use]
     pub fn once(mut self) -> Self {
         self.first.push(self.then.clone());
@@ -126,11 +126,11 @@ struct Host {
 #[derive(Debug, Default)]
 pub struct Outbound {
     hosts: BTreeMap<String, Host>,
-    /// Hosts that hang until the instant, by a fault.
+    /// Hosts that a fault makes hang until the instant.
     hanging: BTreeMap<String, Instant>,
 }
 
-/// What comes of a fetch.
+/// The result of a fetch.
 pub enum Answer {
     /// This response, after this time.
     Response(Duration, Response),

@@ -1,9 +1,9 @@
 //! The rate limiting binding: counters of one location, in fixed windows of the wall clock.
 //!
-//! Counters belong to a location and to a `namespace_id`, and bindings that share one share its counters; the limit is no part
-//! of a counter's identity, and a refused call does not count (RL; miniflare, SDK 2026-08-22). Within a location production is
-//! "permissive, eventually consistent", by an amount that nobody publishes: here it is exact there, and only apart between
-//! locations.
+//! Counters belong to a location and to a `namespace_id`, and bindings that share one share its counters; the limit is
+//! no part of a counter's identity, and a refused call does not count (RL; miniflare, SDK 2026-08-22). Within a
+//! location production is "permissive, eventually consistent", by an amount that is not published: here a location
+//! counts exactly, and only different locations disagree.
 
 use crate::kernel::time::Instant;
 use crate::topology::Pop;
@@ -27,7 +27,7 @@ struct Window {
 }
 
 impl RateLimits {
-    /// Counts a call, if fewer than `limit` were counted in this window; says whether.
+    /// Counts a call if fewer than `limit` were counted in this window; returns whether it was counted.
     ///
     /// `period_seconds` is one of [`PERIODS_SECONDS`].
     pub fn take(

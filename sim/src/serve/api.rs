@@ -7,13 +7,13 @@
 //! - `multipart`: the forms in which values come with metadata.
 //! - `answer`: the envelope.
 //!
-//! Everything belongs to one account, whatever account the path names. Each call runs as an event of its own in the world, at the
-//! wall clock's time, on the live state: what a served Worker wrote is there, and what is written here the Worker finds,
-//! through its PoP's cache as with any write from elsewhere.
+//! Everything belongs to one account, whatever account the path names. Each call runs as an event of its own in the
+//! world, at the wall clock's time, on the live state: it sees what a served Worker wrote, and the Worker sees what it
+//! writes, through its PoP's cache as with any write from elsewhere.
 //!
 //! Every request needs the token, as `Authorization: Bearer …`; the paths of `transfer` have an unguessable name instead.
 //!
-//! Not there: Time Travel, jurisdictions and location hints (accepted, without effect), everything but KV and D1.
+//! Not supported: Time Travel, jurisdictions and location hints (accepted, without effect), everything but KV and D1.
 
 mod answer;
 pub mod call;
@@ -81,7 +81,7 @@ impl Api {
         answered.map_or_else(answer::refusal, Answer::into_response)
     }
 
-    /// Checks who asks, and finds out for what. Also gives where the server is, as the client sees it.
+    /// Checks the caller's token and parses the request. Also gives where the server is, as the client sees it.
     async fn read(
         &self,
         head: &http::request::Parts,
@@ -125,7 +125,7 @@ impl Api {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token,
             _ => return Err(ApiError::authentication(401)),
         };
-        // Takes as long whatever the token has in common with the right one.
+        // Takes as long however much of the token is right.
         if bool::from(token.ct_eq(self.token.0.as_bytes())) {
             Ok(())
         } else {
@@ -133,7 +133,7 @@ impl Api {
         }
     }
 
-    /// Carries a call out as an event of the world.
+    /// Runs a call as an event of the world.
     async fn run(&self, call: Call, origin: String) -> Result<Answer, ApiError> {
         let pop = self.world.pops()[0];
         let account = self.world.account();

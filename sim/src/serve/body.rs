@@ -13,9 +13,9 @@ pub(super) const REQUEST_BYTES_MAX: usize = {
     workers::REQUEST_BODY_BYTES as usize
 };
 
-/// What a request over [`REQUEST_BYTES_MAX`] is answered.
+/// The answer to a request over [`REQUEST_BYTES_MAX`].
 pub(super) const TOO_LARGE: &str = "the body is larger than 100 MB\n";
-/// What a request is answered whose connection ended before its body did.
+/// The answer to a request whose connection ended before its body did.
 pub(super) const BROKEN: &str = "the body did not arrive whole\n";
 
 /// How much of a body over its limit is read and thrown away, the part within the limit included, in bytes. An isolate has no
@@ -25,9 +25,9 @@ const DRAIN_BYTES_MAX: u64 = workers::ISOLATE_MEMORY_BYTES;
 /// The body of an answer.
 #[derive(Debug)]
 pub enum Body {
-    /// Bytes that are there.
+    /// Bytes in memory.
     Whole(Full<Bytes>),
-    /// Another server's answer: no more of it is read than the client takes, so that it may be of any length.
+    /// Another server's answer. Only as much of it is read as the client takes, so it may be of any length.
     Passing(Incoming),
 }
 
@@ -78,14 +78,14 @@ impl HttpBody for Body {
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// It is longer than its limit: its length in bytes, or as much of it as had come when no more was waited for.
+    /// It is longer than its limit: its length in bytes, or how much of it had come when reading stopped.
     TooLong(u64),
-    /// The connection ended before it did.
+    /// The connection ended before the body did.
     Broken,
 }
 
-/// Reads a body of at most `limit` bytes. A longer one is not read at all if it says so beforehand, and no further than to the
-/// limit otherwise.
+/// Reads a body of at most `limit` bytes. A longer body is not read at all if it declares its length beforehand, and
+/// otherwise only up to the limit.
 ///
 /// # Errors
 /// The body is longer, or did not arrive whole.
@@ -96,8 +96,8 @@ where
     read(body, limit, limit as u64).await
 }
 
-/// Reads a body of at most `limit` bytes for a peer that takes an answer only when it has sent everything, as workerd does: a
-/// longer body is read to its end, unless that is further away than any value a Worker can hold.
+/// Reads a body of at most `limit` bytes for a peer that takes an answer only when it has sent everything, as workerd
+/// does: a longer body is read to its end, unless it is longer than any value a Worker can hold.
 ///
 /// # Errors
 /// The body is longer, or did not arrive whole.
@@ -108,7 +108,7 @@ where
     read(body, limit, DRAIN_BYTES_MAX.max(limit as u64)).await
 }
 
-/// Keeps up to `limit` bytes and reads up to `drain` bytes, which is no less.
+/// Keeps up to `limit` bytes and reads up to `drain` bytes; `drain` is at least `limit`.
 async fn read<B>(mut body: B, limit: usize, drain: u64) -> Result<Bytes, Unread>
 where
     B: HttpBody<Data = Bytes> + Unpin,

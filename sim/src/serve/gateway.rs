@@ -47,7 +47,8 @@ impl std::fmt::Debug for RealGateway {
 }
 
 impl RealGateway {
-    /// A gateway to loopback and to these hosts: names or addresses, in any spelling. What is no host allows nothing.
+    /// A gateway to loopback and to these hosts: names or addresses, in any spelling. A text that is not a host allows
+    /// nothing.
     pub fn new(allowed: impl IntoIterator<Item = String>) -> Self {
         let roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
@@ -73,7 +74,7 @@ impl RealGateway {
     }
 }
 
-/// A host as URLs spell it, or `None` for what is no host: a whole URL, say, or a name with a port.
+/// A host as URLs spell it; `None` for a text that is not a host: a whole URL, for example, or a name with a port.
 ///
 /// ```
 /// use edgeproof_sim::serve::gateway::spelled;
@@ -86,7 +87,7 @@ pub fn spelled(name: &str) -> Option<String> {
     host.ok().map(|host| host.to_string())
 }
 
-/// Whether a URL's host is this machine. `localhost` is, by RFC 6761; no other name is looked up to find out.
+/// Whether a URL's host is this machine. `localhost` is, by RFC 6761; no other name is resolved to find out.
 pub fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
@@ -107,13 +108,13 @@ impl Gateway for RealGateway {
 
     fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response, Exception>> {
         let (tls, most) = (self.tls.clone(), self.answer_bytes_max);
-        // A task of its own: what it waits for is woken by the runtime, on whatever thread, and only its end by the world.
+        // A task of its own: the runtime wakes what it waits for, on any thread; only the task's end wakes the world.
         let mut exchange = AbortOnDrop(tokio::task::spawn_local(exchange(tls, request, most)));
         Box::pin(async move { (&mut exchange.0).await.unwrap_or_else(|_| Err(lost())) })
     }
 }
 
-/// A task that ends when it is dropped, and its connection with it: a Worker that aborts a fetch leaves none open.
+/// A task that ends, with its connection, when it is dropped: a Worker that aborts a fetch leaves no connection open.
 struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
@@ -167,7 +168,7 @@ async fn send(
 ) -> Option<hyper::Response<Incoming>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
     tokio::task::spawn_local(async move {
-        // A connection that breaks shows as the request's own failure.
+        // A connection that breaks is reported as the request's own failure.
         let _ = connection.await;
     });
     let target = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
@@ -175,7 +176,7 @@ async fn send(
     *message.method_mut() = request.method.clone();
     *message.uri_mut() = target.parse().ok()?;
     *message.headers_mut() = request.headers.clone();
-    // The length is that of the body, which hyper knows; a Worker has no say in it.
+    // The length is that of the body, which hyper knows; the Worker cannot set it.
     message.headers_mut().remove(hyper::header::CONTENT_LENGTH);
     let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
     message

@@ -1,8 +1,8 @@
 //! The world's own Worker, over HTTP.
 //!
 //! A request on the socket becomes a request of a simulated client: `CF-Connecting-IP` sets its address (the socket's
-//! own, if absent), `x-sim-pop` the PoP it is attached to. The simulated latencies are waited out, so an answer takes as
-//! long here as it would take there.
+//! own, if absent), `x-sim-pop` the PoP it is attached to. The server waits for the simulated latencies, so an answer
+//! takes as long here as in the simulated network.
 
 use super::body::{BROKEN, REQUEST_BYTES_MAX, TOO_LARGE, Unread, whole};
 use super::socket::{Body, Handler, Response};
@@ -22,8 +22,8 @@ use url::Url;
 /// Header that names the PoP a request is attached to.
 pub const POP_HEADER: &str = "x-sim-pop";
 
-/// How much of a refused request's body is read and thrown away, in bytes, so that the refusal arrives and the connection can
-/// go on. More than that is not waited for, and the connection ends.
+/// How much of a refused request's body is read and thrown away, in bytes, so that the refusal arrives and the
+/// connection can be used again. The server does not wait for more: the connection ends.
 const DRAIN_BYTES: usize = 1 << 20;
 
 /// Answers requests with the world's own Worker.
@@ -32,7 +32,7 @@ pub fn handler(world: &World) -> Handler {
     Rc::new(move |peer, request| Box::pin(answer(world.clone(), first, peer, request)))
 }
 
-/// A request that does not get as far as the Worker: status and text.
+/// A request that does not reach the Worker: status and text.
 type Refusal = (StatusCode, String);
 
 async fn answer(
@@ -78,12 +78,12 @@ fn url(head: &Parts) -> Result<Url, Refusal> {
         (None, _) if head.version == Version::HTTP_10 => "localhost",
         _ => return Err(refused("a request has one Host header\n".to_owned())),
     };
-    // RFC 9112 section 3.2.2: a target that names a host counts, and the header does not.
+    // RFC 9112 section 3.2.2: the host of an absolute target takes precedence over the header.
     let host = head
         .uri
         .authority()
         .map_or(host, |authority| authority.as_str());
-    // Anything but a host and a port would move the path, which is the target's alone.
+    // A value that is more than host and port would change the path, which only the target may set.
     let misplaced = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '@' | '\\');
     if host.is_empty() || host.contains(misplaced) || !target.starts_with('/') {
         return Err(refused(
@@ -142,7 +142,7 @@ async fn simulate(
     };
     let (sender, receiver) = futures_channel::oneshot::channel();
     world.spawn(async move {
-        // The connection may be gone by then; the Worker has done its work all the same.
+        // The connection may be gone by then; the Worker has run all the same.
         let _ = sender.send(client.send(message).await);
     });
     let answered = receiver.await.map_err(|_| {
@@ -163,7 +163,7 @@ async fn simulate(
     Ok(response)
 }
 
-/// Drops what belongs to one connection and not to the message.
+/// Drops the headers that belong to one connection and not to the message.
 pub(super) fn strip_connection_headers(headers: &mut HeaderMap) {
     headers.remove(CONNECTION);
     headers.remove(TRANSFER_ENCODING);

@@ -1,4 +1,4 @@
-//! Percent-encoding as `decodeURIComponent` undoes it: strictly. The crate alone would let a broken `%` stand.
+//! Percent-encoding as `decodeURIComponent` undoes it: strictly. The crate alone would leave a broken `%` as it is.
 
 use percent_encoding::percent_decode_str;
 

@@ -37,11 +37,11 @@ pub struct Broken;
 #[error("the connection is broken on purpose")]
 struct OnPurpose;
 
-/// How long requests under way may take after the server was told to stop.
+/// How long requests in progress may take after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves a world on its listeners until `stop` is ready; then takes no more connections, ends the idle ones, and lets requests
-/// under way finish for up to five seconds.
+/// Serves a world on its listeners until `stop` is ready; then takes no more connections, ends the idle ones, and lets
+/// requests in progress finish for up to five seconds.
 ///
 /// Runs on a current-thread runtime, inside a [`LocalSet`](tokio::task::LocalSet): the world stays on its thread.
 #[expect(
@@ -93,13 +93,13 @@ async fn accept(
                     ending.clone(),
                 ));
             }
-            // The client is gone already, or there are no descriptors left: then trying again at once would only spin.
+            // The client is gone already, or there are no descriptors left: an immediate retry would only spin.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-/// Moves the world along with the wall clock, for ever.
+/// Moves the world by the wall clock, for ever.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place where virtual time is the wall clock's"
@@ -144,7 +144,7 @@ async fn connection(
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        // A client may say that it sends nothing more, and wait for its answers.
+        // A client may close its sending side and wait for its answers.
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = pin!(served);

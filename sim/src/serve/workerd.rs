@@ -11,10 +11,10 @@
 //! | [`RATE_LIMIT_HEADER`] | `namespace_id` of a rate limiter: [`rate_limit`] answers |
 //! | [`OUTBOUND_HEADER`] | anything: [`outbound`] sends it on |
 //!
-//! The parsers of the wire formats are pure functions of what arrived (`parse` in each file), so that they can be fuzzed. What
-//! is malformed gets a refusal that workerd turns into an error of the binding.
+//! The parsers of the wire formats are pure functions of what arrived (`parse` in each file), so that they can be
+//! fuzzed. A malformed request is refused, and workerd turns the refusal into an error of the binding.
 //!
-//! [`front`] stands before workerd: it is what a client talks to.
+//! [`front`] stands before workerd: clients connect to it.
 
 pub mod d1;
 pub mod front;
@@ -44,7 +44,7 @@ pub fn handler(world: &World) -> Handler {
             let Some(pop) = header(&head.headers, POP_HEADER).and_then(Pop::from_code) else {
                 return refusal(StatusCode::BAD_REQUEST, "x-sim-pop names no known PoP");
             };
-            // First: what the Worker itself put into the headers of a fetch must not make another call of it.
+            // First, because headers that the Worker itself put on a fetch must not turn it into another call.
             if head.headers.contains_key(OUTBOUND_HEADER) {
                 outbound::answer(&world, pop, head, body).await
             } else if let Some(binding) = header(&head.headers, NAMESPACE_HEADER) {

@@ -1,4 +1,4 @@
-//! What a world is made of.
+//! Describes a world and builds it.
 
 mod assemble;
 mod databases;
@@ -43,7 +43,7 @@ pub struct Builder {
     history: bool,
     trace: bool,
     console: bool,
-    /// Databases as they are before the run, if another world of this making left them.
+    /// The databases as they are before the run, if an earlier world of the same setup prepared them.
     images: Images,
 }
 
@@ -160,20 +160,20 @@ impl Builder {
         self
     }
 
-    /// What goes wrong, and when.
+    /// The faults, and when each begins.
     pub fn faults(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
         self.faults.extend(faults);
         self
     }
 
-    /// SQL to run on a database after its migrations; `source` is what errors call it.
+    /// SQL to run on a database after its migrations; `source` names it in errors.
     pub fn seed_sql(mut self, binding: &str, source: &str, sql: &str) -> Self {
         self.seeds
             .push((binding.to_owned(), source.to_owned(), sql.to_owned()));
         self
     }
 
-    /// A way to real origins, for a world under the wall clock.
+    /// A connection to real origins, for a world under the wall clock.
     pub fn gateway(mut self, gateway: Rc<dyn Gateway>) -> Self {
         self.gateway = Some(gateway);
         self
@@ -185,8 +185,8 @@ impl Builder {
         self
     }
 
-    /// Whether databases get their migrations before the run, as after a deployment. They do, unless somebody is to apply them
-    /// by hand.
+    /// Whether databases get their migrations before the run, as after a deployment. By default they do; `false` leaves
+    /// them to be applied by hand.
     pub fn migrate(mut self, apply: bool) -> Self {
         self.migrate = apply;
         self
@@ -210,8 +210,8 @@ impl Builder {
         self
     }
 
-    /// The same, for worlds that copy their databases from the first of them. A builder that keeps state shares none: its
-    /// databases are files.
+    /// The same, for worlds that copy their databases from the first of them. A builder that keeps state shares none,
+    /// because its databases are files.
     pub(super) fn sharing_databases(mut self) -> Self {
         if self.persist.is_none() {
             self.images = Images::kept();

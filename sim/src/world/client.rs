@@ -1,4 +1,4 @@
-//! Clients: who sends requests, from where, and what they get back.
+//! Clients: they send requests from a PoP and receive the answers.
 
 use super::World;
 use crate::engine::record::Author;
@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, Method};
 use std::rc::Rc;
 use url::Url;
 
-/// Header by which the platform tells a Worker the client's address; whatever a client sends under it is replaced.
+/// Header in which the platform tells a Worker the client's address; it replaces any value that the client sends.
 pub static CF_CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
 /// A client attached to a PoP, with an address of its own.
@@ -113,7 +113,7 @@ impl Client {
             .insert(CF_CONNECTING_IP.clone(), self.ip.clone());
         request.cf = Some(Rc::clone(&self.cf));
         let ip = self.ip.clone();
-        // Boxed, because every future on the way keeps room for it.
+        // Boxed, because every enclosing future would reserve space for it.
         let request = Box::new(request);
         Operation::new(async move {
             let start = engine.now();

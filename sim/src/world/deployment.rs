@@ -69,7 +69,7 @@ impl Deployment {
         self
     }
 
-    /// Requests to this host are this Worker's. Hosts that no Worker claims are the first one's.
+    /// Sends requests for this host to this Worker. The first Worker answers for hosts that no Worker claims.
     pub fn host(mut self, host: &str) -> Self {
         self.hosts.push(host.to_owned());
         self

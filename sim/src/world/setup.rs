@@ -1,4 +1,4 @@
-//! Many worlds of one making: each is a function of a seed and of decisions, and cheap to make.
+//! Many worlds from one builder: each is a function of a seed and of decisions, and cheap to make.
 //!
 //! A [`Setup`] is made once: the configuration is read, migrations and seeds are applied. Then each [`run`](Setup::run) makes
 //! a world, runs it, judges it and drops it. So a search tries thousands of seeds and lists of faults:
@@ -24,11 +24,12 @@ use super::builder::{BuildError, Builder};
 use crate::fault::Fault;
 use crate::kernel::fingerprint::Fingerprint;
 
-/// What worlds of one making have in common. It stays on its thread, as worlds do: a search on several cores has one a core.
+/// What the worlds of one builder share. It stays on its thread, as worlds do: a search on several cores makes one per
+/// core.
 #[derive(Debug, Clone)]
 pub struct Setup(Builder);
 
-/// What came of one run.
+/// The result of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Run<J> {
@@ -38,12 +39,12 @@ pub struct Run<J> {
     pub fingerprint: Fingerprint,
     /// Number of events.
     pub events: u64,
-    /// What the judge said.
+    /// The judge's result.
     pub judgement: J,
 }
 
 impl Setup {
-    /// The making of a builder. Its seed and its faults are replaced in every run.
+    /// A setup from a builder. Every run replaces the builder's seed and faults.
     pub fn new(builder: Builder) -> Self {
         Self(builder.sharing_databases())
     }
@@ -57,7 +58,7 @@ impl Setup {
         builder.replace_faults(faults.to_vec()).build()
     }
 
-    /// Makes a world, lets `driver` run it, and judges it; then the world is gone.
+    /// Makes a world, lets `driver` run it, judges it, and drops it.
     ///
     /// # Errors
     /// As [`Builder::build`].

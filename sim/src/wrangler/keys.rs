@@ -1,9 +1,9 @@
-//! Every key of `wrangler.toml`, and what the simulator does with it.
+//! Every key of `wrangler.toml`, and how the simulator treats it.
 //!
 //! Names and inheritance are those of wrangler's own configuration type (SDK 2026-08-22, `workers-utils`,
 //! `config/environment.ts`).
 
-/// What becomes of a key.
+/// How a key is treated.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Treatment {
     /// It is read.
@@ -19,9 +19,9 @@ pub(super) enum Treatment {
 /// Whether an environment takes the key over from the top level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// An environment that does not say otherwise has it too.
+    /// An environment without the key has the top level's value.
     Inherited,
-    /// Every environment must say it again.
+    /// Every environment must set it again.
     NotInherited,
     /// It stands at the top level only.
     TopLevel,

@@ -1,4 +1,4 @@
-//! What every section of the file is read with: the tables that apply, and the problems found so far.
+//! The tables that apply and the problems found so far, as every section's reader uses them.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ impl<'a, 't> Layers<'a, 't> {
     }
 }
 
-/// What reading a file has come to so far; the sections are read in files of their own.
+/// The results of reading a file so far; the sections are read in files of their own.
 pub(super) struct Reader {
     pub(super) source: Source,
     pub(super) problems: Vec<Problem>,

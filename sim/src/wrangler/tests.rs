@@ -1,4 +1,4 @@
-//! What is read: every section, migrations, and the Worker's own file.
+//! The accepted files: every section, migrations, and the Worker's own file.
 
 mod environments;
 mod refusals;

@@ -32,7 +32,7 @@ impl Reader {
     ) {
         let help = match nearest(&key.name, known) {
             Some(nearest) => Some(format!("did you mean `{nearest}`?")),
-            // The commonest slip with TOML: a key below a [table] belongs to that table.
+            // The commonest mistake with TOML: a key below a [table] belongs to that table.
             None if name != key.name && keys::find(&key.name).is_some() => Some(format!(
                 "`{}` is a key of the top level: move it above the first [table]",
                 key.name

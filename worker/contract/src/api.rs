@@ -59,7 +59,7 @@ impl Contract for Api {
             _ if method == Method::OPTIONS => Charge::Free,
             HEALTH => Charge::Free,
             LOGIN if method == Method::POST => AUTH,
-            // Without a valid token a request is charged to its address, whatever it asks for.
+            // Without a valid token a request is charged to its address, on every route.
             _ if plan.auth == Auth::None => GENERAL,
             TRANSACTIONS | "/api/admin/alerts/test" if method == Method::POST => WRITE,
             TRANSACTIONS
@@ -79,7 +79,7 @@ impl Contract for Api {
     fn wrong_status(&self, plan: &Plan, charge: Charge, answer: &Answer) -> Option<&'static str> {
         let status = answer.status;
         match charge {
-            // Without rate-limit fields the status is all there is to see of a route free of charge.
+            // Without rate-limit fields only the status can be judged on a route free of charge.
             Charge::Free if !(200..300).contains(&status) => Some("on a route free of charge"),
             Charge::Free if is_health(plan) && status != 200 => Some("of the health route"),
             Charge::Free

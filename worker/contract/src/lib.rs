@@ -1,4 +1,4 @@
-//! What the Worker's API promises, for the load generator.
+//! The promises of the Worker's API, for the load generator.
 //!
 //! [`api`] is the contract at any server: routes and the policies that limit them, the Worker's own 429, the login.
 //! [`simulated`] is the Worker itself as the embedded simulator runs it; it is compiled in, with its configuration,

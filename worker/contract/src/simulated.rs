@@ -39,7 +39,7 @@ const SEED: Seed = Seed {
     sql: include_str!("../../seeds/development.sql"),
 };
 
-/// Signs tokens that are good in a simulated world and nowhere else.
+/// Signs tokens that are valid only in a simulated world.
 const JWT_SECRET: &str = "of the embedded simulator, good for no other Worker";
 
 /// How long tokens are valid: no burst may outlive its tokens.
@@ -71,7 +71,7 @@ impl Simulated for Rules {
         names.into_inner()
     }
 
-    /// The plain variables are those of `wrangler.toml`; whatever else the Worker reads is a secret.
+    /// The plain variables are those of `wrangler.toml`; everything else that the Worker reads is a secret.
     fn is_plain(&self, name: &str) -> bool {
         ["ENABLE_", "RATE_LIMIT_", "CACHE_"]
             .iter()

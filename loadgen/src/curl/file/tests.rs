@@ -1,4 +1,4 @@
-//! What is read and what is refused, on real files.
+//! Which real files are read and which are refused.
 
 use super::*;
 

@@ -14,7 +14,7 @@ use crate::secret::{HIDDEN, Secret, shown_url};
 pub(super) fn take(draft: &mut Draft, given: Given<'_>) -> Result<(), CurlError> {
     let text = given.text(&draft.shown)?;
     let before = given.before;
-    // What stands here by mistake (a header whose quotes were forgotten) may be a credential.
+    // A word in this place by mistake (a header whose quotes were forgotten) may be a credential.
     let (shown, at) = if may_stand_in_an_error(&text) {
         let url = shown_url(&text);
         let shown = format!("{before}{}", quote(&url));
@@ -94,7 +94,7 @@ pub(super) fn take(draft: &mut Draft, given: Given<'_>) -> Result<(), CurlError>
     Ok(())
 }
 
-/// Whether path or query hold a bracket. Those of an IPv6 address in the host are none of curl's patterns.
+/// Whether path or query hold a bracket. The brackets of an IPv6 address in the host are not patterns of curl.
 fn has_brackets(absolute: &str) -> bool {
     let (_, rest) = absolute.split_once("://").unwrap_or_default();
     let start = rest.find(['/', '?']).unwrap_or(rest.len());

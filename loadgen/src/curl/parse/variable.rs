@@ -9,9 +9,9 @@ use crate::curl::words::Fault;
 /// Which names count as variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Names {
-    /// Only those in capitals: `$filter` may be meant as it stands.
+    /// Only those in capitals: `$filter` may be meant literally.
     Capitals,
-    /// All: a dollar has no other use there.
+    /// All: a dollar has no other use in this value.
     All,
 }
 

@@ -1,4 +1,4 @@
-//! Correct runs pass every check, and each broken answer fails its own.
+//! Correct runs pass every check, and each broken answer fails its own check.
 
 use super::*;
 use crate::contract::problem::QUOTA_EXCEEDED;

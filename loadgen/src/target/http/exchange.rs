@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use crate::answer::{Answer, SendError};
 
-/// No answer of an API is larger; more is an error, not memory.
+/// No answer of an API has a larger body; one that does is an error, so that it cannot fill the memory.
 const LARGEST_BODY_BYTES: usize = 4 << 20;
 
-/// A request that got no answer; with the request itself if it was never written.
+/// A request that got no answer; with the request itself if no byte of it was written.
 pub(super) struct Failed {
     pub(super) error: SendError,
     pub(super) unsent: Option<Box<Request<Full<Bytes>>>>,
@@ -59,7 +59,7 @@ pub(super) async fn answer(
         .unwrap_or_else(|_| Err(lost(SendError::TimedOut)))
 }
 
-/// A broken connection is a reset; what can be read but is not HTTP is a broken protocol.
+/// A broken connection is a reset; bytes that are not HTTP are a broken protocol.
 fn classify(error: &hyper::Error) -> SendError {
     if error.is_parse() {
         return SendError::Protocol("the answer is not HTTP/1.1".into());

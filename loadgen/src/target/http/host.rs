@@ -1,4 +1,4 @@
-//! Which hosts may be reached, decided before the first byte.
+//! Which hosts may be reached; decided before the first byte is sent.
 
 use thiserror::Error;
 use url::{Host, Url};

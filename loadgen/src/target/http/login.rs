@@ -1,4 +1,4 @@
-//! The login before a burst, as the contract says it is done.
+//! The login before a burst, as the contract defines it.
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderValue, USER_AGENT};
@@ -10,7 +10,7 @@ use super::server::Server;
 use crate::contract::Contract;
 use crate::secret::Secret;
 
-/// Fetches a token. The error says why there is none, without anything that was sent.
+/// Fetches a token. The error says why there is none, without any part of the request.
 pub(super) async fn log_in(
     server: &Server,
     contract: &dyn Contract,

@@ -129,7 +129,7 @@ fn a_fetch_that_returns_what_was_replaced_is_rejected() {
     let mut records = honest();
     records.push(read("GRU", 20 * SECOND, Some(1), 20 * SECOND + MS));
     assert_eq!(rules(&records), ["kv/outdated-fetch"]);
-    // With a propagation delay of 15 s, it is what one expects.
+    // A propagation delay of 15 s explains it.
     let delayed = Options {
         tolerance: Duration::from_secs(15),
         ..Options::default()

@@ -43,7 +43,7 @@ impl Engine {
         })
     }
 
-    /// A list has ended: it goes into the fingerprint, and its record is finished.
+    /// Ends a list: adds it to the fingerprint and finishes its record.
     pub(crate) fn kv_listed(
         &self,
         begun: Begun,

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use std::rc::Rc;
 
 impl KvPutOptions {
-    /// The write of a value, once it is found to be allowed.
+    /// Checks a value and its options, and returns the write.
     ///
     /// # Errors
     /// A size or a time that KV refuses.
@@ -108,7 +108,7 @@ impl Engine {
         committed.map(drop)
     }
 
-    /// A write as a record tells it.
+    /// A write in the form that records use.
     pub(crate) fn kv_write_op(&self, namespace: u32, put: &Put) -> Op {
         let (namespace, key) = (self.kv_name(namespace), put.key.to_string());
         match &put.value {
@@ -123,7 +123,7 @@ impl Engine {
         }
     }
 
-    /// A write has ended: it goes into the fingerprint, and its record is finished.
+    /// Ends a write: adds it to the fingerprint and finishes its record.
     pub(crate) fn kv_written(
         &self,
         begun: Begun,
@@ -187,7 +187,7 @@ impl Engine {
             .await;
         let version = committed?;
         let now = self.now();
-        // Seen at once where it was made, for as long as a read with the default cacheTtl may be served from there.
+        // The PoP of the write sees it at once, for as long as its cache may serve a read with the default cacheTtl.
         self.with_kv(namespace, |kv| {
             kv.fill(
                 now,
@@ -201,7 +201,7 @@ impl Engine {
         Ok(version)
     }
 
-    /// A second copy of a write arrives; nobody waits for what comes of it.
+    /// The second copy of a duplicated write arrives; its result is discarded.
     fn kv_copy(&self, namespace: u32, meter: Meter, put: Put, nanos: u64) {
         let engine = self.clone();
         self.spawn_in(

@@ -28,7 +28,7 @@ impl Engine {
         }
     }
 
-    /// Waits for a timer, and then does what the alarm asks for until it asks for another timer or for nothing.
+    /// Waits for a timer, then carries out the alarm's actions until it asks for another timer or for nothing.
     async fn alarm_timer(&self, class: u16, index: u32, timer_ms: u64) {
         let at = Instant::from_unix_ms(timer_ms).max(self.now());
         self.sleep_until(at, name!("alarm"), u64::from(index)).await;
@@ -72,7 +72,7 @@ impl Engine {
             },
         );
         let result = self.object_event(class, index, Event::Alarm, begun).await;
-        // It has run only when what it wrote is durable (workerd actor-sqlite).
+        // The run counts as done only when its writes are durable (workerd actor-sqlite).
         let result = match self.durable(class, index).await {
             Ok(()) => result,
             Err(reset) => Err(reset),

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-/// What one stub remembers: calls on it arrive in order, and after a reset it stays broken.
+/// The state of one stub: calls on it arrive in order, and after a reset it stays broken.
 #[derive(Debug)]
 pub struct StubState {
     class: u16,
@@ -176,7 +176,7 @@ impl Engine {
                 reply.map(Reply::into_response)
             }
         };
-        // The answer leaves when what the object wrote is durable; if it never becomes so, the answer never leaves.
+        // The answer leaves when the object's writes are durable; if they never are, the answer never leaves.
         let finished = self.now();
         let durable_at = self.with(class, index, |object| object.storage.durable_at);
         let reset = {

@@ -1,4 +1,4 @@
-//! Gates: what waits before an object (events, I/O, critical sections), and what waits before messages leave it.
+//! Gates: what waits before it enters an object (events, I/O, critical sections), and messages that wait to leave it.
 
 use super::instances::Hosted;
 use super::waiters::Waiters;
@@ -26,8 +26,8 @@ pub enum CriticalSection {
 }
 
 impl Engine {
-    /// Waits until an I/O event may be delivered to the running invocation: at once, unless it belongs to an object whose
-    /// input gate is closed by another critical section.
+    /// Waits until an I/O event may be delivered to the running invocation: at once, unless it belongs to an object
+    /// whose input gate is closed by another critical section.
     pub(crate) async fn deliver(&self) {
         let Some(invocation) = scope::current() else {
             return;
@@ -45,7 +45,7 @@ impl Engine {
         }
     }
 
-    /// Waits until what the running object wrote so far is durable; only then may a message leave it.
+    /// Waits until the running object's writes so far are durable; only then may a message leave it.
     ///
     /// # Errors
     /// The object was reset before.
@@ -66,10 +66,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Waits until what an object wrote so far is durable.
+    /// Waits until an object's writes so far are durable.
     ///
     /// # Errors
-    /// It was reset before, and what it wrote is undone.
+    /// It was reset before, and its writes are undone.
     pub(super) async fn durable(&self, class: u16, index: u32) -> Result<(), Exception> {
         let finished = self.now();
         let durable_at = self.with(class, index, |object| object.storage.durable_at);
@@ -115,8 +115,8 @@ impl Engine {
         }
     }
 
-    /// Runs a section when those before it have ended. A section that is opened inside another runs at once, as a part of
-    /// it.
+    /// Runs a section when those before it have ended. A section that is opened inside another runs at once, as a part
+    /// of it.
     async fn take_turn<T: 'static>(
         &self,
         object: ObjectRef,
@@ -171,7 +171,7 @@ impl Engine {
         if let Some(savepoint) = savepoint {
             self.end_savepoint(object, savepoint, result.is_ok())?;
             if result.is_err() {
-                // Undoing may have brought an earlier alarm back.
+                // The undo may have restored an earlier alarm.
                 self.arm_alarm(object.class, object.index);
             }
         }

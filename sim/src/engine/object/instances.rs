@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::task::Waker;
 
-/// What the world keeps for a live object: the user's code, and the tasks that wait.
+/// What the engine keeps for a live object: the user's code, and the tasks that wait.
 #[derive(Default)]
 pub(crate) struct Hosted {
     /// Number of the instance.

@@ -158,7 +158,7 @@ impl Engine {
         drop(hosted);
     }
 
-    /// An instance is gone: it goes into the fingerprint and the history.
+    /// The end of an instance goes into the fingerprint and the history.
     fn object_stopped(&self, class: u16, index: u32, reason: &str) {
         self.mix(name!("object.stopped"), |fingerprint| {
             fingerprint.mix(u64::from(class) << 32 | u64::from(index));

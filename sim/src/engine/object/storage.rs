@@ -120,7 +120,7 @@ impl Engine {
         Storage::check(key, value)
     }
 
-    /// Deletes a key; whether it was there.
+    /// Deletes a key; returns whether it was there.
     ///
     /// # Errors
     /// The calling instance has ended.
@@ -211,7 +211,7 @@ impl Engine {
                 let result = result.map(|outcome| (outcome, rows)).map_err(broken);
                 return Ok((result, rows));
             };
-            // Only SQLite knows which statements write: they run, and what they wrote is undone.
+            // Only SQLite knows which statements write: they run, and their writes are undone.
             let savepoint = storage.savepoint().map_err(broken)?;
             let (result, mut rows) = storage.execute(seed, statements, parameters);
             let wrote = std::mem::take(&mut rows.written) > 0;

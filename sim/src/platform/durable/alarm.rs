@@ -4,9 +4,9 @@
 //! unless it has set a new alarm itself, or the alarm is set or deleted before the retry is due (DOALARM). One handler
 //! runs at a time: while one runs, or waits for its retry, no timer is started for a new alarm.
 //!
-//! Two things are kept apart. The [`AlarmTime`] belongs to the object's storage: setting it is part of a transaction
+//! Two states are kept apart. The [`AlarmTime`] belongs to the object's storage: setting it is part of a transaction
 //! and may be undone. The [`Alarm`] is the platform's own: which timer counts and whether a handler runs. Each
-//! operation of the latter answers the [`Action`] to carry out next.
+//! operation of the latter returns the [`Action`] to carry out next.
 
 use crate::kernel::time::Instant;
 use crate::limits::durable::{ALARM_RETRIES, ALARM_RETRY_JITTER, alarm_retry_delay};
@@ -54,7 +54,7 @@ pub struct Run {
     alarm_ms: u64,
 }
 
-/// What is to be done for an alarm.
+/// The next step for an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Start a timer for this time (milliseconds since the Unix epoch; it may be past), then call
@@ -71,7 +71,7 @@ pub enum Action {
 /// What the platform knows of an object's alarm besides its time.
 #[derive(Debug, Default)]
 pub struct Alarm {
-    /// The timer that counts, by the time it was started for. Timers that were started before it fire in vain.
+    /// The timer that counts, by the time it was started for. Timers that were started before it have no effect.
     timer_ms: Option<u64>,
     /// Whether a handler runs, or waits for its retry.
     running: bool,
@@ -83,7 +83,7 @@ impl Alarm {
         let Some(alarm_ms) = time.pending_ms() else {
             return Action::Nothing;
         };
-        // A timer that fires no later than the alarm will see what the alarm is by then. So an alarm that is put off
+        // A timer that fires no later than the alarm reads the alarm's time when it fires. So an alarm that is put off
         // with every request costs one timer.
         let in_time = self.timer_ms.is_some_and(|timer_ms| timer_ms <= alarm_ms);
         if self.running || in_time {
@@ -122,14 +122,14 @@ impl Alarm {
         if succeeded || superseded || run.retry == ALARM_RETRIES {
             return self.done(*time);
         }
-        // An alarm is gone for good only when its handler has succeeded (workerd actor-sqlite), so it is visible again
-        // until the retry.
+        // An alarm is removed for good only when its handler has succeeded (workerd actor-sqlite), so it is visible
+        // again until the retry.
         *time = AlarmTime::Failed(run.alarm_ms);
         let jitter = 1.0 + ALARM_RETRY_JITTER * jitter();
         Action::RetryAfter(alarm_retry_delay(run.retry).mul_f64(jitter), run)
     }
 
-    /// The delay of a retry is over. It does not run if the alarm was set or deleted in the meantime.
+    /// The delay of a retry is over. The retry does not run if the alarm was set or deleted in the meantime.
     pub fn retry_due(&mut self, run: Run, time: &mut AlarmTime) -> Action {
         let AlarmTime::Failed(alarm_ms) = *time else {
             return self.done(*time);

@@ -15,7 +15,7 @@ pub struct Class {
     pub name: Rc<str>,
     /// Tells this namespace's ids from others'.
     tag: [u8; 8],
-    /// Where its objects' databases live; in memory if nowhere.
+    /// Folder of its objects' databases; `None`: they are in memory.
     sql_folder: Option<PathBuf>,
     objects: Vec<Object>,
     by_id: FxHashMap<ObjectId, u32>,
@@ -68,7 +68,7 @@ impl Class {
         id.0[24..] == self.tag
     }
 
-    /// The object with this id, made at `home` if it is new; and whether it is.
+    /// The object with this id, made at `home` if it is new; and whether it is new.
     pub fn find_or_place(
         &mut self,
         id: ObjectId,
@@ -101,7 +101,7 @@ impl Class {
     }
 }
 
-/// A small seeded hash for ids: FNV-1a with a final avalanche; collisions only matter within one test.
+/// A small seeded hash for ids: FNV-1a with a final avalanche. A collision matters only within one test.
 struct Hash(u64);
 
 impl Hash {

@@ -4,8 +4,9 @@
 //! beginning of the first to the end of the last. After [`HIBERNATE_AFTER_IDLE`] without an event the instance is
 //! evicted.
 //!
-//! One timer per instance is enough. When it fires too early, because there was an event since it was started, it
-//! either is moved, or stops until the instance is idle again. So a busy object costs no timer per event.
+//! One timer per instance is enough. A timer fires too early if an event came after its start. It is then started again
+//! for a later instant, or, while an event is being handled, stops until the instance is idle. So a busy object costs
+//! no timer per event.
 
 use crate::kernel::time::Instant;
 use crate::limits::durable::HIBERNATE_AFTER_IDLE;
@@ -64,7 +65,7 @@ impl Activity {
         self.in_flight += 1;
     }
 
-    /// An event ends. An answer says that it was the last one.
+    /// An event ends. `Some` says that it was the last one.
     ///
     /// # Panics
     /// If no event had begun.
@@ -101,7 +102,7 @@ impl Activity {
         }
     }
 
-    /// The instance ends at once, whatever it does. Answers the span to bill, if it was active.
+    /// The instance ends at once, even while it handles events. Returns the span to bill, if it was active.
     pub fn cut_off(&self, now: Instant) -> Option<Span> {
         (self.in_flight > 0).then_some(Span {
             from: self.active_since,

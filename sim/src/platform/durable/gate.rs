@@ -3,9 +3,9 @@
 //! Each object has two of them. The *input gate* holds events back while the object starts and while a critical section
 //! (`blockConcurrencyWhile`, `transaction`) runs. The *line of sections* lets one critical section run at a time.
 //!
-//! An event takes a [`Ticket`], and asks with it whether it may enter. An event that may not enter need not ask again
-//! before some operation here has named its ticket: every operation that can open the way answers the ticket that may
-//! go next.
+//! An event takes a [`Ticket`], and asks with it whether it may enter. An event that was refused asks again when an
+//! operation here names its ticket, and need not ask before: every operation that can let an event in returns the
+//! ticket that may go next.
 
 use std::collections::VecDeque;
 
@@ -33,7 +33,7 @@ pub enum Admission {
 pub struct Gate {
     /// How many locks are in force; nothing enters while there is one.
     locks: u32,
-    /// Tickets of those who wait, in ascending order.
+    /// Tickets of the events that wait, in ascending order.
     waiting: VecDeque<Ticket>,
     next_ticket: u64,
 }

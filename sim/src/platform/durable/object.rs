@@ -1,7 +1,7 @@
-//! One object: where it lives, what it stored, and its instances, which come and go.
+//! One object: its home, its storage, and its instances, which come and go.
 //!
 //! An object is *live* while it has an instance. Instances are numbered (`generation`), so that a handle of an
-//! instance that has ended is recognised. The instance itself, which is the user's code, is kept by the world.
+//! instance that has ended is recognised. The instance itself, which is the user's code, is kept by the engine.
 
 use super::alarm::{Action, Alarm, Run};
 use super::eviction::{Activity, Span};
@@ -27,15 +27,15 @@ pub struct Reset {
 }
 
 impl Reset {
-    /// Whether this reset of the instance that answered undoes writes on which the answer depends, so that the answer is
-    /// never sent. It was ready at `finished`, and waited until `leaves` for those writes to become durable.
+    /// Whether this reset of the instance that answered undoes writes on which the answer depends, so that the answer
+    /// is never sent. The answer was ready at `finished`, and waited until `leaves` for those writes to become durable.
     pub fn loses_answer(&self, finished: Instant, leaves: Instant) -> bool {
-        // A commit that fails does so at the end of the turn that wrote, even if it would have taken no time.
+        // A commit fails at the end of the turn that wrote, even if it would have taken no time.
         self.at == finished || (self.at > finished && self.at < leaves)
     }
 }
 
-/// What an instance that was thrown away leaves.
+/// What remains of an instance that was thrown away.
 #[derive(Debug)]
 pub struct CutOff {
     /// The reset.
@@ -44,7 +44,7 @@ pub struct CutOff {
     pub active: Option<Span>,
 }
 
-/// What an object has only while it is live.
+/// The state that an object has only while it is live.
 #[derive(Debug)]
 pub struct Live {
     /// The input gate: locked until the constructor has run, and during critical sections.
@@ -104,7 +104,8 @@ impl Object {
         self.generation
     }
 
-    /// Makes the object live. True if it was not: then the caller constructs an instance, and unlocks the gate after it.
+    /// Makes the object live. True if it was not live before: then the caller constructs an instance, and unlocks the
+    /// gate after it.
     pub fn wake(&mut self) -> bool {
         if self.live.is_some() {
             return false;
@@ -114,7 +115,7 @@ impl Object {
         true
     }
 
-    /// Whether it has an instance, whichever.
+    /// Whether it has an instance, of any number.
     pub fn has_instance(&self) -> bool {
         self.live.is_some()
     }
@@ -130,7 +131,7 @@ impl Object {
         self.live.as_deref_mut().filter(|_| is_newest)
     }
 
-    /// The idle instance ends; nothing is lost but its memory.
+    /// The idle instance ends; only its memory is lost.
     pub fn evict(&mut self) {
         self.live = None;
     }
@@ -151,7 +152,7 @@ impl Object {
         })
     }
 
-    /// Notes that the last reset was the fault of the object's own code.
+    /// Notes that the object's own code caused the last reset.
     pub fn blame_own_code(&mut self) {
         if let Some(reset) = &mut self.last_reset {
             reset.by_itself = true;

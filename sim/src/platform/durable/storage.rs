@@ -41,12 +41,12 @@ pub struct Savepoint {
     depth: u32,
 }
 
-/// Everything one object keeps.
+/// Everything that one object stores.
 #[derive(Debug, Default)]
 pub struct Storage {
     values: Values,
     sql: Option<Box<Database>>,
-    /// Where the database lives; in memory if nowhere.
+    /// File of the database; `None`: it is in memory.
     sql_file: Option<PathBuf>,
     sql_transaction: bool,
     alarm: AlarmTime,
@@ -71,7 +71,7 @@ impl Storage {
         self.values.iter()
     }
 
-    /// Takes up what an earlier run stored.
+    /// Loads what an earlier run stored.
     pub fn restore<'a>(
         &mut self,
         values: impl IntoIterator<Item = (&'a str, Vec<u8>)>,
@@ -313,7 +313,7 @@ impl Storage {
     }
 
     /// Ends the turn's implicit transaction: what it wrote is on its way to the followers. An open explicit
-    /// transaction goes on across turns, and the implicit one with it.
+    /// transaction continues across turns, and so does the implicit one.
     ///
     /// # Errors
     /// SQLite's, if the database cannot commit.

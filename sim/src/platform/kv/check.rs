@@ -1,4 +1,4 @@
-//! What is refused of a call before it reaches a store, and how a refusal reads.
+//! What is refused of a call before it reaches a store, and the texts of the refusals.
 
 use crate::exception::Exception;
 use crate::kernel::time::Instant;
@@ -26,7 +26,7 @@ pub fn check_key(verb: &str, key: &str) -> Result<(), Exception> {
     }
 }
 
-/// Checks a key of a bulk read: the runtime leaves that to the service, whose words are others (miniflare's validator).
+/// Checks a key of a bulk read: the runtime leaves that to the service, which uses other texts (miniflare's validator).
 ///
 /// # Errors
 /// An empty key, `.` or `..`: 400. More than 512 bytes: 414.

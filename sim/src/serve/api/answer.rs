@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 pub(super) enum Answer {
     /// In the envelope.
     Result {
-        /// What was asked for.
+        /// The result.
         result: Value,
-        /// Where in a list it is.
+        /// Its page, if it is part of a list.
         info: Option<Value>,
     },
     /// Bytes as they are.

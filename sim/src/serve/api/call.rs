@@ -1,7 +1,7 @@
-//! What a request asks for: method, path, query, headers and body made a [`Call`], or the error that it gets.
+//! The parser of requests: it makes a [`Call`] of method, path, query, headers and body, or the error to answer.
 //!
-//! [`parse`] is pure and total: any bytes give a call or an error, and nothing is looked up or changed. It is what a fuzzer should
-//! drive.
+//! [`parse`] is pure and total: any bytes give a call or an error, and nothing is looked up or changed. A fuzzer should
+//! drive it.
 
 mod d1;
 mod incoming;
@@ -41,7 +41,7 @@ pub enum Call {
     },
 }
 
-/// Whether a request is one that an unguessable name stands for, and not the token.
+/// Whether an unguessable name authorises the request, instead of the token.
 pub(super) fn is_transfer(target: &str) -> bool {
     target.starts_with(IMPORT) || target.starts_with(EXPORT)
 }
@@ -74,7 +74,7 @@ pub fn parse(
         .ok_or_else(|| ApiError::no_route(path))?;
     let segments: Vec<&str> = rest.split('/').collect();
     let method = request.method.as_str();
-    // The first segment is the account, which may be called anything.
+    // The first segment is the account, which may have any name.
     match (method, segments.as_slice()) {
         ("GET", [_, "storage", "kv", "namespaces"]) => request.namespaces().map(Call::Kv),
         ("POST", [_, "storage", "kv", "namespaces"]) => Ok(Call::Kv(KvCall::Create {

@@ -85,7 +85,7 @@ async fn in_database(
         InDatabase::ImportIngest { filename, etag } => {
             import(account, transfers, database, &filename, &etag).await
         }
-        // An import is over when its ingestion is answered, so there is never one under way.
+        // An import is finished when its ingestion is answered, so none is ever under way.
         InDatabase::ImportPoll { .. } => Ok(Answer::result(json!({
             "success": false,
             "type": "import",
@@ -130,7 +130,7 @@ async fn query(
     let mut split = Vec::new();
     for Sql { sql, parameters } in statements {
         let mut pieces = Database::split_statements(&sql);
-        // A text without any statement is the engine's to refuse.
+        // The engine refuses a text without any statement.
         let last = pieces.pop().unwrap_or(&sql);
         split.extend(pieces.into_iter().map(|piece| Statement {
             sql: piece.into(),
@@ -209,7 +209,7 @@ async fn import(
     }
 }
 
-/// SQLite's own words, without the binding's prefix.
+/// SQLite's own text, without the binding's prefix.
 fn failed(exception: Exception) -> ApiError {
     ApiError::sql(exception.cause.unwrap_or(exception.message))
 }
@@ -253,7 +253,7 @@ fn timestamp(unix_ms: u64) -> String {
         .to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The shape of D1's bookmarks, made of the world's time and the database's id: it grows, and that is all it can be used for.
+/// The form of D1's bookmarks, made of the world's time and the database's id: it grows, and has no other use.
 fn bookmark(account: &Account, database: &AccountItem) -> String {
     let ms = account.now().unix_ms();
     let id: String = database.id.chars().filter(|char| *char != '-').collect();
@@ -264,7 +264,7 @@ fn bookmark(account: &Account, database: &AccountItem) -> String {
     )
 }
 
-/// What a call did, statement by statement or in sum.
+/// The result of a call, by statement or in sum.
 fn meta(account: &Account, database: &AccountItem, results: &[QueryResult]) -> Json {
     let (home, _) = account.database_place(database);
     let sum = |count: fn(&QueryResult) -> u64| results.iter().map(count).sum::<u64>();

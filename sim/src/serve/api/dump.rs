@@ -1,12 +1,12 @@
-//! A database as SQL that makes it again, in the order and style of `wrangler d1 export`: tables with their rows, then what is
-//! built on tables.
+//! A database as SQL that makes it again, in the order and style of `wrangler d1 export`: tables with their rows, then
+//! indexes, views and triggers.
 
 use crate::account::{Account, AccountItem};
 use crate::limits::api::ApiError;
 use edgeproof_sqlite::{Outcome, Value};
 use std::fmt::Write as _;
 
-/// Writes a database down; `tables` chooses some of its tables, or all if it is empty.
+/// Writes a database as SQL; `tables` chooses some of its tables, or all if it is empty.
 pub(super) fn dump(
     account: &Account,
     database: &AccountItem,
@@ -46,7 +46,7 @@ pub(super) fn dump(
             )));
         }
         if item.name == "sqlite_sequence" {
-            // Made by the first table that counts.
+            // SQLite makes this table with the first one that counts.
             if data {
                 dump += "DELETE FROM sqlite_sequence;\n";
             }
@@ -80,7 +80,7 @@ struct Item {
 }
 
 impl Item {
-    /// `None` for what SQLite makes by itself (the index of a `UNIQUE`, say), and for what is hidden.
+    /// `None` for items that SQLite makes by itself (the index of a `UNIQUE`, for example), and for hidden ones.
     fn read(row: &[Value]) -> Option<Self> {
         let [
             Value::Text(kind),
@@ -102,7 +102,7 @@ impl Item {
         })
     }
 
-    /// What makes a virtual table: `fts5`, say.
+    /// The module of a virtual table: `fts5`, for example.
     fn module(&self) -> Option<String> {
         let mut words = self.sql.split_whitespace().skip(1);
         if !words.next()?.eq_ignore_ascii_case("virtual") {
@@ -119,7 +119,7 @@ fn rows(
     table: &str,
     look: &impl Fn(&str) -> Result<Outcome, ApiError>,
 ) -> Result<(), ApiError> {
-    // What is generated must not be inserted.
+    // Generated columns must not be inserted.
     let columns = if table == "sqlite_sequence" {
         vec!["name".to_owned(), "seq".to_owned()]
     } else {
@@ -159,7 +159,7 @@ fn literal(dump: &mut String, value: &Value) {
     let _ = match value {
         Value::Null => write!(dump, "NULL"),
         Value::Integer(whole) => write!(dump, "{whole}"),
-        // SQL has no word for the infinities; these are beyond what a double can hold.
+        // SQL has no literal for the infinities; this number is larger than a double can hold.
         Value::Real(float) if float.is_infinite() => {
             write!(dump, "{}9.0e+999", if *float < 0.0 { "-" } else { "" })
         }

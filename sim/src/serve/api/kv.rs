@@ -183,7 +183,7 @@ fn put(account: &Account, namespace: &AccountItem, pair: Pair) -> Result<(), Exc
     )
 }
 
-/// Whether the store would ever take a pair.
+/// Whether the store can accept a pair at all.
 fn check(account: &Account, pair: &Pair) -> Result<(), Exception> {
     kv::check_key("PUT", &pair.key)?;
     let metadata = pair.metadata.as_ref().map_or(0, String::len);
@@ -191,8 +191,8 @@ fn check(account: &Account, pair: &Pair) -> Result<(), Exception> {
     kv::check_put(account.now(), pair.value.len(), metadata, expiration, ttl).map(drop)
 }
 
-/// Does the same for many keys, all of which have been checked. What the store cannot take just now is told among those to be tried
-/// again.
+/// Does the same for many keys, all of which have been checked. Writes that the store refuses for the moment are listed
+/// among those to be tried again.
 fn bulk<T>(
     items: Vec<T>,
     key: impl Fn(&T) -> String,
@@ -256,7 +256,8 @@ fn metadata_value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-/// The API's form of what the runtime would throw: `KV PUT failed: 400 <text>` says status and text; a `TypeError` is a bad key.
+/// The API's form of an exception of the runtime: `KV PUT failed: 400 <text>` gives status and text; a `TypeError` is a
+/// bad key.
 fn refused(exception: Exception) -> ApiError {
     let rest = exception.message.strip_prefix("KV ");
     let parts = rest.and_then(|rest| {

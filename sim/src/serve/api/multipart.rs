@@ -52,7 +52,7 @@ fn unquote(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// The parts of a form by name, in order; what is wrong with it, otherwise.
+/// The parts of a form by name, in order; or what is wrong with it.
 pub(super) fn parts(body: &Bytes, boundary: &str) -> Result<Vec<(String, Bytes)>, &'static str> {
     const TORN: &str = "the form ends in the middle of a part";
     let delimiter = format!("\r\n--{boundary}").into_bytes();
@@ -79,16 +79,17 @@ pub(super) fn parts(body: &Bytes, boundary: &str) -> Result<Vec<(String, Bytes)>
     Ok(parts)
 }
 
-/// What follows a delimiter.
+/// The meaning of a delimiter.
 #[derive(Debug, Clone, Copy)]
 enum End {
     /// A part, which begins here.
     Line(usize),
-    /// Nothing more.
+    /// The form ends.
     Form,
 }
 
-/// What follows the delimiter that ends at `at`; `None` if something else does, so that it is none (RFC 2046 section 5.1.1).
+/// What the delimiter that ends at `at` means; `None` if the text after it makes it no delimiter (RFC 2046 section
+/// 5.1.1).
 fn line_end(body: &[u8], at: usize) -> Option<End> {
     let rest = body.get(at..)?;
     if rest.starts_with(b"--") {
@@ -101,7 +102,7 @@ fn line_end(body: &[u8], at: usize) -> Option<End> {
         .then_some(End::Line(start))
 }
 
-/// Where the next delimiter is, and what follows it.
+/// Where the next delimiter is, and what it means.
 fn next(body: &[u8], mut from: usize, delimiter: &[u8]) -> Option<(usize, End)> {
     loop {
         let place = find(body, from, delimiter)?;

@@ -1,7 +1,8 @@
 //! Uploads of SQL to import, and downloads of exports.
 //!
-//! Production hands out signed URLs of its object storage. Here the URL has an unguessable name, which stands for the token: an
-//! upload's is good for one upload, an export's for as many downloads as are wanted within an hour. They are in memory only.
+//! Production hands out signed URLs of its object storage. Here the URL has an unguessable name, which authorises the
+//! request instead of the token: an upload's name serves one upload, an export's any number of downloads within an
+//! hour. They are in memory only.
 
 use super::answer::Answer;
 use crate::kernel::time::Instant;
@@ -14,10 +15,10 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// How long a name is good for. WRANGLER 4.164.0 says so of an export: "This link will be valid for one hour".
+/// How long a name is valid. WRANGLER 4.164.0 says so of an export: "This link will be valid for one hour".
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// How many there are at most, the oldest going first: an abandoned upload must not hold memory for ever.
+/// The maximum number of names; the oldest is removed first: an abandoned upload must not hold memory for ever.
 const MOST: usize = 16;
 
 /// A request for one of these names.
@@ -37,18 +38,18 @@ pub enum TransferCall {
     },
 }
 
-/// What a name stands for.
+/// The meaning of a name.
 #[derive(Debug)]
 enum Content {
-    /// SQL that is to come, for this database.
+    /// A place for SQL to upload, for this database.
     Awaited { database: String },
-    /// SQL that has come.
+    /// SQL that was uploaded.
     Uploaded {
         database: String,
         etag: String,
         sql: Bytes,
     },
-    /// SQL to be fetched.
+    /// SQL to download.
     Export { sql: Bytes },
 }
 
@@ -59,7 +60,7 @@ struct Transfer {
     content: Content,
 }
 
-/// The names that are good just now, oldest first.
+/// The names that are valid now, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Transfers(RefCell<VecDeque<Transfer>>);
 
@@ -75,7 +76,7 @@ impl Transfers {
         self.add(now, Content::Export { sql: sql.into() })
     }
 
-    /// Whether a path has a name that is good just now.
+    /// Whether a path has a name that is valid now.
     pub(super) fn know(&self, now: Instant, path: &str) -> bool {
         let transfers = self.0.borrow();
         transfers.iter().any(|transfer| {
@@ -150,12 +151,12 @@ impl Transfers {
     }
 }
 
-/// The answer to a name that is not good, or not any more.
+/// The answer to a name that is not valid, or no longer.
 pub(super) fn unknown() -> ApiError {
     ApiError::other(404, "no upload or export has this name any more")
 }
 
-/// The checksum by which wrangler and the API know a file.
+/// The checksum by which wrangler and the API identify a file.
 fn md5(body: &[u8]) -> String {
     hex(&Md5::digest(body))
 }
@@ -167,7 +168,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// 128 bits of the operating system's chance: the world's own is for all to know.
+/// 128 bits from the operating system's random source: the world's own can be predicted from its seed.
 #[expect(
     clippy::disallowed_methods,
     reason = "a name that stands for a token must not follow from a seed"

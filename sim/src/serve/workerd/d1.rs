@@ -1,8 +1,8 @@
 //! The protocol by which workerd's D1 binding speaks to its service, as observed on workerd 1.20261117.1.
 //!
-//! `POST /query` and `POST /execute` take one statement or a list of them, which is one transaction. The HTTP status counts for
-//! nothing: a reply is a JSON object, or a list of them, with `success`, `results`, `meta` or `error`. Sessions send a bookmark
-//! and get one; with a single primary and no replicas every session sees everything.
+//! `POST /query` and `POST /execute` take one statement or a list of them, which is one transaction. workerd ignores
+//! the HTTP status: a reply is a JSON object, or a list of them, with `success`, `results`, `meta` or `error`. Sessions
+//! send a bookmark and get one; with a single primary and no replicas every session sees everything.
 
 use super::refusal::refusal;
 use crate::exception::Exception;
@@ -28,7 +28,7 @@ const BOOKMARK: &str = "x-cf-d1-session-commit-token";
 /// fill the memory. An assumption; the real bound is not published.
 const REQUEST_BYTES: usize = 100 * 1024 * 1024;
 
-/// How rows are wanted.
+/// The form of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// `{"columns":[…],"rows":[[…]]}`: keeps columns of one name apart.
@@ -37,12 +37,12 @@ pub enum Format {
     Objects,
 }
 
-/// A request as it stands on the wire.
+/// A parsed request.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What to run.
+    /// The statements.
     pub call: Call,
-    /// How rows are wanted.
+    /// The form of the rows.
     pub format: Format,
     /// It was a list, and so is its answer.
     pub list: bool,
@@ -51,7 +51,7 @@ pub struct Request {
 /// Reads a request: its method, its target (path and query), its body.
 ///
 /// # Errors
-/// An HTTP status and a text for what is no call of D1.
+/// An HTTP status and a text for a request that is no call of D1.
 pub fn parse(method: &Method, target: &str, body: &[u8]) -> Result<Request, (u16, String)> {
     #[derive(Deserialize)]
     struct Wire {
@@ -100,7 +100,7 @@ pub fn parse(method: &Method, target: &str, body: &[u8]) -> Result<Request, (u16
     };
     Ok(Request {
         call,
-        // Whatever else is asked for, NONE included, is answered with objects (miniflare, SDK 2026-08-22).
+        // Any other format, NONE included, is answered with objects (miniflare, SDK 2026-08-22).
         format: if rows_and_columns {
             Format::RowsAndColumns
         } else {
@@ -347,7 +347,7 @@ pub(crate) struct Cell<'a>(pub(crate) &'a Value);
 
 impl Serialize for Cell<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        /// From here on not every integer is a double.
+        /// Above this not every integer is a double.
         const EXACT: i64 = 1 << 53;
         match self.0 {
             Value::Null => serializer.serialize_unit(),

@@ -1,7 +1,8 @@
-//! What a client of a PoP talks to: requests pass on to workerd with what the platform adds to them.
+//! The server that a PoP's clients connect to: it adds what the platform adds to a request, and passes it on to
+//! workerd.
 //!
-//! `CF-Connecting-IP` is the client's own address unless it names one, as in `sim serve`; `request.cf` names the PoP; a request
-//! is counted for the bill. A request passes when it is whole, an answer as it comes.
+//! `CF-Connecting-IP` is the client's own address unless it names one, as in `sim serve`; `request.cf` names the PoP; a
+//! request is counted for the bill. A request is passed on when it has arrived whole, an answer as it comes.
 
 use super::headers::strip_own_headers;
 use super::refusal::refusal;
@@ -23,7 +24,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use url::Url;
 
-/// Header of which workerd's socket makes `request.cf`; a client's own is replaced.
+/// Header of which workerd's socket makes `request.cf`; it replaces any value that the client sends.
 pub const CF_HEADER: &str = "x-sim-cf";
 
 /// Passes a PoP's requests on to the socket on which workerd serves that PoP.
@@ -74,7 +75,7 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
                 let ip = HeaderValue::from_str(&peer.to_string()).expect("an address is ASCII");
                 head.headers.insert(CF_CONNECTING_IP.clone(), ip);
             }
-            // What a client calls so is not what the configuration does.
+            // Headers of these names from a client must not pass for those of the configuration.
             strip_own_headers(&mut head.headers);
             head.headers.insert(CF_HEADER, cf);
             // The length is that of the body, which hyper knows.
@@ -115,7 +116,7 @@ async fn pass(
         );
     }
     let (head, body) = answer.into_parts();
-    // A stream may have no end, so it is passed on as it comes; one that breaks ends the client's connection, too.
+    // A stream may have no end, so it is passed on as it comes; one that breaks ends the client's connection too.
     let mut response = Response::new(Body::Passing(body));
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;

@@ -1,4 +1,4 @@
-//! The headers that the configuration of workerd injects, so that a request says what it is for.
+//! The headers that the configuration of workerd injects, so that each request names its binding.
 
 use http::{HeaderMap, HeaderName};
 

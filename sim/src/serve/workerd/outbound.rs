@@ -1,7 +1,7 @@
 //! Outbound fetches of a Worker in workerd: to simulated origins, to loopback, and to the hosts that the user allowed by name.
 //!
-//! workerd sends them here as to an HTTP proxy, with the whole URL in the request line; so the rule that nothing but loopback is
-//! reached unless it was allowed is the same one as for a Worker inside the simulator.
+//! workerd sends them here as to an HTTP proxy, with the whole URL in the request line. So one rule holds for Workers
+//! in workerd and inside the simulator: only loopback is reached, and the hosts that were allowed.
 
 use super::headers::strip_own_headers;
 use super::refusal::refusal;
@@ -21,7 +21,7 @@ use url::Url;
 /// The URL of a request to a proxy: the absolute form of RFC 9112 section 3.2.2, or else the header `Host` and the path.
 ///
 /// # Errors
-/// A text for what names no HTTP origin.
+/// A text for a request that names no HTTP origin.
 pub fn parse(target: &http::Uri, host: Option<&[u8]>) -> Result<Url, String> {
     let text = if target.authority().is_some() {
         target.to_string()
@@ -70,7 +70,7 @@ pub(super) async fn answer(world: &World, pop: Pop, head: Parts, body: Incoming)
         let host = message.url.host_str().unwrap_or_default().to_owned();
         async move {
             let answered = world.bindings().fetch(message).await;
-            // The Worker learns no more than that the connection broke, so the reason is told here.
+            // The Worker learns only that the connection broke, so the reason is logged here.
             if let Err(exception) = &answered
                 && exception.message != NETWORK_CONNECTION_LOST
             {

@@ -1,4 +1,4 @@
-//! The rate limiter behind workerd: a small protocol of ours, spoken by a module of the generated configuration.
+//! The rate limiter behind workerd: a small protocol of our own, used by a module of the generated configuration.
 //!
 //! workerd has no such binding of its own. `POST /limit` takes `{"key","limit","period"}` and answers `{"success"}`; the texts of
 //! refusals are miniflare's (SDK 2026-08-22).
@@ -14,15 +14,15 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use serde::Deserialize;
 
-/// Most bytes of a request. An assumption: a key of any use is far shorter.
+/// Most bytes of a request. An assumption: practical keys are far shorter.
 const REQUEST_BYTES: usize = 64 * 1024;
 
 /// A call of `limit()`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Call {
-    /// Who is counted.
+    /// The key that is counted.
     pub key: String,
-    /// Calls of a window.
+    /// Calls allowed in a window.
     pub limit: u64,
     /// The window in seconds.
     pub period: u64,
@@ -31,7 +31,7 @@ pub struct Call {
 /// Reads a request's body.
 ///
 /// # Errors
-/// A text for what is no call of `limit()`.
+/// A text for a request that is no call of `limit()`.
 pub fn parse(body: &[u8]) -> Result<Call, String> {
     let call: Call =
         serde_json::from_slice(body).map_err(|_| "invalid rate limit options".to_owned())?;

@@ -149,7 +149,7 @@ fn pop(code: &str) -> Result<Pop, BuildError> {
     Pop::from_code(code).ok_or_else(|| BuildError::UnknownPop(code.to_owned()))
 }
 
-/// What the bindings of the Workers need, as it comes together.
+/// The stores and classes that the Workers' bindings need, collected while the world is built.
 struct Parts<'a> {
     builder: &'a Builder,
     d1_home: Pop,

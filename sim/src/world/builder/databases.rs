@@ -1,4 +1,4 @@
-//! D1 databases before a run: opened, migrated, seeded; and copied, where worlds of one making share them.
+//! D1 databases before a run: opened, migrated, seeded; and copied, where worlds of one setup share them.
 
 use super::{BuildError, Builder};
 use crate::engine::inventory::database_file;
@@ -11,8 +11,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Databases with their migrations and seeds applied, by Worker and binding: kept by the first world of a making and copied by
-/// the others. A builder of its own keeps none.
+/// Databases with their migrations and seeds applied, by Worker and binding: the first world of a setup keeps them, and
+/// the others copy them. A builder without a setup keeps none.
 #[derive(Clone, Default)]
 pub(super) struct Images(Option<Rc<RefCell<Kept>>>);
 
@@ -86,8 +86,8 @@ impl Builder {
     }
 }
 
-/// Whether a database that this SQL made has nothing of the seed in it. `random()` may hide anywhere in the text, so the word
-/// alone counts.
+/// Whether a database that this SQL made is independent of the seed. `random()` may stand anywhere in the text, so any
+/// occurrence of the word counts.
 fn is_same_for_every_seed<'a>(
     migrations: &'a [Migration],
     seeds: impl Iterator<Item = &'a str>,

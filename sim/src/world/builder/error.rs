@@ -12,16 +12,16 @@ pub enum BuildError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Config(#[from] ConfigError),
-    /// Nobody said what Worker to run.
+    /// No Worker to run was given.
     #[error("no Worker: give the builder a script")]
     NoScript,
     /// A PoP that is not in the table.
     #[error("no PoP has the code {0:?}; the known ones are {known}", known = all_pops())]
     UnknownPop(String),
-    /// A fault that names what the world does not have.
+    /// A fault that names something the world does not have.
     #[error(transparent)]
     FaultName(#[from] UnknownName),
-    /// A fault with figures that mean nothing.
+    /// A fault with figures that make no sense.
     #[error(
         "no such fault can happen: {0}. A status is from 400 to 599, a ratio from 0 to 1, a factor no less than 0"
     )]

@@ -11,7 +11,7 @@ use proptest::test_runner::{TestCaseError, TestRunner};
 const TICK_MS: u64 = 500;
 /// Ticks in the past to which an alarm can be set.
 const PAST: u64 = 10;
-/// For so many ticks the world goes on after the last step: all retries are over by then.
+/// The world continues for this many ticks after the last step: all retries are over by then.
 const REST: u64 = 800;
 
 /// What the object does to its alarm.
@@ -49,7 +49,7 @@ fn change(first: u64) -> impl Strategy<Value = Change> {
 
 fn history() -> impl Strategy<Value = History> {
     let gap = prop_oneof![3 => 0_u64..12, 1 => 12_u64..100];
-    // No handler sets an alarm that is due at once: it would run for ever within one tick.
+    // No handler sets an alarm that is due at once: the handler would run for ever within one tick.
     let handler = (
         0_u64..4,
         prop::bool::weighted(0.3),
@@ -82,7 +82,7 @@ enum Said {
     Visible(Option<u64>),
 }
 
-/// What is compared with the model: the alarm, or a broken double of it.
+/// The subject compared with the model: the alarm, or a broken double of it.
 trait Machine: Default {
     fn alarm(&mut self) -> &mut Alarm;
 
@@ -320,7 +320,7 @@ impl Model<'_> {
     }
 }
 
-/// Fails if the machine runs the handler at another time, or shows another alarm, than the model.
+/// Fails if the machine runs the handler at another time than the model, or shows another alarm.
 fn compare<M: Machine>((changes, handlers): &History) -> Result<(), TestCaseError> {
     let mut driver = Driver {
         machine: M::default(),

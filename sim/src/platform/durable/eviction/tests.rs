@@ -49,14 +49,14 @@ fn at(second: u64) -> Instant {
     Instant(0) + Duration::from_secs(second)
 }
 
-/// For so long the world goes on after the last step: whatever is idle is evicted by then.
+/// The world continues for this long after the last step: every idle instance is evicted by then.
 const REST: u64 = 30;
 
 fn idle_limit() -> u64 {
     HIBERNATE_AFTER_IDLE.as_secs()
 }
 
-/// What is compared with the model: the activity, or a broken double of it.
+/// The subject compared with the model: the activity, or a broken double of it.
 trait Machine: Default {
     fn activity(&mut self) -> &mut Activity;
 
@@ -193,7 +193,7 @@ impl Model {
     }
 }
 
-/// Fails if the machine bills or evicts anything else than the model.
+/// Fails if the machine's bills or evictions differ from the model's.
 fn compare<M: Machine>(history: &[(u64, Event)]) -> Result<(), TestCaseError> {
     prop_assert_eq!(driven::<M>(history)?, Model::expected(history));
     Ok(())

@@ -32,7 +32,7 @@ fn config() -> ProptestConfig {
     }
 }
 
-/// What is compared with the model: the gate, or a broken double of it.
+/// The subject compared with the model: the gate, or a broken double of it.
 trait Machine: Default {
     fn gate(&mut self) -> &mut Gate;
 
@@ -107,7 +107,7 @@ fn chosen(model: &Model, number: usize) -> Option<Ticket> {
     model.line().get(number).copied()
 }
 
-/// Fails if the machine ever answers something else than the model.
+/// Fails if the machine's answers ever differ from the model's.
 fn compare<M: Machine>(steps: &[Step]) -> Result<(), TestCaseError> {
     let mut machine = M::default();
     let mut model = Model::default();
@@ -172,7 +172,7 @@ fn asks_only_when_named<M: Machine>(steps: &[Step]) -> Result<(), TestCaseError>
             Step::Join => {
                 let ticket = machine.join();
                 line.push(ticket);
-                // It asks once, as it comes; those that were named before it have asked by then.
+                // It asks once, when it comes; those that were named before it have asked by then.
                 ask(&mut machine, &mut named, &mut inside);
                 named.push(ticket);
                 ask(&mut machine, &mut named, &mut inside);

@@ -1,6 +1,5 @@
-//! Keys, values and alarm under transactions, against a naive model: a list of everything that was written, from which
-//! whatever was undone is crossed out. (SQL under the same transactions is tested through a whole world, as it needs
-//! one to run in.)
+//! Keys, values and alarm under transactions, against a naive model: a list of all writes, from which the undone ones
+//! are removed. (SQL under the same transactions is tested through a whole world, because it needs one to run in.)
 
 use super::{ListOptions, Savepoint, Storage};
 use bytes::Bytes;
@@ -186,7 +185,7 @@ fn compare<M: Machine>(steps: &[Step]) -> Result<(), TestCaseError> {
             }
             Step::Commit => {
                 machine.storage().commit().expect("there is no SQL");
-                // An open transaction goes on, and nothing of it is committed.
+                // An open transaction continues, and nothing of it is committed.
                 if model.open() == 0 {
                     model.0.push(Step::Commit);
                 }

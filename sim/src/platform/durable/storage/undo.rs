@@ -13,7 +13,7 @@ pub(super) enum Undo {
     Alarm(AlarmTime),
 }
 
-/// The writes of an implicit transaction, as what they replaced.
+/// The writes of an implicit transaction, each as the state that it replaced.
 #[derive(Debug, Default)]
 pub(super) struct UndoLog(Vec<Undo>);
 
@@ -43,7 +43,7 @@ impl UndoLog {
 
     /// Keeps the writes.
     pub(super) fn forget(&mut self) {
-        // Not just emptied: an idle object is to cost little.
+        // Freed and not just emptied, so that an idle object costs little.
         self.0 = Vec::new();
     }
 }

@@ -17,7 +17,7 @@ pub struct ListOptions {
     pub prefix: Option<String>,
     /// From the last to the first.
     pub reverse: bool,
-    /// At most so many.
+    /// The maximum number of keys.
     pub limit: Option<usize>,
 }
 
@@ -46,7 +46,7 @@ impl Values {
         self.map.get(key)
     }
 
-    /// Puts a value; answers the one that was there.
+    /// Puts a value; returns the one that was there.
     pub(super) fn insert(&mut self, key: Box<str>, value: Bytes) -> Option<Bytes> {
         let key_bytes = key.len();
         self.bytes += (key_bytes + value.len()) as u64;
@@ -55,14 +55,14 @@ impl Values {
         old
     }
 
-    /// Removes a key; answers the value that was there.
+    /// Removes a key; returns the value that was there.
     pub(super) fn remove(&mut self, key: &str) -> Option<Bytes> {
         let old = self.map.remove(key);
         self.forget(key.len(), old.as_ref());
         old
     }
 
-    /// Removes everything; answers what was there.
+    /// Removes everything; returns what was there.
     pub(super) fn take(&mut self) -> BTreeMap<Box<str>, Bytes> {
         self.bytes = 0;
         std::mem::take(&mut self.map)

@@ -25,24 +25,24 @@ pub enum D1Call {
         /// Which of them.
         paging: Paging,
     },
-    /// Make a database.
+    /// Create a database.
     Create {
         /// Its name.
         name: String,
     },
-    /// Something with one database.
+    /// An operation on one database.
     In {
         /// Its UUID or its name.
         database: String,
-        /// What.
+        /// The operation.
         what: InDatabase,
     },
 }
 
-/// What is done with one database.
+/// An operation on one database.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InDatabase {
-    /// Look at it.
+    /// Read its properties.
     Get {
         /// Only these of its properties.
         fields: Option<Vec<String>>,
@@ -61,25 +61,25 @@ pub enum InDatabase {
         /// MD5 of the SQL.
         etag: String,
     },
-    /// Run what was uploaded.
+    /// Run the SQL that was uploaded.
     ImportIngest {
         /// The name under which it was uploaded.
         filename: String,
         /// Its MD5.
         etag: String,
     },
-    /// Ask how far an import is.
+    /// Ask for the progress of an import.
     ImportPoll {
         /// The bookmark that the answer before gave.
         bookmark: String,
     },
-    /// Write the database down as SQL.
+    /// Export the database as SQL.
     Export {
         /// Without the schema.
         no_schema: bool,
         /// Without the rows.
         no_data: bool,
-        /// Only these tables; all if there is none.
+        /// Only these tables; all if the list is empty.
         tables: Vec<String>,
     },
     /// Time Travel, which is not modelled.

@@ -1,4 +1,4 @@
-//! A request, taken apart, and what routes read in the same way.
+//! A request in its parts, and the reading that all routes share.
 
 use crate::limits::api::ApiError;
 use bytes::Bytes;
@@ -15,7 +15,7 @@ pub struct Paging {
     pub per_page: u64,
 }
 
-/// A request, taken apart.
+/// A request in its parts.
 pub(super) struct Incoming<'a> {
     pub(super) method: &'a Method,
     pub(super) query: Vec<(Cow<'a, str>, Cow<'a, str>)>,

@@ -30,7 +30,7 @@ pub struct Pair {
     pub metadata: Option<String>,
     /// When it expires, in seconds since the Unix epoch.
     pub expiration: Option<u64>,
-    /// In how many seconds it expires; beats `expiration`.
+    /// In how many seconds it expires; takes precedence over `expiration`.
     pub expiration_ttl: Option<u64>,
 }
 
@@ -44,24 +44,24 @@ pub enum KvCall {
         /// In what order.
         order: Order,
     },
-    /// Make a namespace.
+    /// Create a namespace.
     Create {
         /// Its title.
         title: String,
     },
-    /// Something with one namespace.
+    /// An operation on one namespace.
     In {
         /// Its id.
         namespace: String,
-        /// What.
+        /// The operation.
         what: InNamespace,
     },
 }
 
-/// What is done with one namespace.
+/// An operation on one namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InNamespace {
-    /// Look at it.
+    /// Read its id and title.
     Get,
     /// Give it a new title.
     Rename {
@@ -74,7 +74,7 @@ pub enum InNamespace {
     Keys {
         /// What they begin with.
         prefix: String,
-        /// After which key the list goes on.
+        /// The key after which the list continues.
         cursor: Option<String>,
         /// How many at most.
         limit: u64,
@@ -238,7 +238,7 @@ impl Incoming<'_> {
         })
     }
 
-    /// What a `PUT` of one value says: the bare value, or a form of it and its metadata.
+    /// The body of a `PUT` of one value: the bare value, or a form of it and its metadata.
     fn pair(&self, key: String) -> Result<Pair, ApiError> {
         let content_type = self.headers.get(CONTENT_TYPE);
         let content_type = content_type
@@ -352,7 +352,7 @@ fn check_bulk(count: usize) -> Result<(), ApiError> {
     Err(ApiError::other(400, text))
 }
 
-/// What is no number counts as 0 (SDK 2026-08-22, miniflare's validator).
+/// A text that is not a number counts as 0 (SDK 2026-08-22, miniflare's validator).
 fn wrong_time(name: &str, value: impl std::fmt::Display) -> ApiError {
     let text = if name == "expiration" {
         limits::kv::expiration_passed(value)
@@ -362,7 +362,7 @@ fn wrong_time(name: &str, value: impl std::fmt::Display) -> ApiError {
     ApiError::other(400, text)
 }
 
-/// A number that is whole, however it is written.
+/// A number that is whole, in whatever notation.
 fn whole(number: &serde_json::Number) -> Option<u64> {
     #[expect(
         clippy::cast_possible_truncation,

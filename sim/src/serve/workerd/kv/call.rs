@@ -7,10 +7,10 @@ use http::Method;
 use serde::Deserialize;
 use std::rc::Rc;
 
-/// What a Worker asks of a namespace, as it stands in a request.
+/// A Worker's call of a namespace, as a request carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
-    /// `get` and `getWithMetadata`: what kind of value is wanted is not sent.
+    /// `get` and `getWithMetadata`: the request does not say what kind of value is wanted.
     Get {
         /// The key.
         key: Rc<str>,
@@ -86,11 +86,12 @@ impl Failure {
     }
 }
 
-/// Reads a request: its method, its target (path and query), the header `CF-KV-Metadata`, and the body, which is looked at for
-/// `POST /bulk/get` only.
+/// Reads a request: its method, its target (path and query), the header `CF-KV-Metadata`, and the body, which is read
+/// for `POST /bulk/get` only.
 ///
 /// # Errors
-/// What the service refuses before it looks anything up, in miniflare's words (SDK 2026-08-22) where it has some.
+/// The errors that the service returns before it looks anything up, with miniflare's texts (SDK 2026-08-22) where it
+/// has some.
 pub fn parse(
     method: &Method,
     target: &str,
@@ -180,13 +181,13 @@ fn expiration(text: &str) -> Result<u64, Failure> {
     number(text, limits::kv::expiration_passed)
 }
 
-/// A number, or the refusal that quotes what stands there instead.
+/// A number, or the refusal that quotes the text that is not one.
 fn number(text: &str, refused: impl FnOnce(String) -> String) -> Result<u64, Failure> {
     let refusal = |_| Failure::new(400, refused(ascii(text)));
     text.parse().map_err(refusal)
 }
 
-/// What of a text may stand in a reason phrase.
+/// The characters of a text that a reason phrase may hold.
 fn ascii(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_ascii_graphic())
