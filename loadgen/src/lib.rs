@@ -7,7 +7,7 @@
 //!
 //! 1. [`cli`] reads the command line ([`args`]); [`curl`] a pasted curl command after `--`.
 //! 2. [`plan`] says what is sent: one request, many times, by some clients in the name of some users; [`schedule`]
-//! assigns each request to a user, a client and a PoP.
+//!    assigns each request to a user, a client and a PoP.
 //! 3. [`target`] is where it goes: the embedded simulator in virtual time, or a server over HTTP.
 //! 4. [`driver`] drives the plan as a closed loop; [`observe`] holds each answer against the [`contract`] as it arrives and
 //!    counts it.

@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// An open critical section; see [`Engine::critical_section`].
+/// An open critical section; see [`Bindings::critical_section`](crate::host::Bindings::critical_section).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CriticalSection {
     /// `blockConcurrencyWhile`: a failure resets the object.
