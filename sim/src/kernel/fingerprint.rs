@@ -56,19 +56,31 @@ impl Fingerprint {
         self.0 = fold(self.0 ^ SECRETS[0], word ^ SECRETS[1]) ^ word.rotate_left(23);
     }
 
-    /// Mixes bytes in, and how many there are.
+    /// Mixes bytes in, their number included.
     pub fn mix_bytes(&mut self, bytes: &[u8]) {
-        // Two words at a time, so that an operation costs few multiplications. The number of bytes tells a short tail from one
-        // that ends in zeros.
-        let mut hash = self.0 ^ (bytes.len() as u64).wrapping_mul(SECRETS[2]);
-        let (pairs, tail) = bytes.as_chunks::<16>();
-        for pair in pairs {
-            let (one, two) = words(pair);
-            hash = fold(one ^ SECRETS[0] ^ hash, two ^ SECRETS[1]) ^ one.rotate_left(23);
-        }
-        let mut last = [0; 16];
-        last[..tail.len()].copy_from_slice(tail);
-        let (one, two) = words(&last);
+        // Two words at a time. The last two words are the last 16 bytes, which may overlap those before: so nothing is copied,
+        // and the number of bytes tells how far. What is shorter than 16 bytes is two overlapping words as well.
+        let length = bytes.len();
+        let mut hash = self.0 ^ (length as u64).wrapping_mul(SECRETS[2]);
+        let (one, two) = match length {
+            0 => (0, 0),
+            1..=3 => {
+                let [first, middle, last] = [0, length / 2, length - 1].map(|at| bytes[at]);
+                (u64::from_le_bytes([first, middle, last, 0, 0, 0, 0, 0]), 0)
+            }
+            4..=7 => (half(bytes, 0), half(bytes, length - 4)),
+            _ => {
+                let (pairs, _) = bytes.as_chunks::<16>();
+                for pair in &pairs[..(length - 1) / 16] {
+                    let (one, two) = (word(pair, 0), word(pair, 8));
+                    hash = fold(one ^ SECRETS[0] ^ hash, two ^ SECRETS[1]) ^ one.rotate_left(23);
+                }
+                (
+                    word(bytes, length.saturating_sub(16)),
+                    word(bytes, length - 8),
+                )
+            }
+        };
         self.0 = fold(one ^ SECRETS[0] ^ hash, two ^ SECRETS[1]) ^ one.rotate_left(23);
     }
 
@@ -91,9 +103,14 @@ fn fold(one: u64, two: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-fn words(pair: &[u8; 16]) -> (u64, u64) {
-    let (words, _) = pair.as_chunks::<8>();
-    (u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]))
+fn word(bytes: &[u8], at: usize) -> u64 {
+    let word = bytes[at..at + 8].try_into();
+    u64::from_le_bytes(word.expect("8 bytes"))
+}
+
+fn half(bytes: &[u8], at: usize) -> u64 {
+    let half = bytes[at..at + 4].try_into();
+    u64::from(u32::from_le_bytes(half.expect("4 bytes")))
 }
 
 impl std::fmt::Display for Fingerprint {
@@ -120,4 +137,50 @@ pub type Trace = Vec<Step>;
 pub fn first_difference(one: &[Step], other: &[Step]) -> Option<usize> {
     let differs = one.iter().zip(other).position(|(a, b)| a != b);
     differs.or_else(|| (one.len() != other.len()).then_some(one.len().min(other.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_byte_and_the_length_count() {
+        let mut seen = BTreeSet::new();
+        for length in 0..70 {
+            let zeros = vec![0; length];
+            assert!(
+                seen.insert(Fingerprint::of(&zeros).value()),
+                "{length} zeros"
+            );
+            for place in 0..length {
+                for bit in 0..8 {
+                    let mut bytes = zeros.clone();
+                    bytes[place] ^= 1 << bit;
+                    let value = Fingerprint::of(&bytes).value();
+                    assert!(seen.insert(value), "bit {bit} of byte {place} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn order_counts() {
+        let of = |parts: [&[u8]; 2]| {
+            let mut fingerprint = Fingerprint::default();
+            for part in parts {
+                fingerprint.mix_bytes(part);
+            }
+            fingerprint
+        };
+        assert_ne!(of([b"a", b"b"]), of([b"b", b"a"]));
+        assert_ne!(of([b"ab", b""]), of([b"a", b"b"]));
+        let words = |one, two| {
+            let mut fingerprint = Fingerprint::default();
+            fingerprint.mix(one);
+            fingerprint.mix(two);
+            fingerprint
+        };
+        assert_ne!(words(1, 2), words(2, 1));
+    }
 }
