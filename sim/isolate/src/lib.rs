@@ -20,7 +20,15 @@ pub type IsolateId = u64;
 
 thread_local! {
     static CURRENT: Cell<IsolateId> = const { Cell::new(0) };
-    static VALUES: RefCell<BTreeMap<(IsolateId, usize), Rc<dyn Any>>> = const { RefCell::new(BTreeMap::new()) };
+    static VALUES: RefCell<BTreeMap<(IsolateId, usize), Kept>> = const { RefCell::new(BTreeMap::new()) };
+    /// How many values this thread has made.
+    static MADE: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Kept {
+    /// Its place in the order in which the thread made values: they are dropped in that order.
+    made: u64,
+    value: Rc<dyn Any>,
 }
 
 /// Numbers the statics in order of first use; the number is only ever a key, so it may differ between runs.
@@ -65,12 +73,18 @@ impl<T: 'static> IsolateLocal<T> {
             .slot
             .get_or_init(|| NEXT_SLOT.fetch_add(1, Ordering::Relaxed));
         let key = (CURRENT.get(), slot);
-        let found = VALUES.with_borrow(|values| values.get(&key).cloned());
+        let found =
+            VALUES.with_borrow(|values| values.get(&key).map(|kept| Rc::clone(&kept.value)));
         let value = found.unwrap_or_else(|| {
             // Made outside the borrow: `init` may itself use another IsolateLocal.
-            let made: Rc<dyn Any> = Rc::new((self.init)());
-            VALUES.with_borrow_mut(|values| values.insert(key, Rc::clone(&made)));
-            made
+            let value: Rc<dyn Any> = Rc::new((self.init)());
+            let made = MADE.replace(MADE.get() + 1);
+            let kept = Kept {
+                made,
+                value: Rc::clone(&value),
+            };
+            VALUES.with_borrow_mut(|values| values.insert(key, kept));
+            value
         });
         f(value
             .downcast_ref()
@@ -101,6 +115,47 @@ pub fn evict_range(isolates: std::ops::Range<IsolateId>) {
         values.append(&mut later);
         rest
     });
+    // The numbers of the statics depend on what other threads did, so their order must not count.
+    let mut gone: Vec<_> = gone.into_values().collect();
+    gone.sort_unstable_by_key(|kept| kept.made);
     // Dropped outside the borrow: a value's destructor may use another IsolateLocal.
     drop(gone);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    thread_local! {
+        static GONE: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+    }
+
+    struct Named(&'static str);
+
+    impl Drop for Named {
+        fn drop(&mut self) {
+            // What a failed test leaves is dropped when its thread ends, maybe after this list.
+            let _ = GONE.try_with(|gone| gone.borrow_mut().push(self.0));
+        }
+    }
+
+    #[test]
+    fn values_are_dropped_in_the_order_in_which_they_were_made() {
+        static ONE: IsolateLocal<Named> = IsolateLocal::new(|| Named("one"));
+        static TWO: IsolateLocal<Named> = IsolateLocal::new(|| Named("two"));
+        let use_in = |isolate, statics: [&'static IsolateLocal<Named>; 2]| {
+            enter(isolate);
+            for used in statics {
+                used.with(|_| ());
+            }
+        };
+        // The first isolate decides how the statics are numbered.
+        use_in(1, [&ONE, &TWO]);
+        use_in(2, [&TWO, &ONE]);
+        enter(0);
+        evict(2);
+        assert_eq!(GONE.take(), ["two", "one"]);
+        evict(1);
+        assert_eq!(GONE.take(), ["one", "two"]);
+    }
 }
