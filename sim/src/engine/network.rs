@@ -12,7 +12,7 @@ use crate::topology::Pop;
 pub(crate) struct Passage {
     /// How long it travels, in nanoseconds.
     pub(crate) nanos: u64,
-    /// How long a second copy of it travels, if a fault duplicates it.
+    /// How long a second copy of it travels, if a fault duplicates it; it does not overtake the first.
     pub(crate) copy_nanos: Option<u64>,
 }
 
@@ -35,18 +35,22 @@ impl Engine {
         if faults.partitioned(now, from, to) {
             return Err(lost());
         }
-        let nanos = nanos + self::nanos(faults.extra_latency(now, from, to));
+        let extra = self::nanos(faults.extra_latency(now, from, to));
+        let nanos = nanos.saturating_add(extra);
         match faults.fate(now, from, to) {
             Fate::Delivered => Ok(Passage {
                 nanos,
                 copy_nanos: None,
             }),
             Fate::Dropped => Err(lost()),
-            Fate::Duplicated => Ok(Passage {
-                nanos,
-                // It is sent again at once, and may overtake the first.
-                copy_nanos: Some(self.travel_nanos(from, to)),
-            }),
+            Fate::Duplicated => {
+                let again = self.travel_nanos(from, to).saturating_add(extra);
+                // The sender sees the answer to the copy that arrives first.
+                Ok(Passage {
+                    nanos: nanos.min(again),
+                    copy_nanos: Some(nanos.max(again)),
+                })
+            }
         }
     }
 

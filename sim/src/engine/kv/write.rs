@@ -99,7 +99,11 @@ impl Engine {
         };
         let begun = self.begin(|| self.kv_write_op(namespace, &put));
         // A KV write leaves an object only when what the object wrote before is durable (workerd io-gate.h).
-        self.output_gate(invocation).await?;
+        if let Err(reset) = self.output_gate(invocation).await {
+            // The write was never sent.
+            self.finish(begun, || failed(&reset));
+            return Err(reset);
+        }
         let committed = self
             .kv_commit(invocation.pop, namespace, verb, meter, &put)
             .await;
@@ -160,7 +164,7 @@ impl Engine {
         &self,
         pop: Pop,
         namespace: u32,
-        verb: &str,
+        verb: &'static str,
         meter: Meter,
         put: &Put,
     ) -> Result<Rc<Version>, Exception> {
@@ -169,7 +173,7 @@ impl Engine {
             .send(pop, site)
             .map_err(|_| kv_status(verb, UNREACHABLE))?;
         if let Some(nanos) = passage.copy_nanos {
-            self.kv_copy(namespace, meter, put.clone(), nanos);
+            self.kv_copy(namespace, verb, meter, put.clone(), nanos);
         }
         self.sleep_until(self.now().after(passage.nanos), name!("kv.write"), 0)
             .await;
@@ -202,14 +206,17 @@ impl Engine {
     }
 
     /// The second copy of a duplicated write arrives; its result is discarded.
-    fn kv_copy(&self, namespace: u32, meter: Meter, put: Put, nanos: u64) {
+    fn kv_copy(&self, namespace: u32, verb: &'static str, meter: Meter, put: Put, nanos: u64) {
         let engine = self.clone();
         self.spawn_in(
             None,
             Box::pin(async move {
                 let at = engine.now().after(nanos);
                 engine.sleep_until(at, name!("kv.copy"), 0).await;
-                let committed = engine.with_kv(namespace, |kv| kv.commit(at, &put));
+                let committed = match engine.kv_error(at, KvOperation::Put) {
+                    Some(status) => Err(kv_status(verb, status)),
+                    None => engine.with_kv(namespace, |kv| kv.commit(at, &put)),
+                };
                 if committed.is_ok() {
                     engine.count(meter, 1);
                 }
