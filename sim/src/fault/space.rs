@@ -7,7 +7,8 @@ use crate::topology::Pop;
 use serde::Serialize;
 use std::time::Duration;
 
-/// The names of a world: of its places, and of what its Workers bind.
+/// The names of a world: of its places, and of what its Workers bind. Where two Workers use one name for different
+/// things, the later Worker's is `<worker>/<name>`, here, in faults and in records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Space {

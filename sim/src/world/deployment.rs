@@ -71,7 +71,8 @@ impl Deployment {
 
     /// Sends requests for this host to this Worker. The first Worker answers for hosts that no Worker claims.
     pub fn host(mut self, host: &str) -> Self {
-        self.hosts.push(host.to_owned());
+        // As URLs have it.
+        self.hosts.push(host.to_ascii_lowercase());
         self
     }
 

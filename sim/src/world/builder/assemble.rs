@@ -172,6 +172,13 @@ impl Parts<'_> {
             if earlier.any(|other| other.name() == worker.name()) {
                 return Err(BuildError::TwoOfAName(worker.name().to_owned()));
             }
+            let claimed = |host: &&String| {
+                let mut earlier = workers[..place].iter();
+                earlier.any(|other| other.hosts.contains(host))
+            };
+            if let Some(host) = worker.hosts.iter().find(claimed) {
+                return Err(BuildError::TwoOfAHost(host.clone()));
+            }
         }
         self.inventory.worker = builder.first.name().into();
         let mut list = Vec::with_capacity(workers.len());
@@ -206,7 +213,27 @@ impl Parts<'_> {
                 version: Cell::new(1),
             });
         }
+        self.check_seeds(&workers)?;
         Ok(list)
+    }
+
+    /// Every database that is to be seeded must be there, under one of its bindings.
+    fn check_seeds(&self, workers: &[&Deployment]) -> Result<(), BuildError> {
+        let configs = workers.iter().filter_map(|worker| worker.config.as_ref());
+        let bound = configs.flat_map(|config| &config.d1_databases);
+        let mut known: Vec<_> = bound.map(|d1| d1.binding.as_str()).collect();
+        known.extend(self.databases.iter().map(|database| &*database.binding));
+        known.sort_unstable();
+        known.dedup();
+        let mut seeds = self.builder.seeds.iter();
+        match seeds.find(|(binding, ..)| !known.contains(&binding.as_str())) {
+            None => Ok(()),
+            Some((binding, source, _)) => Err(BuildError::NoDatabase {
+                source_name: source.clone(),
+                binding: binding.clone(),
+                known: known.join(", "),
+            }),
+        }
     }
 
     /// What a Worker's configuration binds.
@@ -244,8 +271,9 @@ impl Parts<'_> {
             let (_, item) = inventory.bind_namespace(&config.name, &kv.binding, id, start);
             let namespace = *item.number.get_or_insert(fresh);
             if namespace == fresh {
-                let binding = kv.binding.as_str().into();
-                self.namespaces.push(Namespace::new(binding, Pop::COUNT));
+                let taken = self.namespaces.iter().map(|known| &*known.binding);
+                let name = unique(taken, worker, &kv.binding).into();
+                self.namespaces.push(Namespace::new(name, Pop::COUNT));
             }
             bindings.insert(kv.binding.clone(), Binding::Kv(namespace));
         }
@@ -264,7 +292,9 @@ impl Parts<'_> {
             let (id, item) = inventory.bind_database(&config.name, &d1.binding, id, name, start);
             let database = *item.number.get_or_insert(fresh);
             if database == fresh {
-                let opened = self.builder.database(&config.name, d1, &id, self.d1_home)?;
+                let taken = self.databases.iter().map(|known| &*known.binding);
+                let name = unique(taken, worker, &d1.binding);
+                let opened = self.builder.database(&name, d1, &id, self.d1_home)?;
                 self.databases.push(opened);
             }
             bindings.insert(d1.binding.clone(), Binding::D1(database));
@@ -289,7 +319,9 @@ impl Parts<'_> {
                     0 => name.to_owned(),
                     _ => format!("{}/{name}", worker.name()),
                 };
-                self.classes.push(Class::new(name, &namespace));
+                let taken = self.classes.iter().map(|known| &*known.name);
+                let unique = unique(taken, worker, name);
+                self.classes.push(Class::new(&unique, &namespace));
                 self.code.push(DeployedClass {
                     deployment: owner,
                     name: name.into(),
@@ -324,6 +356,16 @@ impl Parts<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What records and faults call a store or a class: as its Worker calls it, after that Worker's name if another one of
+/// the world has the name already.
+fn unique<'a>(mut taken: impl Iterator<Item = &'a str>, worker: &Deployment, name: &str) -> String {
+    if taken.any(|taken| taken == name) {
+        format!("{}/{name}", worker.name())
+    } else {
+        name.to_owned()
     }
 }
 

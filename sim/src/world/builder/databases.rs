@@ -11,12 +11,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Databases with their migrations and seeds applied, by Worker and binding: the first world of a setup keeps them, and
+/// Databases with their migrations and seeds applied, by name: the first world of a setup keeps them, and
 /// the others copy them. A builder without a setup keeps none.
 #[derive(Clone, Default)]
 pub(super) struct Images(Option<Rc<RefCell<Kept>>>);
 
-type Kept = BTreeMap<(String, String), D1>;
+type Kept = BTreeMap<String, D1>;
 
 impl Images {
     pub(super) fn kept() -> Self {
@@ -25,19 +25,17 @@ impl Images {
 }
 
 impl Builder {
-    /// Opens the database of a binding, with its migrations and seeds applied.
+    /// Opens the database of a binding, with its migrations and seeds applied; `name` is what records call it.
     pub(super) fn database(
         &self,
-        worker: &str,
+        name: &str,
         config: &D1Database,
         id: &str,
         home: Pop,
     ) -> Result<D1, BuildError> {
-        let name = config.binding.as_str();
-        let key = (worker.to_owned(), name.to_owned());
         let seed = self.database_seed(name);
         if let Some(images) = &self.images.0
-            && let Some(image) = images.borrow().get(&key)
+            && let Some(image) = images.borrow().get(name)
         {
             return image.copy(seed).map_err(|failure| sql(name, failure));
         }
@@ -63,7 +61,7 @@ impl Builder {
             && is_same_for_every_seed(&migrations, texts)
         {
             let image = database.copy(seed).map_err(|failure| sql(name, failure))?;
-            images.borrow_mut().insert(key, image);
+            images.borrow_mut().insert(name.to_owned(), image);
         }
         Ok(database)
     }

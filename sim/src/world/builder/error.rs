@@ -29,6 +29,21 @@ pub enum BuildError {
     /// Two Workers of one name.
     #[error("two Workers of this world are called {0:?}")]
     TwoOfAName(String),
+    /// Two Workers answer one host.
+    #[error("two Workers of this world answer the host {0:?}")]
+    TwoOfAHost(String),
+    /// SQL for a database that no binding means.
+    #[error(
+        "{source_name} is for the database {binding:?}, which this world does not have; it has {known}"
+    )]
+    NoDatabase {
+        /// Where the SQL is from.
+        source_name: String,
+        /// The binding it is for.
+        binding: String,
+        /// The databases that there are.
+        known: String,
+    },
     /// A class of a Worker that this world does not have.
     #[error(
         "{file} binds a class of the Worker {worker:?}; add that Worker to the world, which has {known}"
