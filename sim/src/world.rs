@@ -49,10 +49,13 @@ struct Owner(Engine);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.0.clock.clear();
-        // The memory of the world's isolates lives on the thread.
-        let first = self.0.0.isolates.borrow().first();
-        edgeproof_isolate::evict_range(first..first + builder::ISOLATES_PER_WORLD);
+        // Another world may run on this thread: what ends here must not continue there.
+        scope::without_engine(|| {
+            self.0.0.clock.clear();
+            // The memory of the world's isolates lives on the thread.
+            let first = self.0.0.isolates.borrow().first();
+            edgeproof_isolate::evict_range(first..first + builder::ISOLATES_PER_WORLD);
+        });
     }
 }
 
@@ -115,8 +118,9 @@ impl World {
     ///
     /// # Errors
     /// What the handler threw.
-    pub async fn scheduled(&self, cron: &str) -> Result<(), Exception> {
-        self.engine.scheduled(0, cron).await
+    pub fn scheduled(&self, cron: &str) -> Operation<Result<(), Exception>> {
+        let (engine, cron) = (self.engine.clone(), cron.to_owned());
+        Operation::new(async move { engine.scheduled(0, &cron).await })
     }
 
     // --- changing what runs ----------------------------------------------------------------------------------------
@@ -126,8 +130,9 @@ impl World {
     /// A propagation delay that was not in the world's list cannot bring back versions that were overwritten before.
     ///
     /// # Panics
-    /// If the fault names what this world does not have; see [`space`](Self::space).
+    /// If the fault names what this world does not have (see [`space`](Self::space)), or if its figures make no sense.
     pub fn inject(&self, kind: FaultKind) {
+        assert!(kind.is_valid(), "no such fault can happen: {kind}");
         if let Err(unknown) = self.engine.inject(&kind) {
             panic!("{unknown}");
         }

@@ -205,7 +205,7 @@ impl Engine {
         self.console_in(&scope::current(), level, text);
     }
 
-    fn console_in(&self, scope: &Scope, level: &str, text: &str) {
+    pub(crate) fn console_in(&self, scope: &Scope, level: &str, text: &str) {
         self.mix(name!("console"), |fingerprint| {
             fingerprint.mix_bytes(level.as_bytes());
             fingerprint.mix_bytes(text.as_bytes());

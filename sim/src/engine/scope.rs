@@ -128,15 +128,31 @@ pub(crate) fn within(scope: &Scope, poll: &mut dyn FnMut()) {
     SCOPE.set(before);
 }
 
+/// Runs `act` with no engine on this thread, for destructors of a world that ends while another one may run.
+pub(crate) fn without_engine(act: impl FnOnce()) {
+    let outer = ENGINE.try_with(RefCell::take).ok().flatten();
+    act();
+    if let Some(outer) = outer {
+        ENGINE.set(Some(outer));
+    }
+}
+
 /// While it lives, the engine is the one of this thread.
-pub(crate) struct Entered(Engine);
+pub(crate) struct Entered {
+    engine: Engine,
+    /// The isolate of the code around the run.
+    isolate: IsolateId,
+}
 
 impl Engine {
     /// Makes this the engine of the thread for as long as the guard lives.
     pub(crate) fn enter(&self) -> Entered {
         self.0.clock.executor.enter();
         ENGINE.set(Some(self.clone()));
-        Entered(self.clone())
+        Entered {
+            engine: self.clone(),
+            isolate: edgeproof_isolate::current(),
+        }
     }
 
     pub(crate) fn new_invocation(&self, place: Place) -> Rc<Invocation> {
@@ -161,7 +177,10 @@ impl Engine {
 impl Drop for Entered {
     fn drop(&mut self) {
         ENGINE.set(None);
-        self.0.0.clock.executor.leave();
+        // A task that panicked has left its scope and its isolate behind.
+        SCOPE.set(None);
+        edgeproof_isolate::enter(self.isolate);
+        self.engine.0.clock.executor.leave();
     }
 }
 

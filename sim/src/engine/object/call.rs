@@ -270,7 +270,7 @@ impl Engine {
         let result = UntilReset {
             engine: self.clone(),
             object,
-            number: invocation.id,
+            invocation: Rc::clone(&invocation),
             handler,
             begun: false,
         }
@@ -284,8 +284,8 @@ impl Engine {
 struct UntilReset {
     engine: Engine,
     object: ObjectRef,
-    /// Number of the invocation, by which its waker is found again.
-    number: u64,
+    /// Its waker is found again by the number of this invocation.
+    invocation: Rc<Invocation>,
     handler: InScope<Result<Reply, Exception>>,
     begun: bool,
 }
@@ -311,21 +311,27 @@ impl Future for UntilReset {
             Poll::Ready(Ok(reply)) => Poll::Ready(Ok(reply)),
             Poll::Ready(Err(Failure::Thrown(exception))) => Poll::Ready(Err(exception.remote())),
             Poll::Ready(Err(failure @ Failure::Panic(_))) => {
-                this.engine.console("error", &format!("Uncaught {failure}"));
+                let scope = Some(Rc::clone(&this.invocation));
+                let text = format!("Uncaught {failure}");
+                this.engine.console_in(&scope, "error", &text);
                 let exception = failure.into_exception();
                 this.engine.reset_instance(this.object, &exception.message);
                 Poll::Ready(Err(exception.remote().reset()))
             }
             Poll::Pending => {
                 // With every poll, because the call may have moved to another task.
-                let (number, waker) = (this.number, context.waker());
-                this.engine.with_hosted(this.object, |hosted| {
+                let (number, waker) = (this.invocation.id, context.waker());
+                let kept = this.engine.with_hosted(this.object, |hosted| {
                     let known = hosted.handlers.iter_mut();
                     match known.into_iter().find(|(known, _)| *known == number) {
                         Some((_, known)) => known.clone_from(waker),
                         None => hosted.handlers.push((number, waker.clone())),
                     }
                 });
+                if kept.is_none() {
+                    // The handler's own poll reset the object, which may have had no waker to wake then.
+                    waker.wake_by_ref();
+                }
                 Poll::Pending
             }
         }
@@ -334,7 +340,7 @@ impl Future for UntilReset {
 
 impl Drop for UntilReset {
     fn drop(&mut self) {
-        let number = self.number;
+        let number = self.invocation.id;
         self.engine.with_hosted(self.object, |hosted| {
             hosted.handlers.retain(|(known, _)| *known != number);
         });
