@@ -2,6 +2,7 @@
 
 mod d1;
 mod deployments;
+mod edges;
 mod faults;
 mod fingerprint;
 mod history;
