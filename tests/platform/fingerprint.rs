@@ -251,3 +251,71 @@ fn a_trace_names_the_operation_in_which_two_runs_part() {
     let first = first_difference(&one, &other).expect("they differ");
     assert_eq!(one[first].event, "kv.put");
 }
+
+/// The fingerprint of a run in which an object with one key does something with its storage.
+fn storing(code: impl for<'a> AsyncFnOnce(&'a Thing) -> Result<()> + 'static) -> Fingerprint {
+    let world = platform(&["FRA"]).history(false).build().expect("builds");
+    world.run(async |world| {
+        let client = world.client("FRA");
+        at(&client, async |env, _| {
+            let thing = env.durable_object("THING")?.get_by_name("a")?;
+            within(&thing, async |thing: &Thing| {
+                thing.state.storage().put("empty", "").await
+            })
+            .await
+        })
+        .await;
+        at(&client, async move |env, _| {
+            let thing = env.durable_object("THING")?.get_by_name("a")?;
+            within(&thing, code).await
+        })
+        .await;
+    });
+    world.fingerprint()
+}
+
+#[test]
+fn what_a_list_of_storage_wants_changes_the_fingerprint() {
+    let list = |limit| {
+        storing(async move |thing: &Thing| {
+            let options = ListOptions::new().limit(limit);
+            thing
+                .state
+                .storage()
+                .list_with_options(options)
+                .await
+                .map(drop)
+        })
+    };
+    assert_eq!(list(5), list(5));
+    assert_ne!(list(5), list(6), "one key is returned either way");
+}
+
+#[test]
+fn names_of_columns_change_the_fingerprint() {
+    // The texts are equal; only the table differs.
+    let select = |column: &'static str| {
+        let world = platform(&["FRA"])
+            .history(false)
+            .seed_sql(
+                "DB",
+                "test",
+                &format!("CREATE TABLE t({column}); INSERT INTO t VALUES (1)"),
+            )
+            .build()
+            .expect("builds");
+        world.run(async |world| {
+            at(&world.client("FRA"), async |env, _| {
+                env.d1("DB")?
+                    .prepare("SELECT * FROM t")
+                    .run()
+                    .await
+                    .map(drop)
+            })
+            .await;
+        });
+        world.fingerprint()
+    };
+    assert_eq!(select("a"), select("a"));
+    assert_ne!(select("a"), select("b"));
+}

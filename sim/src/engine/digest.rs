@@ -1,19 +1,42 @@
 //! Which parts of an operation go into the fingerprint and into its record.
 
+use crate::exception::Exception;
 use crate::history::{SqlCall, SqlRows};
 use crate::http::{Request, Response};
 use crate::kernel::fingerprint::Fingerprint;
 use crate::platform::d1::{Call, QueryResult};
+use crate::platform::durable::storage::ListOptions;
 use crate::sql::{Outcome, Value};
 use http::HeaderMap;
 use std::fmt::Write as _;
 
-/// Mixes in an optional text; an absent text and an empty one differ.
-pub(crate) fn optional(fingerprint: &mut Fingerprint, text: Option<&str>) {
-    match text {
+/// Mixes in bytes that may be absent: absent and empty differ.
+pub(crate) fn optional<T: AsRef<[u8]> + ?Sized>(fingerprint: &mut Fingerprint, value: Option<&T>) {
+    match value {
         None => fingerprint.mix(0),
-        Some(text) => fingerprint.mix_bytes(text.as_bytes()),
+        Some(value) => fingerprint.mix_bytes(value.as_ref()),
     }
+}
+
+/// Mixes in why something failed; nothing if it did not.
+pub(crate) fn failure<T>(fingerprint: &mut Fingerprint, result: &Result<T, Exception>) {
+    if let Err(exception) = result {
+        fingerprint.mix_bytes(exception.message.as_bytes());
+    }
+}
+
+/// Mixes in which keys a list of an object's storage wants.
+pub(crate) fn list_options(fingerprint: &mut Fingerprint, options: &ListOptions) {
+    for bound in [
+        &options.start,
+        &options.start_after,
+        &options.end,
+        &options.prefix,
+    ] {
+        optional(fingerprint, bound.as_deref());
+    }
+    let limit = options.limit.map_or(0, |limit| limit as u64 + 1);
+    fingerprint.mix(limit << 1 | u64::from(options.reverse));
 }
 
 fn headers(fingerprint: &mut Fingerprint, headers: &HeaderMap) {
@@ -64,6 +87,9 @@ pub(crate) fn values(fingerprint: &mut Fingerprint, values: &[Value]) {
 
 /// Mixes in what a statement of SQL returned.
 pub(crate) fn outcome(fingerprint: &mut Fingerprint, outcome: &Outcome) {
+    for column in outcome.columns.iter() {
+        fingerprint.mix_bytes(column.as_bytes());
+    }
     fingerprint.mix(outcome.rows.len() as u64);
     for row in &outcome.rows {
         values(fingerprint, row);

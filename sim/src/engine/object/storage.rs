@@ -33,8 +33,9 @@ impl Engine {
         });
         self.mix(name!("storage.get"), |fingerprint| {
             fingerprint.mix_bytes(key.as_bytes());
-            if let Ok((value, _)) = &read {
-                fingerprint.mix_bytes(value.as_deref().unwrap_or_default());
+            match &read {
+                Ok((value, _)) => digest::optional(fingerprint, value.as_deref()),
+                Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
             }
         });
         self.finish_storage(begun, &read, |(value, rows)| Outcome::Stored {
@@ -64,9 +65,16 @@ impl Engine {
             ((entries, rows), rows)
         });
         self.mix(name!("storage.list"), |fingerprint| {
-            for (key, value) in read.iter().flat_map(|(entries, _)| entries) {
-                fingerprint.mix_bytes(key.as_bytes());
-                fingerprint.mix_bytes(value);
+            digest::list_options(fingerprint, options);
+            match &read {
+                Ok((entries, _)) => {
+                    fingerprint.mix(entries.len() as u64);
+                    for (key, value) in entries {
+                        fingerprint.mix_bytes(key.as_bytes());
+                        fingerprint.mix_bytes(value);
+                    }
+                }
+                Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
             }
         });
         self.finish_storage(begun, &read, |(entries, rows)| {
@@ -94,19 +102,21 @@ impl Engine {
         key: &str,
         value: Bytes,
     ) -> Result<(), Exception> {
-        self.mix(name!("storage.put"), |fingerprint| {
-            fingerprint.mix_bytes(key.as_bytes());
-            fingerprint.mix_bytes(&value);
-        });
         let begun = self.begin_storage(object, || StorageCall::Put {
             key: key.to_owned(),
             bytes: value.len() as u64,
             digest: Fingerprint::of(&value),
         });
+        let stored = value.clone();
         let written = self.room(object).and_then(|()| {
             self.write(object, |storage| {
                 storage.put(key, value).map(|rows| (rows, rows))
             })
+        });
+        self.mix(name!("storage.put"), |fingerprint| {
+            fingerprint.mix_bytes(key.as_bytes());
+            fingerprint.mix_bytes(&stored);
+            digest::failure(fingerprint, &written);
         });
         self.finish_rows(begun, &written);
         written.map(drop)
@@ -135,6 +145,7 @@ impl Engine {
         self.mix(name!("storage.delete"), |fingerprint| {
             fingerprint.mix_bytes(key.as_bytes());
             fingerprint.mix(written.as_ref().map_or(2, |rows| rows.written));
+            digest::failure(fingerprint, &written);
         });
         self.finish_rows(begun, &written);
         written.map(|rows| rows.written > 0)
@@ -157,6 +168,7 @@ impl Engine {
         });
         self.mix(name!("storage.delete_all"), |fingerprint| {
             fingerprint.mix(written.as_ref().map_or(u64::MAX, |rows| rows.written));
+            digest::failure(fingerprint, &written);
         });
         self.finish_rows(begun, &written);
         written.map(drop)
@@ -282,11 +294,12 @@ impl Engine {
         object: ObjectRef,
         alarm_ms: Option<u64>,
     ) -> Result<(), Exception> {
-        self.mix(name!("storage.set_alarm"), |fingerprint| {
-            fingerprint.mix(alarm_ms.map_or(0, |alarm_ms| alarm_ms << 1 | 1));
-        });
         let begun = self.begin_storage(object, || StorageCall::SetAlarm { alarm_ms });
         let written = self.write_alarm(object, alarm_ms);
+        self.mix(name!("storage.set_alarm"), |fingerprint| {
+            fingerprint.mix(alarm_ms.map_or(0, |alarm_ms| alarm_ms << 1 | 1));
+            digest::failure(fingerprint, &written);
+        });
         self.finish_rows(begun, &written);
         written?;
         if alarm_ms.is_some() {
