@@ -10,10 +10,13 @@ use crate::sql::{Outcome, Value};
 use http::HeaderMap;
 use std::fmt::Write as _;
 
+/// Stands for what is absent. Not 0: mixing in the word 0 is the same as mixing in no bytes.
+const ABSENT: u64 = u64::MAX;
+
 /// Mixes in bytes that may be absent: absent and empty differ.
 pub(crate) fn optional<T: AsRef<[u8]> + ?Sized>(fingerprint: &mut Fingerprint, value: Option<&T>) {
     match value {
-        None => fingerprint.mix(0),
+        None => fingerprint.mix(ABSENT),
         Some(value) => fingerprint.mix_bytes(value.as_ref()),
     }
 }
@@ -156,5 +159,21 @@ pub(crate) fn sql_rows(outcome: &Outcome) -> SqlRows {
         columns: outcome.columns.to_vec(),
         rows: outcome.rows.iter().map(|row| cells(row)).collect(),
         changes: outcome.changes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_and_empty_differ() {
+        let of = |value: Option<&str>| {
+            let mut fingerprint = Fingerprint::default();
+            optional(&mut fingerprint, value);
+            fingerprint
+        };
+        assert_ne!(of(None), of(Some("")));
+        assert_ne!(of(Some("")), of(Some("a")));
     }
 }
