@@ -34,6 +34,7 @@ pub(crate) mod persist;
 pub(crate) mod record;
 mod saved;
 pub(crate) mod scope;
+pub(crate) mod transfer;
 
 pub(crate) use operation::Operation;
 pub(crate) use scope::{Invocation, Scope};

@@ -4,7 +4,7 @@
 //! Worker.
 
 use crate::exception::Exception;
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::platform::durable::ObjectRef;
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ pub type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 #[derive(Debug)]
 pub enum Event {
     /// A request, to be answered with [`Reply::Response`].
-    Fetch(Box<Request>),
+    Fetch(Box<Request<Body>>),
     /// A cron trigger fires.
     Scheduled {
         /// The expression, as in the configuration.
@@ -34,9 +34,18 @@ pub enum Event {
 #[derive(Debug)]
 pub enum Reply {
     /// The answer to a request.
-    Response(Response),
+    Response(Response<Body>),
     /// The event was handled; it asks for no answer.
     Done,
+}
+
+impl<B> From<Response<B>> for Reply
+where
+    Response<B>: Into<Response<Body>>,
+{
+    fn from(response: Response<B>) -> Self {
+        Self::Response(response.into())
+    }
 }
 
 impl Reply {
@@ -44,7 +53,7 @@ impl Reply {
     ///
     /// # Panics
     /// If the handler of a request made no response: that is a bug of its [`Script`].
-    pub(crate) fn into_response(self) -> Response {
+    pub(crate) fn into_response(self) -> Response<Body> {
         match self {
             Self::Response(response) => response,
             Self::Done => panic!("a request is answered with a response"),

@@ -57,7 +57,7 @@ impl ObjectInstance for Instance {
 }
 
 fn text(text: impl Into<String>) -> Result<Reply, Exception> {
-    Ok(Reply::Response(Response::text(200, text.into())))
+    Ok(Response::text(200, text.into()).into())
 }
 
 fn fetch<F>(act: impl Fn() -> F + 'static) -> Act
@@ -85,7 +85,7 @@ fn call() -> Act {
         let url = Url::parse("https://object/").expect("a URL");
         let request = edgeproof_sim::http::Request::new(Method::GET, url);
         let answer = bindings.object_call(stub, request).await?;
-        text(String::from_utf8_lossy(&answer.body).into_owned())
+        text(String::from_utf8_lossy(&answer.body.bytes().await?).into_owned())
     })
 }
 

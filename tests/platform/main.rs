@@ -12,3 +12,4 @@ mod meta;
 mod objects;
 mod regress;
 mod setups;
+mod streams;

@@ -150,7 +150,7 @@ impl Script for Package {
             Event::Fetch(request) => {
                 let request = Request::from(*request);
                 let answer = (self.fetch.handler)(request, Env::new(), Context::new());
-                Box::pin(async move { finish(answer.await).await.map(Reply::Response) })
+                Box::pin(async move { finish(answer.await).map(Reply::Response) })
             }
             Event::Scheduled { cron, scheduled_ms } => {
                 let Some(entry) = self.scheduled else {
@@ -188,7 +188,7 @@ impl ObjectInstance for Instance {
         match event {
             Event::Fetch(request) => {
                 let answer = Rc::clone(&self.0).fetch(Request::from(*request));
-                Box::pin(async move { finish(answer.await).await.map(Reply::Response) })
+                Box::pin(async move { finish(answer.await).map(Reply::Response) })
             }
             Event::Alarm => {
                 let done = Rc::clone(&self.0).alarm();
@@ -209,17 +209,9 @@ fn no_handler(name: &str) -> Handled {
 }
 
 /// What a handler returned, as it leaves the Worker.
-async fn finish(result: Result<Response>) -> Result<http::Response, Exception> {
-    let parts = match result {
-        Ok(response) => response.into_parts_native().await,
-        Err(error) => Err(error),
-    };
-    let (status, headers, body) = parts.map_err(|error: Error| exception(&error))?;
-    Ok(http::Response {
-        status,
-        headers,
-        body,
-    })
+fn finish(result: Result<Response>) -> Result<http::Response<http::Body>, Exception> {
+    let raw = result.and_then(Response::into_parts_native);
+    raw.map_err(|error: Error| exception(&error))
 }
 
 /// A console line; the macros call it.

@@ -326,7 +326,7 @@ impl<'a, D: 'a> Router<'a, D> {
 mod tests {
     use super::*;
     use crate::ResponseBody;
-    use bytes::Bytes;
+    use edgeproof_sim::http::Body;
     use futures_util::FutureExt;
     use http::HeaderMap;
     use url::Url;
@@ -334,7 +334,7 @@ mod tests {
     /// Status and body of the answer of `router`.
     fn ask<'a, D: 'a>(router: Router<'a, D>, method: http::Method, path: &str) -> (u16, String) {
         let url = Url::parse("https://a.example").unwrap().join(path).unwrap();
-        let request = Request::from_parts(method, url, HeaderMap::new(), Bytes::new(), None);
+        let request = Request::from_parts(method, url, HeaderMap::new(), Body::default(), None);
         let response = router
             .run(request, Env::new())
             .now_or_never()

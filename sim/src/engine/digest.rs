@@ -2,7 +2,7 @@
 
 use crate::exception::Exception;
 use crate::history::{SqlCall, SqlRows};
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::kernel::fingerprint::Fingerprint;
 use crate::platform::d1::{Call, QueryResult};
 use crate::platform::durable::storage::ListOptions;
@@ -50,17 +50,22 @@ fn headers(fingerprint: &mut Fingerprint, headers: &HeaderMap) {
     }
 }
 
-pub(crate) fn request(fingerprint: &mut Fingerprint, request: &Request) {
+/// Mixes in a body. That of a stream is mixed in piece by piece, when they are sent.
+fn body(fingerprint: &mut Fingerprint, body: &Body) {
+    optional(fingerprint, body.whole());
+}
+
+pub(crate) fn request(fingerprint: &mut Fingerprint, request: &Request<Body>) {
     fingerprint.mix_bytes(request.method.as_str().as_bytes());
     fingerprint.mix_bytes(request.url.as_str().as_bytes());
     headers(fingerprint, &request.headers);
-    fingerprint.mix_bytes(&request.body);
+    body(fingerprint, &request.body);
 }
 
-pub(crate) fn response(fingerprint: &mut Fingerprint, response: &Response) {
+pub(crate) fn response(fingerprint: &mut Fingerprint, response: &Response<Body>) {
     fingerprint.mix(u64::from(response.status));
     headers(fingerprint, &response.headers);
-    fingerprint.mix_bytes(&response.body);
+    body(fingerprint, &response.body);
 }
 
 pub(crate) fn values(fingerprint: &mut Fingerprint, values: &[Value]) {

@@ -5,10 +5,11 @@ use super::clock::Sleep;
 use super::record::Author;
 use super::scope::Cause;
 use super::scope::{self, Failure, InScope, Invocation, Place, Scope};
+use super::transfer::Path;
 use crate::bill::usage::Meter;
 use crate::exception::Exception;
 use crate::history::{Actor, Op, Outcome};
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::limits::{self, BindingCalls};
 use crate::name;
 use crate::script::{Event, LocalBoxFuture, Reply, Script};
@@ -21,21 +22,51 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 impl Engine {
-    /// Answers a request that has arrived at a PoP.
-    pub(crate) async fn invoke(&self, pop: Pop, request: Box<Request>, cause: Cause) -> Response {
+    /// Answers a request that has arrived at a PoP. The pieces of a stream leave as `path` says.
+    pub(crate) async fn invoke(
+        &self,
+        pop: Pop,
+        request: Box<Request<Body>>,
+        path: Path,
+        cause: Cause,
+    ) -> Response<Body> {
         let deployment = self.0.deployments.at(&request.url);
         self.count(Meter::WorkersRequests, 1);
-        let result = self
-            .event(deployment, pop, Event::Fetch(request), cause)
-            .await;
+        let event = Event::Fetch(request);
+        let (invocation, result) = self.event(deployment, pop, event, cause).await;
         match result {
-            Ok(reply) => reply.into_response(),
+            Ok(reply) => self.send_answer(reply.into_response(), invocation, path),
             // ERR 2026-10-08: 1101, the Worker threw. The page names no HTTP status: an option.
-            Err(_) => Response::text(
-                self.options().unsettled.error_status.exception_1101,
-                limits::workers::EXCEPTION_BODY,
-            ),
+            Err(_) => {
+                self.leave_isolate(&invocation);
+                let status = self.options().unsettled.error_status.exception_1101;
+                Response::text(status, limits::workers::EXCEPTION_BODY).into()
+            }
         }
+    }
+
+    /// Sends a Worker's answer. Its invocation ends with the body.
+    fn send_answer(
+        &self,
+        mut response: Response<Body>,
+        invocation: Rc<Invocation>,
+        path: Path,
+    ) -> Response<Body> {
+        if response.body.whole().is_some() {
+            self.leave_isolate(&invocation);
+            return response;
+        }
+        let (body, sending) = self.transfer(response.body, Some(Rc::clone(&invocation)), path);
+        response.body = body;
+        let engine = self.clone();
+        let sent = async move {
+            if let Err(failure) = InScope::new(Rc::clone(&invocation), sending).await {
+                engine.threw(&invocation, &failure);
+            }
+            engine.leave_isolate(&invocation);
+        };
+        self.spawn_in(None, Box::pin(sent));
+        response
     }
 
     /// Runs a cron trigger of a Worker now, in the first PoP of the world.
@@ -54,7 +85,8 @@ impl Engine {
             cron: cron.into(),
             scheduled_ms: self.now().unix_ms(),
         };
-        let result = self.event(deployment, pop, event, begun).await;
+        let (invocation, result) = self.event(deployment, pop, event, begun).await;
+        self.leave_isolate(&invocation);
         self.mix(name!("scheduled"), |fingerprint| {
             fingerprint.mix_bytes(cron.as_bytes());
             fingerprint.mix(u64::from(result.is_ok()));
@@ -68,22 +100,21 @@ impl Engine {
         result.map(drop).map_err(Failure::into_exception)
     }
 
-    /// Runs a Worker's handler for an event, in an isolate of a PoP.
+    /// Runs a Worker's handler for an event, in an isolate of a PoP. The caller ends the invocation.
     async fn event(
         &self,
         deployment: u16,
         pop: Pop,
         event: Event,
         cause: Cause,
-    ) -> Result<Reply, Failure> {
+    ) -> (Rc<Invocation>, Result<Reply, Failure>) {
         let (invocation, script) = self.enter_isolate(deployment, pop, cause).await;
         let handler = InScope::new(Rc::clone(&invocation), script.handle(event));
         let result = handler.await;
-        self.leave_isolate(&invocation);
         if let Err(failure) = &result {
             self.threw(&invocation, failure);
         }
-        result
+        (invocation, result)
     }
 
     async fn enter_isolate(
@@ -175,14 +206,7 @@ impl Engine {
             return;
         };
         let engine = self.clone();
-        match invocation.object {
-            Some(object) => self.begin_event(object),
-            None => self.0.isolates.borrow_mut().retain(
-                invocation.deployment,
-                invocation.pop,
-                invocation.isolate,
-            ),
-        }
+        self.begin_task(&invocation);
         self.spawn(async move {
             let task = WaitUntil {
                 engine: engine.clone(),
@@ -193,11 +217,52 @@ impl Engine {
             if let Err(failure) = InScope::new(Rc::clone(&invocation), Box::pin(task)).await {
                 engine.threw(&invocation, &failure);
             }
-            match invocation.object {
-                Some(object) => engine.end_event(object),
-                None => engine.release_isolate(&invocation),
-            }
+            engine.end_task(&invocation);
         });
+    }
+
+    /// Something goes on that may outlive its invocation: its object or its isolate stays.
+    fn begin_task(&self, invocation: &Invocation) {
+        match invocation.object {
+            Some(object) => self.begin_event(object),
+            None => self.0.isolates.borrow_mut().retain(
+                invocation.deployment,
+                invocation.pop,
+                invocation.isolate,
+            ),
+        }
+    }
+
+    fn end_task(&self, invocation: &Invocation) {
+        match invocation.object {
+            Some(object) => self.end_event(object),
+            None => self.release_isolate(invocation),
+        }
+    }
+
+    /// Sends the body of a request that a Worker or an object makes.
+    pub(crate) fn send_body(&self, body: Body, sender: &Rc<Invocation>, path: Path) -> Body {
+        if body.whole().is_some() {
+            return body;
+        }
+        let invocation = Rc::clone(sender);
+        let (body, sending) = self.transfer(body, Some(Rc::clone(sender)), path);
+        let engine = self.clone();
+        self.begin_task(&invocation);
+        let sent = async move {
+            match invocation.object {
+                Some(object) => engine.object_sends(object, &invocation, sending).await,
+                None => {
+                    let sent = InScope::new(Rc::clone(&invocation), sending).await;
+                    if let Err(failure) = sent {
+                        engine.threw(&invocation, &failure);
+                    }
+                }
+            }
+            engine.end_task(&invocation);
+        };
+        self.spawn_in(None, Box::pin(sent));
+        body
     }
 
     /// A console line of the running invocation.
