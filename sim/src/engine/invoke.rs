@@ -188,6 +188,7 @@ impl Engine {
                 engine: engine.clone(),
                 invocation: Rc::clone(&invocation),
                 task,
+                waker: None,
                 deadline: None,
             };
             if let Err(failure) = InScope::new(Rc::clone(&invocation), Box::pin(task)).await {
@@ -299,6 +300,8 @@ struct WaitUntil {
     engine: Engine,
     invocation: Rc<Invocation>,
     task: LocalBoxFuture<()>,
+    /// Place of its waker among those of the invocation.
+    waker: Option<usize>,
     deadline: Option<Sleep>,
 }
 
@@ -316,10 +319,14 @@ impl Future for WaitUntil {
         }
         match (this.invocation.ended_at.get(), &mut this.deadline) {
             (None, _) => {
-                this.invocation
-                    .wait_until
-                    .borrow_mut()
-                    .push(context.waker().clone());
+                let mut wakers = this.invocation.wait_until.borrow_mut();
+                match this.waker {
+                    Some(place) => wakers[place].clone_from(context.waker()),
+                    None => {
+                        this.waker = Some(wakers.len());
+                        wakers.push(context.waker().clone());
+                    }
+                }
                 Poll::Pending
             }
             (Some(ended_at), deadline) => {
@@ -331,5 +338,42 @@ impl Future for WaitUntil {
                 Pin::new(deadline).poll(context)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Elsewhere;
+    use crate::world::World;
+    use std::task::Waker;
+
+    #[test]
+    fn a_task_that_is_polled_often_leaves_one_waker() {
+        let world = World::builder().script(Rc::new(Elsewhere)).build();
+        let engine = world.expect("builds").bindings().0;
+        let invocation = engine.new_invocation(Place {
+            deployment: 0,
+            pop: engine.0.network.pops[0],
+            isolate: 0,
+            object: None,
+            cause: None,
+        });
+        let task = || {
+            Box::pin(WaitUntil {
+                engine: engine.clone(),
+                invocation: Rc::clone(&invocation),
+                task: Box::pin(std::future::pending()),
+                waker: None,
+                deadline: None,
+            })
+        };
+        let (mut one, mut other) = (task(), task());
+        let context = &mut Context::from_waker(Waker::noop());
+        for _ in 0..5 {
+            assert!(one.as_mut().poll(context).is_pending());
+            assert!(other.as_mut().poll(context).is_pending());
+        }
+        assert_eq!(invocation.wait_until.borrow().len(), 2);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct Invocation {
     pub(crate) calls: Calls,
     /// When its answer was sent: `waitUntil` tasks have 30 s from then.
     pub(crate) ended_at: Cell<Option<Instant>>,
-    /// `waitUntil` tasks that must learn that it ended.
+    /// `waitUntil` tasks that must learn that it ended, one waker each.
     pub(crate) wait_until: RefCell<Vec<Waker>>,
 }
 
