@@ -5,6 +5,7 @@
 
 use crate::exception::Exception;
 use crate::http::{Request, Response};
+use crate::limits;
 use crate::platform::durable::ObjectRef;
 use std::future::Future;
 use std::pin::Pin;
@@ -42,12 +43,12 @@ pub enum Reply {
 impl Reply {
     /// The answer to a request.
     ///
-    /// # Panics
-    /// If the handler of a request made no response: that is a bug of its [`Script`].
-    pub(crate) fn into_response(self) -> Response {
+    /// # Errors
+    /// The handler returned none, which the platform reports as an exception of the Worker.
+    pub(crate) fn into_response(self) -> Result<Response, Exception> {
         match self {
-            Self::Response(response) => response,
-            Self::Done => panic!("a request is answered with a response"),
+            Self::Response(response) => Ok(response),
+            Self::Done => Err(Exception::type_error(limits::workers::NO_RESPONSE)),
         }
     }
 }

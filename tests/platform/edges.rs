@@ -1107,3 +1107,36 @@ fn workers_share_a_store_by_id_and_an_object_has_its_owners() {
     assert_eq!(answers, ["Ok(())", "one true"]);
     assert_eq!(world.space().namespaces, ["KV"]);
 }
+
+#[test]
+fn a_request_without_a_response_is_an_exception_of_the_worker() {
+    let text = "TypeError: Incorrect type for Promise: the Promise did not resolve to 'Response'.";
+    let done = || fetch(|| async { Ok(Reply::Done) });
+    let world = world(done(), nothing()).build().expect("builds");
+    let answer = world.run(async |world| get(world, "IAD", "https://one.example/").await);
+    assert_eq!(answer, "error code: 1101");
+    let said = format!("Uncaught {text}");
+    let history = world.history();
+    let mut records = history.records().iter();
+    assert!(
+        records.any(|record| matches!(&record.op, Op::Console { text, .. } if *text == said)),
+        "{history:#?}"
+    );
+}
+
+#[test]
+fn a_call_without_a_response_is_an_exception_of_the_object() {
+    let in_object = object(|_| async { Ok(Reply::Done) });
+    let world = world(call(), in_object).build().expect("builds");
+    let answer = world.run(async |world| get(world, "IAD", "https://one.example/").await);
+    assert_eq!(answer, "error code: 1101");
+    let failed = "Incorrect type for Promise: the Promise did not resolve to 'Response'.";
+    let history = world.history();
+    let mut records = history.records().iter();
+    assert!(
+        records.any(
+            |record| matches!(&record.outcome, Outcome::Error { message } if message == failed)
+        ),
+        "{history:#?}"
+    );
+}

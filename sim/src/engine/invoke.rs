@@ -25,11 +25,12 @@ impl Engine {
     pub(crate) async fn invoke(&self, pop: Pop, request: Box<Request>, cause: Cause) -> Response {
         let deployment = self.0.deployments.at(&request.url);
         self.count(Meter::WorkersRequests, 1);
+        let event = Event::Fetch(request);
         let result = self
-            .event(deployment, pop, Event::Fetch(request), cause)
+            .event(deployment, pop, event, cause, Reply::into_response)
             .await;
         match result {
-            Ok(reply) => reply.into_response(),
+            Ok(response) => response,
             // ERR 2026-10-08: 1101, the Worker threw. The page names no HTTP status: an option.
             Err(_) => Response::text(
                 self.options().unsettled.error_status.exception_1101,
@@ -54,7 +55,7 @@ impl Engine {
             cron: cron.into(),
             scheduled_ms: self.now().unix_ms(),
         };
-        let result = self.event(deployment, pop, event, begun).await;
+        let result = self.event(deployment, pop, event, begun, Ok).await;
         self.mix(name!("scheduled"), |fingerprint| {
             fingerprint.mix_bytes(cron.as_bytes());
             fingerprint.mix(u64::from(result.is_ok()));
@@ -68,17 +69,19 @@ impl Engine {
         result.map(drop).map_err(Failure::into_exception)
     }
 
-    /// Runs a Worker's handler for an event, in an isolate of a PoP.
-    async fn event(
+    /// Runs a Worker's handler for an event, in an isolate of a PoP; `take` refuses a reply that does not answer the event.
+    async fn event<T>(
         &self,
         deployment: u16,
         pop: Pop,
         event: Event,
         cause: Cause,
-    ) -> Result<Reply, Failure> {
+        take: impl FnOnce(Reply) -> Result<T, Exception>,
+    ) -> Result<T, Failure> {
         let (invocation, script) = self.enter_isolate(deployment, pop, cause).await;
         let handler = InScope::new(Rc::clone(&invocation), script.handle(event));
         let result = handler.await;
+        let result = result.and_then(|reply| take(reply).map_err(Failure::Thrown));
         self.leave_isolate(&invocation);
         if let Err(failure) = &result {
             self.threw(&invocation, failure);

@@ -173,7 +173,7 @@ impl Engine {
             None => {
                 let event = Event::Fetch(request);
                 let reply = self.object_event(class, index, event, cause).await;
-                reply.map(Reply::into_response)
+                reply.and_then(|reply| reply.into_response().map_err(Exception::remote))
             }
         };
         // The answer leaves when the object's writes are durable; if they never are, the answer never leaves.
