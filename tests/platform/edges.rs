@@ -18,6 +18,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use url::Url;
 
+mod memory;
+
 type Act = Rc<dyn Fn() -> Handled>;
 type InObject = Rc<dyn Fn(ObjectRef) -> Handled>;
 

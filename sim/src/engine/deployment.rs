@@ -172,7 +172,7 @@ impl Engine {
         self.replace_isolates(number, cause);
         for (class, deployed) in (0_u16..).zip(&deployments.classes) {
             if deployed.deployment == number {
-                self.reset_class(class, limits::durable::RESET_CODE_UPDATED);
+                self.reset_class(class, limits::durable::RESET_CODE_UPDATED, cause);
             }
         }
         Ok(version)

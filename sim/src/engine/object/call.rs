@@ -315,7 +315,9 @@ impl Future for UntilReset {
                 let text = format!("Uncaught {failure}");
                 this.engine.console_in(&scope, "error", &text);
                 let exception = failure.into_exception();
-                this.engine.reset_instance(this.object, &exception.message);
+                let cause = this.invocation.cause;
+                this.engine
+                    .reset_instance(this.object, &exception.message, cause);
                 Poll::Ready(Err(exception.remote().reset()))
             }
             Poll::Pending => {
