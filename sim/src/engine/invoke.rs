@@ -107,6 +107,7 @@ impl Engine {
             deployment,
             pop,
             isolate,
+            host: None,
             object: None,
             cause,
         });
@@ -116,6 +117,8 @@ impl Engine {
                 || self.author(&invocation),
                 || (Op::IsolateStart, Outcome::Done),
             );
+        }
+        if assignment.starts {
             let before = edgeproof_isolate::enter(isolate);
             script.start();
             edgeproof_isolate::enter(before);
@@ -168,8 +171,22 @@ impl Engine {
             &format!("Uncaught {failure}"),
         );
         if matches!(failure, Failure::Panic(_)) {
-            edgeproof_isolate::evict(invocation.isolate);
+            self.lose_memory(invocation);
         }
+    }
+
+    /// A panic has ended the wasm instance in which an invocation ran: its memory is gone. The next event makes a new
+    /// instance, which runs the Worker's `start` again.
+    fn lose_memory(&self, invocation: &Invocation) {
+        if invocation.object.is_some() {
+            self.host_panicked(invocation, limits::workers::PANIC);
+            return;
+        }
+        let (deployment, pop) = (invocation.deployment, invocation.pop);
+        let mut isolates = self.0.isolates.borrow_mut();
+        isolates.lose_memory(deployment, pop, invocation.isolate);
+        drop(isolates);
+        edgeproof_isolate::evict(invocation.isolate);
     }
 
     /// Keeps `task` running after the answer, for up to 30 s (LIM).
@@ -359,6 +376,7 @@ mod tests {
             deployment: 0,
             pop: engine.0.network.pops[0],
             isolate: 0,
+            host: None,
             object: None,
             cause: None,
         });

@@ -52,6 +52,9 @@ pub const TOO_MANY_API_REQUESTS: &str = "Too many API requests by single Worker 
 /// cloudflare/miniflare 672 quotes it.
 pub const NO_RESPONSE: &str =
     "Incorrect type for Promise: the Promise did not resolve to 'Response'.";
+/// Message of the `RuntimeError` after a panic: the trap of wasm's instruction `unreachable`, with which Rust ends a panic
+/// there.
+pub const PANIC: &str = "unreachable";
 /// Exception of reading a body that does not fit in memory. LIM 2026-07-28.
 pub const MEMORY_BEFORE_EOF: &str = "Memory limit would be exceeded before EOF";
 /// Refusal to deploy a Worker that sets `limits.cpu_ms` on Free: begin and end of the text quoted in the public issue

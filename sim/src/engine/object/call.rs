@@ -318,6 +318,8 @@ impl Future for UntilReset {
                 let cause = this.invocation.cause;
                 this.engine
                     .reset_instance(this.object, &exception.message, cause);
+                this.engine
+                    .host_panicked(&this.invocation, &exception.message);
                 Poll::Ready(Err(exception.remote().reset()))
             }
             Poll::Pending => {

@@ -5,7 +5,7 @@ use crate::bill::usage::Meter;
 use crate::engine::Engine;
 use crate::engine::record::Author;
 use crate::engine::scope::Cause;
-use crate::engine::scope::InScope;
+use crate::engine::scope::{Failure, InScope};
 use crate::exception::Exception;
 use crate::history::{Op, Outcome};
 use crate::kernel::time::Instant;
@@ -76,12 +76,14 @@ impl Engine {
                 self.with_hosted(object, |hosted| hosted.instance = instance.take());
                 self.unlock(object, Line::Input);
             }
-            Err(failure) => self.reset_object(
-                object.class,
-                object.index,
-                &failure.into_exception().message,
-                cause,
-            ),
+            Err(failure) => {
+                let panicked = matches!(failure, Failure::Panic(_));
+                let reason = failure.into_exception().message;
+                self.reset_object(object.class, object.index, &reason, cause);
+                if panicked {
+                    self.host_panicked(&invocation, &reason);
+                }
+            }
         }
     }
 
@@ -177,11 +179,17 @@ impl Engine {
 
     /// Resets every live object of a class.
     pub(crate) fn reset_class(&self, class: u16, reason: &str, cause: Cause) {
+        self.reset_class_in(class, None, reason, cause);
+    }
+
+    /// Resets every live object of a class whose home is a PoP, or of all PoPs.
+    pub(super) fn reset_class_in(&self, class: u16, pop: Option<Pop>, reason: &str, cause: Cause) {
         let live: Vec<u32> = {
             let classes = self.0.classes.borrow();
             let objects = (0_u32..).zip(classes[usize::from(class)].objects());
             objects
                 .filter(|(_, object)| object.has_instance())
+                .filter(|(_, object)| pop.is_none_or(|pop| object.home == pop))
                 .map(|(index, _)| index)
                 .collect()
         };
