@@ -19,6 +19,7 @@ use std::time::Duration;
 use url::Url;
 
 mod memory;
+mod messages;
 
 type Act = Rc<dyn Fn() -> Handled>;
 type InObject = Rc<dyn Fn(ObjectRef) -> Handled>;
@@ -521,6 +522,7 @@ fn every_operation_is_read_back_as_it_was_printed() {
             let record = Record {
                 number: 1,
                 cause: Some(8),
+                copy: true,
                 start: 1,
                 end: 2,
                 pop: "FRA".into(),
