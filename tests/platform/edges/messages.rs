@@ -183,7 +183,7 @@ fn the_copy_of_a_call_does_not_overtake_an_earlier_call() {
         a: "SIN".into(),
         b: "FRA".into(),
         extra_ms: 4_000,
-        for_ms: 2_000,
+        for_ms: 3_500,
     };
     let second = FaultKind::MessageDuplicated {
         from: "SIN".into(),
