@@ -245,9 +245,9 @@ pub enum Op {
     IsolateStart,
     /// An isolate was evicted.
     IsolateStop,
-    /// A fault began or ended.
+    /// A fault began; its text says how long it lasts. Its end has no record.
     Fault {
-        /// The fault, as in the list.
+        /// The fault as it is printed.
         kind: String,
     },
     /// A console line of the Worker.
@@ -342,6 +342,10 @@ pub struct Record {
     /// object for what the object does, the `setAlarm` for the alarm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
+    /// Whether it is the second copy of a message that a fault doubled. Its cause is the record of the first copy; the
+    /// platform is its actor, in no PoP, because its answer is discarded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copy: bool,
     /// When it began.
     pub start: Nanos,
     /// When the actor learned its outcome; the end of the run, if it never did.

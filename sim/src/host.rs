@@ -224,6 +224,7 @@ impl Bindings {
             deployment: 0,
             pop,
             isolate: 0,
+            host: None,
             object: None,
             cause: None,
         });

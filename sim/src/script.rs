@@ -5,6 +5,7 @@
 
 use crate::exception::Exception;
 use crate::http::{Body, Request, Response};
+use crate::limits;
 use crate::platform::durable::ObjectRef;
 use std::future::Future;
 use std::pin::Pin;
@@ -51,12 +52,12 @@ where
 impl Reply {
     /// The answer to a request.
     ///
-    /// # Panics
-    /// If the handler of a request made no response: that is a bug of its [`Script`].
-    pub(crate) fn into_response(self) -> Response<Body> {
+    /// # Errors
+    /// The handler returned none, which the platform reports as an exception of the Worker.
+    pub(crate) fn into_response(self) -> Result<Response<Body>, Exception> {
         match self {
-            Self::Response(response) => response,
-            Self::Done => panic!("a request is answered with a response"),
+            Self::Response(response) => Ok(response),
+            Self::Done => Err(Exception::type_error(limits::workers::NO_RESPONSE)),
         }
     }
 }

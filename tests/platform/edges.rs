@@ -18,6 +18,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use url::Url;
 
+mod memory;
+mod messages;
+
 type Act = Rc<dyn Fn() -> Handled>;
 type InObject = Rc<dyn Fn(ObjectRef) -> Handled>;
 
@@ -519,6 +522,7 @@ fn every_operation_is_read_back_as_it_was_printed() {
             let record = Record {
                 number: 1,
                 cause: Some(8),
+                copy: true,
                 start: 1,
                 end: 2,
                 pop: "FRA".into(),
@@ -1106,4 +1110,37 @@ fn workers_share_a_store_by_id_and_an_object_has_its_owners() {
     });
     assert_eq!(answers, ["Ok(())", "one true"]);
     assert_eq!(world.space().namespaces, ["KV"]);
+}
+
+#[test]
+fn a_request_without_a_response_is_an_exception_of_the_worker() {
+    let text = "TypeError: Incorrect type for Promise: the Promise did not resolve to 'Response'.";
+    let done = || fetch(|| async { Ok(Reply::Done) });
+    let world = world(done(), nothing()).build().expect("builds");
+    let answer = world.run(async |world| get(world, "IAD", "https://one.example/").await);
+    assert_eq!(answer, "error code: 1101");
+    let said = format!("Uncaught {text}");
+    let history = world.history();
+    let mut records = history.records().iter();
+    assert!(
+        records.any(|record| matches!(&record.op, Op::Console { text, .. } if *text == said)),
+        "{history:#?}"
+    );
+}
+
+#[test]
+fn a_call_without_a_response_is_an_exception_of_the_object() {
+    let in_object = object(|_| async { Ok(Reply::Done) });
+    let world = world(call(), in_object).build().expect("builds");
+    let answer = world.run(async |world| get(world, "IAD", "https://one.example/").await);
+    assert_eq!(answer, "error code: 1101");
+    let failed = "Incorrect type for Promise: the Promise did not resolve to 'Response'.";
+    let history = world.history();
+    let mut records = history.records().iter();
+    assert!(
+        records.any(
+            |record| matches!(&record.outcome, Outcome::Error { message } if message == failed)
+        ),
+        "{history:#?}"
+    );
 }

@@ -137,7 +137,7 @@ impl Engine {
     fn turn(&self, driver: &mut dyn FnMut(&Waker) -> bool) -> bool {
         loop {
             let done = self.0.clock.executor.run_ready(scope::within, driver);
-            let woken = self.commit_turn();
+            let woken = self.commit_turn() | self.drop_ended_hosts();
             if done {
                 return true;
             }

@@ -33,9 +33,11 @@ impl Engine {
         let deployment = self.0.deployments.at(&request.url);
         self.count(Meter::WorkersRequests, 1);
         let event = Event::Fetch(request);
-        let (invocation, result) = self.event(deployment, pop, event, cause).await;
+        let (invocation, result) = self
+            .event(deployment, pop, event, cause, Reply::into_response)
+            .await;
         match result {
-            Ok(reply) => self.send_answer(reply.into_response(), invocation, path),
+            Ok(response) => self.send_answer(response, invocation, path),
             // ERR 2026-10-08: 1101, the Worker threw. The page names no HTTP status: an option.
             Err(_) => {
                 self.leave_isolate(&invocation);
@@ -85,7 +87,7 @@ impl Engine {
             cron: cron.into(),
             scheduled_ms: self.now().unix_ms(),
         };
-        let (invocation, result) = self.event(deployment, pop, event, begun).await;
+        let (invocation, result) = self.event(deployment, pop, event, begun, Ok).await;
         self.leave_isolate(&invocation);
         self.mix(name!("scheduled"), |fingerprint| {
             fingerprint.mix_bytes(cron.as_bytes());
@@ -100,17 +102,20 @@ impl Engine {
         result.map(drop).map_err(Failure::into_exception)
     }
 
-    /// Runs a Worker's handler for an event, in an isolate of a PoP. The caller ends the invocation.
-    async fn event(
+    /// Runs a Worker's handler for an event, in an isolate of a PoP; `take` refuses a reply that does not answer the event.
+    /// The caller ends the invocation.
+    async fn event<T>(
         &self,
         deployment: u16,
         pop: Pop,
         event: Event,
         cause: Cause,
-    ) -> (Rc<Invocation>, Result<Reply, Failure>) {
+        take: impl FnOnce(Reply) -> Result<T, Exception>,
+    ) -> (Rc<Invocation>, Result<T, Failure>) {
         let (invocation, script) = self.enter_isolate(deployment, pop, cause).await;
         let handler = InScope::new(Rc::clone(&invocation), script.handle(event));
         let result = handler.await;
+        let result = result.and_then(|reply| take(reply).map_err(Failure::Thrown));
         if let Err(failure) = &result {
             self.threw(&invocation, failure);
         }
@@ -135,6 +140,7 @@ impl Engine {
             deployment,
             pop,
             isolate,
+            host: None,
             object: None,
             cause,
         });
@@ -144,6 +150,8 @@ impl Engine {
                 || self.author(&invocation),
                 || (Op::IsolateStart, Outcome::Done),
             );
+        }
+        if assignment.starts {
             let before = edgeproof_isolate::enter(isolate);
             script.start();
             edgeproof_isolate::enter(before);
@@ -196,8 +204,22 @@ impl Engine {
             &format!("Uncaught {failure}"),
         );
         if matches!(failure, Failure::Panic(_)) {
-            edgeproof_isolate::evict(invocation.isolate);
+            self.lose_memory(invocation);
         }
+    }
+
+    /// A panic has ended the wasm instance in which an invocation ran: its memory is gone. The next event makes a new
+    /// instance, which runs the Worker's `start` again.
+    fn lose_memory(&self, invocation: &Invocation) {
+        if invocation.object.is_some() {
+            self.host_panicked(invocation, limits::workers::PANIC);
+            return;
+        }
+        let (deployment, pop) = (invocation.deployment, invocation.pop);
+        let mut isolates = self.0.isolates.borrow_mut();
+        isolates.lose_memory(deployment, pop, invocation.isolate);
+        drop(isolates);
+        edgeproof_isolate::evict(invocation.isolate);
     }
 
     /// Keeps `task` running after the answer, for up to 30 s (LIM).
@@ -212,6 +234,7 @@ impl Engine {
                 engine: engine.clone(),
                 invocation: Rc::clone(&invocation),
                 task,
+                waker: None,
                 deadline: None,
             };
             if let Err(failure) = InScope::new(Rc::clone(&invocation), Box::pin(task)).await {
@@ -364,6 +387,8 @@ struct WaitUntil {
     engine: Engine,
     invocation: Rc<Invocation>,
     task: LocalBoxFuture<()>,
+    /// Place of its waker among those of the invocation.
+    waker: Option<usize>,
     deadline: Option<Sleep>,
 }
 
@@ -381,10 +406,14 @@ impl Future for WaitUntil {
         }
         match (this.invocation.ended_at.get(), &mut this.deadline) {
             (None, _) => {
-                this.invocation
-                    .wait_until
-                    .borrow_mut()
-                    .push(context.waker().clone());
+                let mut wakers = this.invocation.wait_until.borrow_mut();
+                match this.waker {
+                    Some(place) => wakers[place].clone_from(context.waker()),
+                    None => {
+                        this.waker = Some(wakers.len());
+                        wakers.push(context.waker().clone());
+                    }
+                }
                 Poll::Pending
             }
             (Some(ended_at), deadline) => {
@@ -396,5 +425,43 @@ impl Future for WaitUntil {
                 Pin::new(deadline).poll(context)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Elsewhere;
+    use crate::world::World;
+    use std::task::Waker;
+
+    #[test]
+    fn a_task_that_is_polled_often_leaves_one_waker() {
+        let world = World::builder().script(Rc::new(Elsewhere)).build();
+        let engine = world.expect("builds").bindings().0;
+        let invocation = engine.new_invocation(Place {
+            deployment: 0,
+            pop: engine.0.network.pops[0],
+            isolate: 0,
+            host: None,
+            object: None,
+            cause: None,
+        });
+        let task = || {
+            Box::pin(WaitUntil {
+                engine: engine.clone(),
+                invocation: Rc::clone(&invocation),
+                task: Box::pin(std::future::pending()),
+                waker: None,
+                deadline: None,
+            })
+        };
+        let (mut one, mut other) = (task(), task());
+        let context = &mut Context::from_waker(Waker::noop());
+        for _ in 0..5 {
+            assert!(one.as_mut().poll(context).is_pending());
+            assert!(other.as_mut().poll(context).is_pending());
+        }
+        assert_eq!(invocation.wait_until.borrow().len(), 2);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::gates::Line;
 use crate::bill::usage::Meter;
-use crate::engine::record::failed;
+use crate::engine::record::{Begun, failed};
 use crate::engine::scope::Cause;
 use crate::engine::scope::{self, Failure, InScope};
 use crate::engine::transfer::Path;
@@ -14,6 +14,7 @@ use crate::kernel::time::Instant;
 use crate::limits;
 use crate::name;
 use crate::platform::durable::{ObjectId, ObjectRef};
+use crate::platform::outbound::NETWORK_CONNECTION_LOST;
 use crate::script::{Event, LocalBoxFuture, Reply};
 use crate::topology::{LocationHint, Pop};
 use std::future::Future;
@@ -119,12 +120,7 @@ impl Engine {
                     Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
                 }
             });
-            engine.finish(begun, || match &result {
-                Ok(response) => Outcome::Status {
-                    status: response.status,
-                },
-                Err(exception) => failed(exception),
-            });
+            engine.finish(begun, || call_outcome(&result));
             if let Err(exception) = &result
                 && (exception.flags.durable_object_reset || exception.flags.retryable)
             {
@@ -161,26 +157,35 @@ impl Engine {
         let body = std::mem::take(&mut request.body);
         let way = Path::Between(caller.pop, home);
         request.body = self.send_body(body, caller, way);
-        if let Some(nanos) = passage.copy_nanos {
-            let copy = Box::new(request.tee());
-            self.object_copy(class, index, copy, nanos, cause);
-        }
         let arrives = self.now().after(passage.nanos).0;
         let arrives = arrives.max(stub.last_arrival.load(Ordering::Relaxed));
         stub.last_arrival.store(arrives, Ordering::Relaxed);
+        if let Some(nanos) = passage.copy_nanos {
+            // Neither copy overtakes an earlier call of the stub.
+            let at = self.now().after(nanos).max(Instant(arrives));
+            let begun = self.begin_copy(cause);
+            let copy = Box::new(request.tee());
+            self.object_copy(class, index, copy, at, begun);
+        }
         self.sleep_until(Instant(arrives), name!("object.call"), stub.id.short())
             .await;
         self.count(Meter::ObjectRequests, 1);
 
-        let refusal = self.object_refusal(class);
-        let result = match refusal {
+        if self.object_unreachable(class) {
+            // Nothing answers, so no message is sent back: the caller sees the connection break.
+            let silence = self.silence_nanos(home, caller.pop);
+            let seen_at = self.now().after(silence);
+            self.sleep_until(seen_at, name!("object.answer"), 0).await;
+            return Err(unreachable());
+        }
+        let result = match self.object_refusal(class) {
             Some(refusal) => Err(refusal),
             None => {
                 let event = Event::Fetch(request);
                 let reply = self
                     .object_event(class, index, event, Some(caller.pop), cause)
                     .await;
-                reply.map(Reply::into_response)
+                reply.and_then(|reply| reply.into_response().map_err(Exception::remote))
             }
         };
         // The answer leaves when the object's writes are durable; if they never are, the answer never leaves.
@@ -208,15 +213,17 @@ impl Engine {
         result
     }
 
+    /// Whether nothing answers for the objects of a class.
+    fn object_unreachable(&self, class: u16) -> bool {
+        let faults = self.0.faults.borrow();
+        !faults.is_empty() && faults.object_unreachable(self.now(), class)
+    }
+
+    /// What the platform answers in place of an object.
     fn object_refusal(&self, class: u16) -> Option<Exception> {
         let faults = self.0.faults.borrow();
         if faults.is_empty() {
             return None;
-        }
-        if faults.object_unreachable(self.now(), class) {
-            return Some(
-                Exception::error(crate::platform::outbound::NETWORK_CONNECTION_LOST).retryable(),
-            );
         }
         faults
             .object_overloaded(self.now(), class)
@@ -229,21 +236,29 @@ impl Engine {
         class: u16,
         index: u32,
         request: Box<Request<Body>>,
-        nanos: u64,
-        cause: Cause,
+        at: Instant,
+        begun: Begun,
     ) {
         let engine = self.clone();
         self.spawn_in(
             None,
             Box::pin(async move {
-                let at = engine.now().after(nanos);
                 let detail = u64::from(index);
                 engine.sleep_until(at, name!("object.copy"), detail).await;
                 engine.count(Meter::ObjectRequests, 1);
-                if engine.object_refusal(class).is_none() {
-                    let event = Event::Fetch(request);
-                    let _ = engine.object_event(class, index, event, None, cause).await;
-                }
+                let refusal = match engine.object_unreachable(class) {
+                    true => Some(unreachable()),
+                    false => engine.object_refusal(class),
+                };
+                let result = match refusal {
+                    Some(refusal) => Err(refusal),
+                    None => {
+                        let event = Event::Fetch(request);
+                        engine.object_event(class, index, event, None, begun).await
+                    }
+                };
+                let result = result.and_then(Reply::into_response);
+                engine.finish(begun, || call_outcome(&result));
             }),
         );
     }
@@ -345,6 +360,20 @@ impl Engine {
     }
 }
 
+/// What a call of an object that cannot be reached fails with.
+fn unreachable() -> Exception {
+    Exception::error(NETWORK_CONNECTION_LOST).retryable()
+}
+
+fn call_outcome(result: &Result<Response<Body>, Exception>) -> Outcome {
+    match result {
+        Ok(response) => Outcome::Status {
+            status: response.status,
+        },
+        Err(exception) => failed(exception),
+    }
+}
+
 /// Runs a handler until it ends or its object is reset.
 struct UntilReset<T> {
     engine: Engine,
@@ -380,7 +409,11 @@ impl<T> Future for UntilReset<T> {
                 let text = format!("Uncaught {failure}");
                 this.engine.console_in(&scope, "error", &text);
                 let exception = failure.into_exception();
-                this.engine.reset_instance(this.object, &exception.message);
+                let cause = this.invocation.cause;
+                this.engine
+                    .reset_instance(this.object, &exception.message, cause);
+                this.engine
+                    .host_panicked(&this.invocation, &exception.message);
                 Poll::Ready(Err(exception.remote().reset()))
             }
             Poll::Pending => {

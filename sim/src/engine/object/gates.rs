@@ -165,7 +165,7 @@ impl Engine {
         }
         let futures_util::future::Either::Left((result, _)) = ended else {
             let text = limits::durable::CRITICAL_SECTION_TIMEOUT;
-            self.reset_instance(object, text);
+            self.reset_instance(object, text, cause);
             return Err(Exception::error(text).reset());
         };
         if let Some(savepoint) = savepoint {
@@ -179,9 +179,13 @@ impl Engine {
             Ok(value) => Ok(value),
             Err(Failure::Thrown(exception)) if savepoint.is_some() => Err(exception),
             Err(failure) => {
+                let panicked = matches!(failure, Failure::Panic(_));
                 let exception = failure.into_exception();
-                self.reset_instance(object, &exception.message);
+                self.reset_instance(object, &exception.message, cause);
                 self.with_object(object, Object::blame_own_code);
+                if panicked {
+                    self.host_panicked(&invocation, &exception.message);
+                }
                 Err(exception.reset())
             }
         }

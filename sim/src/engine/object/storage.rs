@@ -469,7 +469,7 @@ impl Engine {
         dirty.clear();
         *self.0.dirty.borrow_mut() = dirty;
         for (class, index, reason) in &failed {
-            self.reset_object(*class, *index, reason);
+            self.reset_object(*class, *index, reason, None);
         }
         !failed.is_empty()
     }

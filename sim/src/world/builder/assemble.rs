@@ -4,6 +4,7 @@ use super::{BuildError, Builder, Deployment, ISOLATES_PER_WORLD};
 use crate::bill::usage::Usage;
 use crate::engine::clock::Clock;
 use crate::engine::deployment::{Binding, DeployedClass, Deployment as Deployed, Deployments};
+use crate::engine::hosts::Hosts;
 use crate::engine::inventory::Inventory;
 use crate::engine::persist::State;
 use crate::engine::record::Recorder;
@@ -76,7 +77,7 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         first_isolate(),
         Stream::new(builder.seed, "isolates"),
     );
-    let hosts = list.len() * Pop::COUNT;
+    let workers = list.len();
     let engine = Engine(Rc::new(Inner {
         clock: Clock::new(builder.start, builder.trace),
         network,
@@ -95,7 +96,7 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         outbound: RefCell::new(outbound),
         gateway: builder.gateway,
         isolates: RefCell::new(isolates),
-        object_hosts: RefCell::new(vec![None; hosts]),
+        hosts: Hosts::new(workers),
         dirty: RefCell::default(),
         object_commits: Cell::new(0),
         usage: RefCell::new(Usage::default()),
