@@ -175,9 +175,7 @@ impl Headers {
             .map
             .get_mut()
             .expect("no code that can panic runs under this lock");
-        map.try_insert(name, value)
-            .map(drop)
-            .map_err(too_many)
+        map.try_insert(name, value).map(drop).map_err(too_many)
     }
 
     fn lock(&self) -> MutexGuard<'_, HeaderMap> {

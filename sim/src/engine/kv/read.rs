@@ -29,7 +29,7 @@ impl Engine {
     ) -> Operation<Result<Option<KvRead>, Exception>> {
         let engine = self.clone();
         Operation::new(async move {
-            let answer = engine.kv_ask(namespace, key, cache_ttl_seconds).await?;
+            let answer = engine.kv_ask(namespace, &key, cache_ttl_seconds).await?;
             Ok(answer.read)
         })
     }
@@ -45,17 +45,17 @@ impl Engine {
         cache_ttl_seconds: Option<u64>,
     ) -> Operation<Result<KvAnswer, Exception>> {
         let engine = self.clone();
-        Operation::new(async move { engine.kv_ask(namespace, key, cache_ttl_seconds).await })
+        Operation::new(async move { engine.kv_ask(namespace, &key, cache_ttl_seconds).await })
     }
 
     async fn kv_ask(
         &self,
         namespace: u32,
-        key: Rc<str>,
+        key: &Rc<str>,
         cache_ttl_seconds: Option<u64>,
     ) -> Result<KvAnswer, Exception> {
         let invocation = scope::invocation()?;
-        kv::check_key("GET", &key)?;
+        kv::check_key("GET", key)?;
         invocation.count_kv_operation(self)?;
         let result = self
             .kv_read(&invocation, namespace, key, cache_ttl_seconds)
@@ -96,9 +96,9 @@ impl Engine {
                 kv::check_bulk_key(key)?;
             }
             kv::check_cache_ttl("GET_BULK", cache_ttl_seconds)?;
-            let reads = keys.iter().map(|key| {
-                engine.kv_read(&invocation, namespace, Rc::clone(key), cache_ttl_seconds)
-            });
+            let reads = keys
+                .iter()
+                .map(|key| engine.kv_read(&invocation, namespace, key, cache_ttl_seconds));
             let values = futures_util::future::join_all(reads).await;
             engine.deliver().await;
             keys.into_iter()
@@ -112,7 +112,7 @@ impl Engine {
         &self,
         invocation: &Invocation,
         namespace: u32,
-        key: Rc<str>,
+        key: &Rc<str>,
         cache_ttl_seconds: Option<u64>,
     ) -> Result<KvAnswer, Exception> {
         let cache_ttl = kv::check_cache_ttl("GET", cache_ttl_seconds)?;
@@ -125,7 +125,7 @@ impl Engine {
         self.count(Meter::KvReads, 1);
         let pop = invocation.pop;
         let cached = self.with_kv(namespace, |kv| {
-            kv.cached(start, pop, &key, cache_ttl).cloned()
+            kv.cached(start, pop, key, cache_ttl).cloned()
         });
         let result = match cached {
             Some(cached) => {
@@ -137,15 +137,15 @@ impl Engine {
                 .await;
                 Ok((cached.version, cached.fetched_at, true))
             }
-            None => self.kv_fetch(pop, namespace, &key, cache_ttl).await,
+            None => self.kv_fetch(pop, namespace, key, cache_ttl).await,
         };
         self.mix(name!("kv.get"), |fingerprint| {
             fingerprint.mix(u64::from(namespace));
             fingerprint.mix_bytes(key.as_bytes());
             match &result {
                 Ok((version, _, cached)) => {
-                    fingerprint.mix(version.number << 1 | u64::from(*cached));
-                    fingerprint.mix(version.digest.value());
+                    let number = version.number << 1 | u64::from(*cached);
+                    fingerprint.mix_pair(number, version.digest.value());
                 }
                 Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
             }
