@@ -66,15 +66,18 @@ inventory::collect!(ClassEntry);
 
 /// A [`DurableObject`] whose type is erased.
 pub trait ErasedObject {
-    /// See [`DurableObject::fetch`].
-    fn fetch(self: Rc<Self>, request: Request) -> LocalBoxFuture<Result<Response>>;
+    /// See [`DurableObject::fetch`]. The answer has left the object: one future does both, so that a call allocates one.
+    fn fetch(self: Rc<Self>, request: Request) -> Handled;
     /// See [`DurableObject::alarm`].
     fn alarm(self: Rc<Self>) -> LocalBoxFuture<Result<Response>>;
 }
 
 impl<T: DurableObject + 'static> ErasedObject for T {
-    fn fetch(self: Rc<Self>, request: Request) -> LocalBoxFuture<Result<Response>> {
-        Box::pin(async move { DurableObject::fetch(&*self, request).await })
+    fn fetch(self: Rc<Self>, request: Request) -> Handled {
+        Box::pin(async move {
+            let answer = DurableObject::fetch(&*self, request).await;
+            finish(answer).map(Reply::Response)
+        })
     }
 
     fn alarm(self: Rc<Self>) -> LocalBoxFuture<Result<Response>> {
@@ -186,10 +189,7 @@ struct Instance(Rc<dyn ErasedObject>);
 impl ObjectInstance for Instance {
     fn handle(self: Rc<Self>, event: Event) -> Handled {
         match event {
-            Event::Fetch(request) => {
-                let answer = Rc::clone(&self.0).fetch(Request::from(*request));
-                Box::pin(async move { finish(answer.await).map(Reply::Response) })
-            }
+            Event::Fetch(request) => Rc::clone(&self.0).fetch(Request::from(*request)),
             Event::Alarm => {
                 let done = Rc::clone(&self.0).alarm();
                 Box::pin(async move {

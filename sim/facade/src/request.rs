@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::js::{self, Body};
 use crate::streams::ReadableStream;
 use crate::{CacheMode, Headers, Method, RequestInit, RequestRedirect, Result};
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -213,7 +214,10 @@ impl Request {
         let (body, content_type) = match init.body.as_ref().map_or(Body::Null, Body::from_value) {
             Body::Null => (None, None),
             Body::Bytes(bytes) => (Some(bytes), None),
-            Body::Text(bytes) => (Some(bytes), Some("text/plain;charset=UTF-8")),
+            Body::Text(bytes) => {
+                let text = const { HeaderValue::from_static("text/plain;charset=UTF-8") };
+                (Some(bytes), Some(text))
+            }
         };
         if body.is_some() && matches!(init.method, Method::Get | Method::Head) {
             return Err(js::type_error(
@@ -223,7 +227,7 @@ impl Request {
         if let Some(content_type) = content_type
             && !request.headers.has(CONTENT_TYPE.as_str())?
         {
-            request.headers.set_static(CONTENT_TYPE, content_type)?;
+            request.headers.set_value(CONTENT_TYPE, content_type)?;
         }
         if matches!(init.redirect, RequestRedirect::Error) {
             return Err(js::type_error("Invalid redirect value"));

@@ -7,8 +7,8 @@
 //!
 //! `RouteContext` has no `service`, `bucket` and `rate_limiter`: those bindings are not simulated.
 //!
-//! A router is usually built for every request, so it is cheap to build: a table with one place per
-//! method, allocated where used.
+//! A router is usually built for every request, so it is cheap to build and to move: a table with one
+//! place per method, allocated where used.
 
 use crate::durable::ObjectNamespace;
 use crate::{Env, KvStore, Method, Request, Response, Result, Secret, Var};
@@ -134,8 +134,8 @@ impl<D> RouteContext<D> {
 
 /// Chooses a handler by method and path.
 pub struct Router<'a, D> {
-    by_method: [Option<Routes<'a, D>>; Method::COUNT],
-    otherwise: Option<Routes<'a, D>>,
+    by_method: [Option<Box<Routes<'a, D>>>; Method::COUNT],
+    otherwise: Option<Box<Routes<'a, D>>>,
     data: D,
 }
 

@@ -117,7 +117,7 @@ pub enum DeployError {
 impl Engine {
     /// The binding of this name, in the deployment that runs.
     pub(crate) fn binding(&self, name: &str) -> Option<&Binding> {
-        let number = super::scope::current().map_or(0, |invocation| invocation.deployment);
+        let number = super::scope::read(|invocation| invocation.deployment).unwrap_or(0);
         let bindings = &self.0.deployments.get(number).bindings;
         let place = bindings
             .binary_search_by(|(bound, _)| (**bound).cmp(name))

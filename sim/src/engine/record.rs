@@ -55,6 +55,7 @@ impl Recorder {
 impl Engine {
     /// Begins the record of an operation of the running scope.
     pub(crate) fn begin(&self, make: impl FnOnce() -> Op) -> Begun {
+        self.0.recorder.0.as_ref()?;
         self.begin_in(&scope::current(), make)
     }
 

@@ -114,6 +114,11 @@ pub(crate) fn current() -> Scope {
     SCOPE.with_borrow(Clone::clone)
 }
 
+/// What `read` reads of the invocation that is running, without a clone of it.
+pub(crate) fn read<T>(read: impl FnOnce(&Invocation) -> T) -> Option<T> {
+    SCOPE.with_borrow(|scope| scope.as_deref().map(read))
+}
+
 /// The invocation that is running.
 ///
 /// # Errors

@@ -12,13 +12,16 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// What a test scripted an origin to answer.
+type Respond = Rc<dyn Fn(&Request) -> Response<Body>>;
+
 /// What an origin does with a request.
 #[derive(Clone)]
 pub enum Behaviour {
     /// Answers with this status and an empty body.
     Status(u16),
     /// Answers with what the function makes.
-    Respond(Rc<dyn Fn(&Request) -> Response<Body>>),
+    Respond(Respond),
     /// Takes the request and never answers.
     Hang,
     /// Closes the connection without an answer.
@@ -140,7 +143,7 @@ pub enum Answer {
     /// This response, after this time.
     Response(Duration, Response<Body>),
     /// What this makes of the request, after this time.
-    Respond(Duration, Rc<dyn Fn(&Request) -> Response<Body>>),
+    Respond(Duration, Respond),
     /// This exception, after this time.
     Failure(Duration, Exception),
     /// Nothing, ever.

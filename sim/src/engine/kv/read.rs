@@ -29,7 +29,7 @@ impl Engine {
     ) -> Operation<Result<Option<KvRead>, Exception>> {
         let engine = self.clone();
         Operation::new(async move {
-            let answer = engine.kv_ask(namespace, key, cache_ttl_seconds).await?;
+            let answer = engine.kv_ask(namespace, &key, cache_ttl_seconds).await?;
             Ok(answer.read)
         })
     }
@@ -45,17 +45,17 @@ impl Engine {
         cache_ttl_seconds: Option<u64>,
     ) -> Operation<Result<KvAnswer, Exception>> {
         let engine = self.clone();
-        Operation::new(async move { engine.kv_ask(namespace, key, cache_ttl_seconds).await })
+        Operation::new(async move { engine.kv_ask(namespace, &key, cache_ttl_seconds).await })
     }
 
     async fn kv_ask(
         &self,
         namespace: u32,
-        key: Rc<str>,
+        key: &Rc<str>,
         cache_ttl_seconds: Option<u64>,
     ) -> Result<KvAnswer, Exception> {
         let invocation = scope::invocation()?;
-        kv::check_key("GET", &key)?;
+        kv::check_key("GET", key)?;
         invocation.count_kv_operation(self)?;
         let result = self
             .kv_read(&invocation, namespace, key, cache_ttl_seconds)
@@ -109,15 +109,15 @@ impl Engine {
         &self,
         invocation: &Invocation,
         namespace: u32,
-        key: Rc<str>,
+        key: &Rc<str>,
         cache_ttl_seconds: Option<u64>,
     ) -> Result<KvAnswer, Exception> {
         let cache_ttl = kv::check_cache_ttl("GET", cache_ttl_seconds)?;
         let start = self.now();
-        let begun = self.kv_read_begins(namespace, &key, cache_ttl);
+        let begun = self.kv_read_begins(namespace, key, cache_ttl);
         let pop = invocation.pop;
         let cached = self.with_kv(namespace, |kv| {
-            kv.cached(start, pop, &key, cache_ttl).cloned()
+            kv.cached(start, pop, key, cache_ttl).cloned()
         });
         let found = match cached {
             Some(cached) => {
@@ -131,7 +131,7 @@ impl Engine {
             }
             None => {
                 let read = |at| {
-                    let version = self.kv_central_read(at, pop, namespace, &key);
+                    let version = self.kv_central_read(at, pop, namespace, key);
                     let detail = version.number;
                     Answered {
                         value: version,
@@ -141,11 +141,11 @@ impl Engine {
                 // A read that is carried out twice changes nothing.
                 let asked = self.kv_exchange(asking("GET", pop), drop, read).await;
                 asked.map(|(fetched_at, version)| {
-                    self.kv_fill(pop, namespace, &key, cache_ttl, fetched_at, version)
+                    self.kv_fill(pop, namespace, key, cache_ttl, fetched_at, version)
                 })
             }
         };
-        self.kv_read_ended(begun, namespace, &key, &found);
+        self.kv_read_ended(begun, namespace, key, &found);
         found.map(|found| self.kv_found(&found))
     }
 
@@ -267,8 +267,8 @@ impl Engine {
             fingerprint.mix_bytes(key.as_bytes());
             match found {
                 Ok(found) => {
-                    fingerprint.mix(found.version.number << 1 | u64::from(found.cached));
-                    fingerprint.mix(found.version.digest.value());
+                    let number = found.version.number << 1 | u64::from(found.cached);
+                    fingerprint.mix_pair(number, found.version.digest.value());
                 }
                 Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
             }

@@ -58,7 +58,7 @@ impl Engine {
             kv::check_key("PUT", &key)?;
             invocation.count_kv_operation(&engine)?;
             let put = options.put(engine.now(), key, value)?;
-            engine.kv_write(&invocation, namespace, put).await
+            engine.kv_write(&invocation, namespace, &put).await
         })
     }
 
@@ -82,7 +82,7 @@ impl Engine {
                 metadata: None,
                 expiration_seconds: None,
             };
-            engine.kv_write(&invocation, namespace, put).await
+            engine.kv_write(&invocation, namespace, &put).await
         })
     }
 
@@ -90,14 +90,14 @@ impl Engine {
         &self,
         invocation: &Invocation,
         namespace: u32,
-        put: Put,
+        put: &Put,
     ) -> Result<(), Exception> {
         let (verb, meter) = if put.value.is_some() {
             ("PUT", Meter::KvWrites)
         } else {
             ("DELETE", Meter::KvDeletes)
         };
-        let begun = self.begin(|| self.kv_write_op(namespace, &put));
+        let begun = self.begin(|| self.kv_write_op(namespace, put));
         // A KV write leaves an object only when what the object wrote before is durable (workerd io-gate.h).
         if let Err(reset) = self.output_gate(invocation).await {
             // The write was never sent.
@@ -105,9 +105,9 @@ impl Engine {
             return Err(reset);
         }
         let committed = self
-            .kv_commit(invocation.pop, namespace, verb, meter, &put, begun)
+            .kv_commit(invocation.pop, namespace, verb, meter, put, begun)
             .await;
-        self.kv_written(begun, namespace, &put, &committed);
+        self.kv_written(begun, namespace, put, &committed);
         self.deliver().await;
         committed.map(drop)
     }
@@ -141,10 +141,7 @@ impl Engine {
             digest::optional(fingerprint, put.metadata.as_deref());
             fingerprint.mix(put.expiration_seconds.unwrap_or(0));
             match committed {
-                Ok(version) => {
-                    fingerprint.mix(version.number);
-                    fingerprint.mix(version.digest.value());
-                }
+                Ok(version) => fingerprint.mix_pair(version.number, version.digest.value()),
                 Err(exception) => {
                     fingerprint.mix_bytes(put.value.as_deref().unwrap_or_default());
                     fingerprint.mix_bytes(exception.message.as_bytes());

@@ -29,15 +29,10 @@ impl Engine {
     /// Waits until an I/O event may be delivered to the running invocation: at once, unless it belongs to an object
     /// whose input gate is closed by another critical section.
     pub(crate) async fn deliver(&self) {
-        let Some(invocation) = scope::current() else {
+        let gated = scope::read(|invocation| invocation.object.filter(|_| !invocation.critical));
+        let Some(object) = gated.flatten() else {
             return;
         };
-        let Some(object) = invocation.object else {
-            return;
-        };
-        if invocation.critical {
-            return;
-        }
         let open = self.with_live(object, |live| live.gate.is_open());
         if open == Some(false) {
             // A reset needs no answer here: the handler that waits is dropped.

@@ -102,12 +102,12 @@ impl Engine {
         key: &str,
         value: Bytes,
     ) -> Result<(), Exception> {
+        let digest = Fingerprint::of(&value);
         let begun = self.begin_storage(object, || StorageCall::Put {
             key: key.to_owned(),
             bytes: value.len() as u64,
-            digest: Fingerprint::of(&value),
+            digest,
         });
-        let stored = value.clone();
         let written = self.room(object).and_then(|()| {
             self.write(object, |storage| {
                 storage.put(key, value).map(|rows| (rows, rows))
@@ -115,7 +115,7 @@ impl Engine {
         });
         self.mix(name!("storage.put"), |fingerprint| {
             fingerprint.mix_bytes(key.as_bytes());
-            fingerprint.mix_bytes(&stored);
+            fingerprint.mix(digest.value());
             digest::failure(fingerprint, &written);
         });
         self.finish_rows(begun, &written);
