@@ -134,13 +134,29 @@ impl From<Response> for Response<Body> {
 
 impl Response {
     /// An answer with a plain-text body.
-    pub fn text(status: u16, body: impl Into<Bytes>) -> Self {
+    pub fn plain(status: u16, body: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(
             http::header::CONTENT_TYPE,
             http::HeaderValue::from_static("text/plain;charset=UTF-8"),
         );
         Self::new(status, headers, body.into())
+    }
+
+    /// The body as text; what is not UTF-8 becomes U+FFFD.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The answer itself, for a test that goes on with it.
+    ///
+    /// # Panics
+    /// If its status is another.
+    #[track_caller]
+    pub fn expect_status(self, status: u16) -> Self {
+        let text = self.text();
+        assert_eq!(self.status, status, "an answer with the body {text:?}");
+        self
     }
 
     /// The body as JSON.

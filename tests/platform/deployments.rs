@@ -28,7 +28,7 @@ impl Script for Counter {
                 Event::Fetch(request) => {
                     let count = count(*request).await?;
                     let text = format!("{version} {}", String::from_utf8_lossy(&count));
-                    Ok(Response::text(200, text).into())
+                    Ok(Response::plain(200, text).into())
                 }
                 _ => Err(Exception::type_error("no handler")),
             }
@@ -72,7 +72,7 @@ impl ObjectInstance for Instance {
             // In flight for a while, so that something can happen meanwhile.
             bindings.sleep(Duration::from_millis(50)).await;
             let text = format!("{}:{n}", self.0);
-            Ok(Response::text(200, text).into())
+            Ok(Response::plain(200, text).into())
         })
     }
 }

@@ -60,7 +60,7 @@ impl ObjectInstance for Instance {
 }
 
 fn text(text: impl Into<String>) -> Result<Reply, Exception> {
-    Ok(Response::text(200, text.into()).into())
+    Ok(Response::plain(200, text.into()).into())
 }
 
 fn fetch<F>(act: impl Fn() -> F + 'static) -> Act

@@ -90,7 +90,7 @@ where
 }
 
 fn text(text: impl Into<Bytes>) -> Result<Reply, Exception> {
-    Ok(Response::text(200, text.into()).into())
+    Ok(Response::plain(200, text.into()).into())
 }
 
 fn streamed(pieces: impl Stream<Item = Result<Bytes, Exception>> + 'static) -> Response<Body> {

@@ -153,7 +153,7 @@ mod tests {
                     Ok(mut answer) => answer.text().await,
                     Err(error) => Ok(error.to_string()),
                 };
-                Ok(edgeproof_sim::http::Response::text(200, text.expect("text")).into())
+                Ok(edgeproof_sim::http::Response::plain(200, text.expect("text")).into())
             })
         }
 
@@ -170,7 +170,7 @@ mod tests {
                 "/see-other" => (303, "/end"),
                 _ => (200, ""),
             };
-            let mut answer = edgeproof_sim::http::Response::text(status, "the end");
+            let mut answer = edgeproof_sim::http::Response::plain(status, "the end");
             if !path.is_empty() {
                 let location = http::HeaderValue::from_static("/end");
                 answer.headers.insert(header::LOCATION, location);

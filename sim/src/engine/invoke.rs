@@ -42,7 +42,7 @@ impl Engine {
             Err(_) => {
                 self.leave_isolate(&invocation);
                 let status = self.options().unsettled.error_status.exception_1101;
-                Response::text(status, limits::workers::EXCEPTION_BODY).into()
+                Response::plain(status, limits::workers::EXCEPTION_BODY).into()
             }
         }
     }

@@ -222,7 +222,7 @@ impl Outbound {
         let latency = host.origin.latency;
         match behaviour {
             Behaviour::Status(status) => {
-                Answer::Response(latency, Response::text(status, "").into())
+                Answer::Response(latency, Response::plain(status, "").into())
             }
             Behaviour::Respond(respond) => Answer::Respond(latency, respond),
             Behaviour::Fail => Answer::Failure(
@@ -236,5 +236,5 @@ impl Outbound {
 
 /// What the platform answers for a host name that does not resolve.
 pub fn unresolved() -> Response {
-    Response::text(530, "error code: 1016")
+    Response::plain(530, "error code: 1016")
 }

@@ -13,7 +13,7 @@ use crate::name;
 use crate::topology::Pop;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::rc::Rc;
 use url::Url;
 
@@ -217,6 +217,16 @@ async fn whole(response: Response<Body>) -> Response {
         headers,
         body,
         broken: end != End::Complete,
+    }
+}
+
+impl IntoFuture for RequestBuilder {
+    type Output = Response;
+    type IntoFuture = Operation<Response>;
+
+    /// As [`send`](Self::send): `client.get("/").await`.
+    fn into_future(self) -> Self::IntoFuture {
+        self.send()
     }
 }
 
