@@ -138,3 +138,69 @@ fn only_seed() -> Option<u64> {
         }),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edgeproof_sim::script::Elsewhere;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    const HERE: Test = Test {
+        package: "my-worker",
+        target: "my_worker",
+        module: "my_worker::tests::deep",
+        name: "it_counts",
+    };
+
+    fn world() -> Builder {
+        World::builder().script(Rc::new(Elsewhere))
+    }
+
+    #[test]
+    fn a_failure_can_be_run_again_by_its_line() {
+        assert_eq!(
+            HERE.replay(7),
+            "EDGEPROOF_SEED=7 cargo test -p my-worker --lib tests::deep::it_counts -- --exact"
+        );
+        let in_tests = Test {
+            target: "counts",
+            module: "counts",
+            ..HERE
+        };
+        assert_eq!(
+            in_tests.replay(0),
+            "EDGEPROOF_SEED=0 cargo test -p my-worker --test counts it_counts -- --exact"
+        );
+    }
+
+    #[test]
+    fn the_body_runs_once_for_each_seed_until_it_fails() {
+        let seen = RefCell::new(Vec::new());
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            run(&HERE, world(), 3..10, async |world| {
+                seen.borrow_mut().push(world.seed());
+                if world.seed() == 5 {
+                    return Err("five");
+                }
+                Ok(())
+            });
+        }));
+        let panic = ran.expect_err("seed 5 fails");
+        let text = panic.downcast_ref::<String>().expect("a text");
+        assert_eq!(text, "the test returned an error: \"five\"");
+        assert_eq!(seen.into_inner(), [3, 4, 5]);
+    }
+
+    #[test]
+    #[should_panic(expected = "seeds is empty")]
+    fn no_seed_is_no_test() {
+        run(&HERE, world(), [], async |_| ());
+    }
+
+    #[test]
+    #[should_panic(expected = "has no wrangler.toml, wrangler.json or wrangler.jsonc")]
+    fn a_package_without_a_configuration_is_told() {
+        let _ = builder("edgeproof", env!("CARGO_MANIFEST_DIR"), None, None);
+    }
+}

@@ -145,3 +145,55 @@ fn option(value: Option<TokenStream>) -> TokenStream {
         |value| quote!(::core::option::Option::Some(#value)),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(attribute: TokenStream, item: TokenStream) -> String {
+        let refused = expand(attribute, item);
+        refused.expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn what_is_no_test_of_a_worker_is_refused_with_what_to_write() {
+        let right = || {
+            quote!(
+                async fn it(world: &World) {}
+            )
+        };
+        let unknown = refused(quote!(pop = ["MEX"]), right());
+        assert!(
+            unknown.contains("there are pops, seeds, setup"),
+            "{unknown}"
+        );
+        assert_eq!(
+            refused(quote!(seeds = 0..1, seeds = 0..2), right()),
+            "said twice"
+        );
+        let plain = refused(
+            quote!(),
+            quote!(
+                fn it(world: &World) {}
+            ),
+        );
+        assert_eq!(plain, "a test of a Worker is an `async fn(world: &World)`");
+        let lonely = refused(
+            quote!(),
+            quote!(
+                async fn it() {}
+            ),
+        );
+        assert!(lonely.contains("one parameter"), "{lonely}");
+    }
+
+    #[test]
+    fn attributes_of_the_test_stay_with_it() {
+        let item = quote!(
+            #[ignore]
+            async fn it(world: &World) {}
+        );
+        let text = expand(quote!(), item).expect("it is right").to_string();
+        assert!(text.starts_with("# [ignore]"), "{text}");
+    }
+}
