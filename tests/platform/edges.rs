@@ -18,6 +18,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use url::Url;
 
+mod kept;
 mod memory;
 mod messages;
 
