@@ -105,7 +105,7 @@ impl Engine {
         let begun = self.begin_storage(object, || StorageCall::Put {
             key: key.to_owned(),
             bytes: value.len() as u64,
-            digest: Fingerprint::of(&value),
+            value_digest: Fingerprint::of(&value),
         });
         let stored = value.clone();
         let written = self.room(object).and_then(|()| {
