@@ -21,6 +21,7 @@ use url::Url;
 mod kept;
 mod memory;
 mod messages;
+mod shared;
 
 type Act = Rc<dyn Fn() -> Handled>;
 type InObject = Rc<dyn Fn(ObjectRef) -> Handled>;
