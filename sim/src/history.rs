@@ -79,7 +79,7 @@ pub enum StorageCall {
         /// Size of the value as it is stored.
         bytes: u64,
         /// Digest of the value.
-        digest: Digest,
+        value_digest: Digest,
     },
     /// `delete` of one key.
     Delete {
@@ -115,7 +115,8 @@ pub enum StorageCall {
     },
 }
 
-/// What was done.
+/// What was done. In JSON an operation and its outcome stand in one object, so no field of one has the name of a field of
+/// the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -148,7 +149,7 @@ pub enum Op {
         bytes: u64,
         /// Digest of the value.
         #[serde(default)]
-        digest: Digest,
+        value_digest: Digest,
         /// When the value expires, in seconds since the Unix epoch.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expiration_seconds: Option<u64>,
@@ -239,7 +240,7 @@ pub enum Op {
         /// Its name.
         worker: String,
         /// Number of the code, from 1.
-        version: u32,
+        code_version: u32,
     },
     /// An isolate started.
     IsolateStart,

@@ -194,7 +194,7 @@ fn new_code_takes_over_and_resets_its_objects() {
         |record: &&edgeproof_sim::history::Record| matches!(record.op, Op::ObjectStop { .. });
     let stops = history.records().iter().filter(stopped).count();
     assert_eq!(stops, 1, "the other Worker's object is not reset");
-    let deployed = |record: &&edgeproof_sim::history::Record| matches!(&record.op, Op::Deploy { worker, version: 2 } if worker == "one");
+    let deployed = |record: &&edgeproof_sim::history::Record| matches!(&record.op, Op::Deploy { worker, code_version: 2 } if worker == "one");
     assert_eq!(history.records().iter().filter(deployed).count(), 1);
 }
 

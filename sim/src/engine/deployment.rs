@@ -162,7 +162,12 @@ impl Engine {
             || Author::platform(None, None),
             || {
                 let worker = name.to_owned();
-                (Op::Deploy { worker, version }, Outcome::Done)
+                let code_version = version;
+                let op = Op::Deploy {
+                    worker,
+                    code_version,
+                };
+                (op, Outcome::Done)
             },
         );
         self.mix(crate::name!("deploy"), |fingerprint| {

@@ -42,7 +42,13 @@ fn the_stop_of_an_object_names_the_deployment_or_the_fault() {
     assert!(
         matches!(
             causes[..],
-            [Some(Op::Fault { .. }), Some(Op::Deploy { version: 2, .. })]
+            [
+                Some(Op::Fault { .. }),
+                Some(Op::Deploy {
+                    code_version: 2,
+                    ..
+                })
+            ]
         ),
         "{causes:?}"
     );

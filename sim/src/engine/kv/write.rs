@@ -120,7 +120,7 @@ impl Engine {
                 namespace,
                 key,
                 bytes: value.len() as u64,
-                digest: Fingerprint::of(value),
+                value_digest: Fingerprint::of(value),
                 expiration_seconds: put.expiration_seconds,
             },
             None => Op::KvDelete { namespace, key },

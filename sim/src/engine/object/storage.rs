@@ -106,7 +106,7 @@ impl Engine {
         let begun = self.begin_storage(object, || StorageCall::Put {
             key: key.to_owned(),
             bytes: value.len() as u64,
-            digest,
+            value_digest: digest,
         });
         let written = self.room(object).and_then(|()| {
             self.write(object, |storage| {
