@@ -42,8 +42,9 @@ pub(crate) fn list_options(fingerprint: &mut Fingerprint, options: &ListOptions)
     fingerprint.mix(limit << 1 | u64::from(options.reverse));
 }
 
-fn headers(fingerprint: &mut Fingerprint, headers: &HeaderMap) {
-    fingerprint.mix(headers.len() as u64);
+/// Mixes in a word of the message and its headers.
+fn headers(fingerprint: &mut Fingerprint, word: u64, headers: &HeaderMap) {
+    fingerprint.mix_pair(word, headers.len() as u64);
     for (name, value) in headers {
         fingerprint.mix_bytes(name.as_str().as_bytes());
         fingerprint.mix_bytes(value.as_bytes());
@@ -58,13 +59,12 @@ fn body(fingerprint: &mut Fingerprint, body: &Body) {
 pub(crate) fn request(fingerprint: &mut Fingerprint, request: &Request<Body>) {
     fingerprint.mix_bytes(request.method.as_str().as_bytes());
     fingerprint.mix_bytes(request.url.as_str().as_bytes());
-    headers(fingerprint, &request.headers);
+    headers(fingerprint, 0, &request.headers);
     body(fingerprint, &request.body);
 }
 
 pub(crate) fn response(fingerprint: &mut Fingerprint, response: &Response<Body>) {
-    fingerprint.mix(u64::from(response.status));
-    headers(fingerprint, &response.headers);
+    headers(fingerprint, u64::from(response.status), &response.headers);
     body(fingerprint, &response.body);
 }
 
@@ -73,14 +73,8 @@ pub(crate) fn values(fingerprint: &mut Fingerprint, values: &[Value]) {
     for value in values {
         match value {
             Value::Null => fingerprint.mix(1),
-            Value::Integer(number) => {
-                fingerprint.mix(2);
-                fingerprint.mix(number.cast_unsigned());
-            }
-            Value::Real(number) => {
-                fingerprint.mix(3);
-                fingerprint.mix(number.to_bits());
-            }
+            Value::Integer(number) => fingerprint.mix_pair(2, number.cast_unsigned()),
+            Value::Real(number) => fingerprint.mix_pair(3, number.to_bits()),
             Value::Text(text) => {
                 fingerprint.mix(4);
                 fingerprint.mix_bytes(text.as_bytes());
