@@ -11,9 +11,9 @@ use crate::schedule::{ScheduleContext, ScheduledEvent};
 use crate::{Context, Env, Error, Request, Response, Result};
 use edgeproof_sim::Bindings;
 use edgeproof_sim::exception::Exception;
-use edgeproof_sim::http;
 use edgeproof_sim::platform::durable::ObjectRef;
-use edgeproof_sim::script::{Event, Handled, ObjectClass, ObjectInstance, Reply, Script};
+pub use edgeproof_sim::script::Handled;
+use edgeproof_sim::script::{Event, ObjectClass, ObjectInstance, Reply, Script};
 use std::pin::Pin;
 use std::rc::Rc;
 use worker_native_js::host::{self, Host};
@@ -27,7 +27,7 @@ pub struct FetchEntry {
     /// Cargo package of the handler.
     pub package: &'static str,
     /// The handler.
-    pub handler: fn(Request, Env, Context) -> LocalBoxFuture<Result<Response>>,
+    pub handler: fn(Request, Env, Context) -> Handled,
 }
 
 /// `#[event(scheduled)]`.
@@ -76,7 +76,7 @@ impl<T: DurableObject + 'static> ErasedObject for T {
     fn fetch(self: Rc<Self>, request: Request) -> Handled {
         Box::pin(async move {
             let answer = DurableObject::fetch(&*self, request).await;
-            finish(answer).map(Reply::Response)
+            finish(answer)
         })
     }
 
@@ -152,8 +152,7 @@ impl Script for Package {
         match event {
             Event::Fetch(request) => {
                 let request = Request::from(*request);
-                let answer = (self.fetch.handler)(request, Env::new(), Context::new());
-                Box::pin(async move { finish(answer.await).map(Reply::Response) })
+                (self.fetch.handler)(request, Env::new(), Context::new())
             }
             Event::Scheduled { cron, scheduled_ms } => {
                 let Some(entry) = self.scheduled else {
@@ -208,10 +207,14 @@ fn no_handler(name: &str) -> Handled {
     Box::pin(async move { Err(Exception::error(message)) })
 }
 
-/// What a handler returned, as it leaves the Worker.
-fn finish(result: Result<Response>) -> Result<http::Response<http::Body>, Exception> {
+/// What a handler returned, as it leaves the Worker; the macros call it, so that one future does both.
+///
+/// # Errors
+/// The handler's; that of an answer which the platform refuses.
+pub fn finish(result: Result<Response>) -> Result<Reply, Exception> {
     let raw = result.and_then(Response::into_parts_native);
-    raw.map_err(|error: Error| exception(&error))
+    raw.map(Reply::Response)
+        .map_err(|error: Error| exception(&error))
 }
 
 /// A console line; the macros call it.

@@ -271,4 +271,20 @@ mod tests {
         assert_eq!(after(name!("kv.get")), after(name!("kv.get")));
         assert_ne!(after(name!("kv.get")), after(name!("kv.put")));
     }
+
+    #[test]
+    fn name_and_detail_of_a_timer_count() {
+        let after = |name, detail| {
+            let builder = World::builder().script(Rc::new(Elsewhere));
+            let world = builder.build().expect("builds");
+            world.run(async |world| {
+                let at = world.now() + Duration::from_secs(1);
+                world.bindings().0.sleep_until(at, name, detail).await;
+            });
+            world.fingerprint()
+        };
+        assert_eq!(after(name!("one"), 1), after(name!("one"), 1));
+        assert_ne!(after(name!("one"), 1), after(name!("one"), 2));
+        assert_ne!(after(name!("one"), 1), after(name!("two"), 1));
+    }
 }

@@ -107,15 +107,13 @@ fn absorb_bytes(hash: u64, bytes: &[u8]) -> u64 {
             (u64::from_le_bytes([first, middle, last, 0, 0, 0, 0, 0]), 0)
         }
         4..=7 => (half(bytes, 0), half(bytes, length - 4)),
+        8..=16 => (word(bytes, 0), word(bytes, length - 8)),
         _ => {
             let (pairs, _) = bytes.as_chunks::<16>();
             for pair in &pairs[..(length - 1) / 16] {
                 hash = absorb(hash, word(pair, 0), word(pair, 8));
             }
-            (
-                word(bytes, length.saturating_sub(16)),
-                word(bytes, length - 8),
-            )
+            (word(bytes, length - 16), word(bytes, length - 8))
         }
     };
     absorb(hash, one, two)

@@ -12,6 +12,7 @@ use crate::limits;
 use crate::name;
 use crate::topology::Pop;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method};
 use std::future::{Future, IntoFuture};
 use std::rc::Rc;
@@ -116,27 +117,26 @@ impl Client {
     /// If the body is longer than [`BODY_BYTES_MAX`]: [`open`](Self::open) reads those.
     pub fn send(&self, request: Request) -> Operation<Response> {
         let opening = self.exchange(request.into());
-        Operation::new(async move {
-            let (engine, begun, response) = opening.await;
+        // One after the other in the same place: an async block would keep room for the exchange twice.
+        Operation::new(opening.then(|(engine, begun, response)| async move {
             let response = whole(response).await;
             engine.finish(begun, || Outcome::Status {
                 status: response.status,
             });
             response
-        })
+        }))
     }
 
     /// Sends a request whose body may be a stream, and waits for the head of the answer. The answer's body comes as the
     /// Worker sends it; dropping it ends the connection.
     pub fn open(&self, request: Request<Body>) -> Operation<Response<Body>> {
         let opening = self.exchange(request);
-        Operation::new(async move {
-            let (engine, begun, response) = opening.await;
+        Operation::new(opening.map(|(engine, begun, response)| {
             engine.finish(begun, || Outcome::Status {
                 status: response.status,
             });
             response
-        })
+        }))
     }
 
     /// A request and the head of its answer, with the record that is open until the caller has what it waits for.
