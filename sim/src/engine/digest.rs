@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn status_headers_and_body_of_an_answer_differ() {
         let answer = |status, headers: &[(&'static str, &'static str)], body: &'static str| {
-            let mut answer: Response<Body> = Response::text(status, body).into();
+            let mut answer: Response<Body> = Response::plain(status, body).into();
             answer.headers.clear();
             for (name, value) in headers {
                 answer
