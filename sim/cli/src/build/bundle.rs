@@ -20,8 +20,8 @@ const GLUE: &str = "glue.js";
 
 const WASM: &str = "index_bg.wasm";
 
-/// Longest part of a bundle in bytes, before wasm-opt has made it smaller: four times what a deployed Worker may weigh.
-const PART_BYTES_MAX: u64 = 4 * SCRIPT_BYTES;
+/// Longest part of a bundle in bytes, before wasm-opt has made it smaller: twice what a deployed Worker may weigh.
+const PART_BYTES_MAX: u64 = 2 * SCRIPT_BYTES;
 
 /// Longest stamp in bytes: it has a line for each part.
 const STAMP_BYTES_MAX: u64 = 16 << 10;
