@@ -1,5 +1,7 @@
 //! Threads that have no generators yet.
 
+#![expect(clippy::disallowed_methods, reason = "the caller waits for the thread")]
+
 use std::thread;
 
 /// Runs `act` on a thread of its own and returns its result: no generator on it was seeded before.

@@ -14,7 +14,7 @@ mod linux;
 mod macos;
 
 use crate::host::{self, Start};
-use crate::leak::Question;
+use crate::leak::{self, Question};
 use crate::map_keys;
 use crate::source::{ask, caught, drew};
 use libc::{c_int, c_void, clockid_t, time_t, timespec, timeval};
@@ -50,19 +50,16 @@ enum Clock {
 /// The world's time on a clock of the system, in nanoseconds.
 #[inline]
 fn world_nanos(number: clockid_t) -> Option<u64> {
-    let clock = system::clock(number);
-    let nanos = ask(|source| {
-        let reading = source.now()?;
-        match clock {
-            Clock::Unix => Some(reading.unix_nanos),
-            Clock::Monotonic => Some(reading.monotonic_nanos),
-            Clock::Other => None,
+    ask(|source| match system::clock(number) {
+        Clock::Unix => Some(source.now()?.unix_nanos),
+        Clock::Monotonic => Some(source.now()?.monotonic_nanos),
+        Clock::Other => {
+            source
+                .watches()
+                .then(|| leak::note(Question::Clock(number.into())));
+            None
         }
-    });
-    if clock == Clock::Other {
-        caught(|| Question::Clock(number.into()));
-    }
-    nanos
+    })
 }
 
 /// Fills with the seeds that are offered to maps, or with the world's entropy. False: the host shall.

@@ -1,6 +1,11 @@
 //! Real crates ask; the world of the thread answers.
 
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "what is banned elsewhere is asked here"
+)]
 
 use edgeproof_interpose::{Reading, Source, as_host, enter, on_fresh_thread};
 use std::cell::{Cell, RefCell};

@@ -1,6 +1,7 @@
 //! What a watched world cannot be given is noted, with the backtrace of who asked.
 
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
+#![expect(clippy::disallowed_methods, reason = "starts threads")]
 #![expect(unsafe_code, reason = "calls the C library as C code would")]
 
 use edgeproof_interpose::{Question, Reading, Source, enter, take_leaks};
