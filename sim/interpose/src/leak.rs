@@ -2,7 +2,7 @@
 
 use crate::source;
 use std::backtrace::Backtrace;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 /// Something that only the host can answer.
@@ -55,12 +55,18 @@ impl fmt::Display for Leak {
 const LEAKS_KEPT: usize = 8;
 
 thread_local! {
+    /// Cheap to look at: a world looks in each of its turns.
+    static NOTED: Cell<bool> = const { Cell::new(false) };
     static LEAKS: RefCell<Vec<Leak>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The leaks of this thread since the last call, at most eight.
 pub fn take_leaks() -> Vec<Leak> {
-    LEAKS.try_with(RefCell::take).unwrap_or_default()
+    if NOTED.replace(false) {
+        LEAKS.try_with(RefCell::take).unwrap_or_default()
+    } else {
+        Vec::new()
+    }
 }
 
 /// Notes a question with the backtrace of who asks.
@@ -76,6 +82,7 @@ pub(crate) fn note(question: Question) {
         let backtrace = source::as_host(Backtrace::force_capture);
         let _ = LEAKS.try_with(|leaks| {
             if let Ok(mut leaks) = leaks.try_borrow_mut() {
+                NOTED.set(true);
                 leaks.push(Leak {
                     question,
                     backtrace,

@@ -40,7 +40,8 @@
 //! | generators that a thread keeps: `rand::rng()`, `rand::thread_rng()` | seeded once per thread, then never again | on a fresh thread | on a fresh thread |
 //!
 //! *Linux* is glibc on x86-64 and arm64, where the tests of this crate run. The code for macOS has only been compiled.
-//! Elsewhere, and with a standard library that is linked dynamically, nothing is answered: see [`SUPPORTED`].
+//! Elsewhere nothing is answered: see [`SUPPORTED`]. Link-time optimisation changes nothing. With `-C prefer-dynamic` the seeds of
+//! `HashMap` need a fresh thread, as on macOS.
 //!
 //! # Fresh threads
 //!

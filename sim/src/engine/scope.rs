@@ -108,6 +108,13 @@ pub(crate) fn current() -> Scope {
     SCOPE.with_borrow(Clone::clone)
 }
 
+/// True while an invocation's code runs. False where nobody can tell, such as at the end of a thread.
+pub(crate) fn is_invocation() -> bool {
+    SCOPE
+        .try_with(|scope| scope.try_borrow().is_ok_and(|scope| scope.is_some()))
+        .unwrap_or(false)
+}
+
 /// The invocation that is running.
 ///
 /// # Errors
@@ -131,7 +138,7 @@ pub(crate) fn within(scope: &Scope, poll: &mut dyn FnMut()) {
 /// Runs `act` with no engine on this thread, for destructors of a world that ends while another one may run.
 pub(crate) fn without_engine(act: impl FnOnce()) {
     let outer = ENGINE.try_with(RefCell::take).ok().flatten();
-    act();
+    edgeproof_interpose::as_host(act);
     if let Some(outer) = outer {
         ENGINE.set(Some(outer));
     }

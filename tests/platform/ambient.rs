@@ -1,0 +1,181 @@
+//! Crates that ask the operating system for time and random numbers get the world's, inside a Worker and in the test around it.
+
+#![cfg(any(target_os = "linux", target_os = "macos"))]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "foreign Workers use what is banned here"
+)]
+
+use edgeproof_interpose::{SUPPORTED, as_host, on_fresh_thread};
+use edgeproof_sim::kernel::fingerprint::Fingerprint;
+use edgeproof_sim::world::World;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use support::inside::{Thing, answer, at, instant, pause, platform, within};
+use worker::*;
+
+/// What a Worker is told that asks in each way.
+fn asks() -> String {
+    let mut told = String::new();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let _ = writeln!(told, "{:?}", since.expect("after 1970"));
+    let _ = writeln!(told, "{}", chrono::Utc::now());
+    let _ = writeln!(told, "{}", uuid::Uuid::new_v4());
+    let map: HashMap<u32, ()> = (0..20).map(|key| (key, ())).collect();
+    let _ = writeln!(told, "{:?}", map.keys());
+    let _ = writeln!(told, "{}", rand::random::<u64>());
+    told
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(since.expect("after 1970").as_millis()).expect("before the year 500 million")
+}
+
+/// A run in which a Worker, its `waitUntil` task, a constructor and an event of an object ask: all that they were told.
+fn run(seed: u64) -> (Fingerprint, String) {
+    let world = platform(&["FRA"]).seed(seed).build().expect("builds");
+    let told = Rc::new(RefCell::new(String::new()));
+    world.run(async |world| {
+        let client = world.client("FRA");
+        for _ in 0..2 {
+            let later = Rc::clone(&told);
+            let text = at(&client, async move |env, context| {
+                let mut text = asks();
+                let kv = env.kv("KV")?;
+                kv.put("told", text.as_str())?.execute().await?;
+                let stub = env.durable_object("THING")?.get_by_name("one")?;
+                text += &within(&stub, async |_: &Thing| Ok(asks())).await?;
+                context.wait_until(async move {
+                    pause(7).await;
+                    later.borrow_mut().push_str(&asks());
+                });
+                Ok(text)
+            })
+            .await;
+            told.borrow_mut().push_str(&text);
+            world.sleep(Duration::from_secs(1)).await;
+        }
+    });
+    (world.fingerprint(), told.take())
+}
+
+#[test]
+fn one_seed_tells_crates_one_thing() {
+    assert!(SUPPORTED, "a supported system");
+    let run = |seed| on_fresh_thread(move || run(seed));
+    let (one, again, two) = (run(1), run(1), run(2));
+    assert_eq!(one, again, "one seed");
+    assert_ne!(one.0, two.0, "two seeds");
+    let uuids = |told: &str| told.lines().filter(|line| line.len() == 36).count();
+    assert_eq!(uuids(&one.1), 6, "{}", one.1);
+    for (line, other) in one.1.lines().zip(two.1.lines()) {
+        let time = line.contains("UTC") || line.ends_with('s');
+        assert!(time || line != other, "the other seed told {line} as well");
+    }
+}
+
+#[test]
+fn a_used_thread_tells_the_same_but_for_kept_generators() {
+    let run = || {
+        let (_, told) = run(1);
+        // The last line of each five is the generator's that rand keeps.
+        let lines = told.lines().enumerate();
+        lines
+            .filter(|(number, _)| number % 5 != 4)
+            .map(|(_, line)| line.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let fresh = on_fresh_thread(move || run());
+    let _ = asks();
+    let (one, two) = (run(), run());
+    assert_eq!(one, two);
+    // A generator that is there already draws no seed, so what is drawn after it differs from the fresh thread's.
+    assert_eq!(fresh.len(), one.len());
+}
+
+#[test]
+fn clocks_of_crates_stand_still_until_something_arrives() {
+    let world = platform(&["FRA"]).build().expect("builds");
+    world.run(async |world| {
+        let client = world.client("FRA");
+        at(&client, async move |env, _| {
+            let (begin, moment) = (Instant::now(), unix_ms());
+            assert_eq!(moment, Date::now().as_millis());
+            // A long computation takes no time.
+            let mut sum = 0_u64;
+            let host = as_host(Instant::now);
+            while as_host(|| host.elapsed()) < Duration::from_millis(5) {
+                sum = std::hint::black_box(sum.wrapping_add(1));
+            }
+            assert_eq!(begin.elapsed(), Duration::ZERO);
+            env.kv("KV")?.get("key").text().await?;
+            let passed = Date::now().as_millis() - moment;
+            assert!(passed > 0, "the central store is far away");
+            assert_eq!(unix_ms() - moment, passed);
+            assert_eq!(begin.elapsed(), Duration::from_millis(passed));
+            Ok(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_tests_own_code_is_in_the_world_while_it_runs() {
+    let run = || {
+        let world = platform(&["FRA"])
+            .options(instant())
+            .build()
+            .expect("builds");
+        world.run(async |world| {
+            let begin = (Instant::now(), world.now());
+            world.sleep(Duration::from_nanos(1_234_567)).await;
+            assert_eq!(begin.0.elapsed(), world.now().since(begin.1));
+            uuid::Uuid::new_v4()
+        })
+    };
+    let before = SystemTime::now();
+    assert_eq!(run(), run());
+    assert!(
+        SystemTime::now() >= before,
+        "outside, the host's clock goes on"
+    );
+}
+
+#[test]
+fn a_tests_draws_change_no_workers() {
+    let told = |draws: usize| {
+        let world = platform(&["FRA"]).build().expect("builds");
+        world.run(async |world| {
+            (0..draws).for_each(|_| drop(uuid::Uuid::new_v4()));
+            let client = world.client("FRA");
+            at(&client, async |_, _| Ok(uuid::Uuid::new_v4())).await
+        })
+    };
+    assert_eq!(told(0), told(9));
+}
+
+#[test]
+#[should_panic(expected = "it wanted a second thread, asked for at")]
+fn a_worker_that_starts_a_thread_ends_the_run() {
+    let world = platform(&["FRA"]).build().expect("builds");
+    world.run(async |world: &World| {
+        let client = world.client("FRA");
+        let _ = answer(&client, async |_, _| {
+            let thread = std::thread::Builder::new().spawn(|| ());
+            Response::ok(format!("{}", thread.is_ok()))
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_tests_own_code_may_start_threads() {
+    let world = platform(&["FRA"]).build().expect("builds");
+    let text = world.run(async |_| std::thread::spawn(|| "from there").join().expect("it runs"));
+    assert_eq!(text, "from there");
+}
