@@ -221,3 +221,45 @@ mod place {
         None
     }
 }
+
+#[cfg(all(test, interposed))]
+mod tests {
+    use super::*;
+    use crate::on_fresh_thread;
+
+    #[test]
+    fn a_thread_without_seeds_takes_what_is_offered_once() {
+        let draws = on_fresh_thread(|| {
+            OFFERED.set(Some([5, 7]));
+            (draw(), OFFERED.get(), draw())
+        });
+        assert_eq!(draws, (Some([5, 7]), None, Some([6, 7])));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn seeds_are_replaced_and_given_back_on_a_used_thread() {
+        let before = draw().expect("the state is two numbers");
+        let next = replace([5, 7]).expect("they are found");
+        assert_eq!(next, [before[0].wrapping_add(1), before[1]]);
+        assert_eq!((draw(), draw()), (Some([5, 7]), Some([6, 7])));
+        assert_eq!(replace(next), Some([7, 7]));
+        assert_eq!(draw(), Some(next));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_fresh_thread_is_left_with_seeds_of_the_hosts() {
+        let seeds = || {
+            on_fresh_thread(|| {
+                let host = replace([5, 7]).expect("they are found");
+                let world = draw();
+                replace(host);
+                (world, draw())
+            })
+        };
+        let (one, two) = (seeds(), seeds());
+        assert_eq!((one.0, two.0), (Some([5, 7]), Some([5, 7])));
+        assert_ne!(one.1, two.1);
+    }
+}
