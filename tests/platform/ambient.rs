@@ -1,19 +1,19 @@
 //! Crates that ask the operating system for time and random numbers get the world's, inside a Worker and in the test around it.
 
-#![cfg(any(target_os = "linux", target_os = "macos"))]
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "foreign Workers use what is banned here"
 )]
 
-use edgeproof_interpose::{SUPPORTED, as_host, on_fresh_thread};
+use edgeproof_interpose::{as_host, on_fresh_thread};
 use edgeproof_sim::kernel::fingerprint::Fingerprint;
 use edgeproof_sim::world::World;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
+use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use support::inside::{Thing, answer, at, instant, pause, platform, within};
 use worker::*;
@@ -66,7 +66,6 @@ fn run(seed: u64) -> (Fingerprint, String) {
 
 #[test]
 fn one_seed_tells_crates_one_thing() {
-    assert!(SUPPORTED, "a supported system");
     let run = |seed| on_fresh_thread(move || run(seed));
     let (one, again, two) = (run(1), run(1), run(2));
     assert_eq!(one, again, "one seed");
@@ -81,21 +80,15 @@ fn one_seed_tells_crates_one_thing() {
 
 #[test]
 fn a_used_thread_tells_the_same_but_for_kept_generators() {
-    let run = || {
+    let told = || {
         let (_, told) = run(1);
-        // The last line of each five is the generator's that rand keeps.
+        // The last of five lines is from the generator that rand keeps.
         let lines = told.lines().enumerate();
-        lines
-            .filter(|(number, _)| number % 5 != 4)
-            .map(|(_, line)| line.to_owned())
-            .collect::<Vec<_>>()
+        let lines = lines.filter(|(number, _)| number % 5 != 4);
+        lines.map(|(_, line)| line.to_owned()).collect::<Vec<_>>()
     };
-    let fresh = on_fresh_thread(move || run());
     let _ = asks();
-    let (one, two) = (run(), run());
-    assert_eq!(one, two);
-    // A generator that is there already draws no seed, so what is drawn after it differs from the fresh thread's.
-    assert_eq!(fresh.len(), one.len());
+    assert_eq!(told(), told());
 }
 
 #[test]
@@ -151,7 +144,7 @@ fn a_tests_draws_change_no_workers() {
     let told = |draws: usize| {
         let world = platform(&["FRA"]).build().expect("builds");
         world.run(async |world| {
-            (0..draws).for_each(|_| drop(uuid::Uuid::new_v4()));
+            let _: Vec<_> = (0..draws).map(|_| uuid::Uuid::new_v4()).collect();
             let client = world.client("FRA");
             at(&client, async |_, _| Ok(uuid::Uuid::new_v4())).await
         })
@@ -178,4 +171,37 @@ fn a_tests_own_code_may_start_threads() {
     let world = platform(&["FRA"]).build().expect("builds");
     let text = world.run(async |_| std::thread::spawn(|| "from there").join().expect("it runs"));
     assert_eq!(text, "from there");
+}
+
+/// Under the wall clock: what a Worker and a task beside it see, and a UUID that the Worker made.
+fn served() -> (u64, u64, SystemTime, uuid::Uuid) {
+    let world = platform(&["FRA"])
+        .options(instant())
+        .build()
+        .expect("builds");
+    let _entered = world.enter();
+    let seen = Rc::new(RefCell::new(None));
+    let client = world.client("FRA");
+    let told = Rc::clone(&seen);
+    world.spawn(async move {
+        let inside = at(&client, async move |_, _| {
+            Ok((unix_ms(), Date::now().as_millis(), uuid::Uuid::new_v4()))
+        });
+        let (unix_ms, date_ms, id) = inside.await;
+        told.replace(Some((unix_ms, date_ms, SystemTime::now(), id)));
+    });
+    world.drive(world.now() + Duration::from_secs(1), Waker::noop());
+    seen.take().expect("a second is enough")
+}
+
+#[test]
+fn a_served_world_freezes_a_workers_clock_and_nothing_else() {
+    let host = SystemTime::now();
+    let (one, two) = (served(), served());
+    assert_eq!(one.0, one.1, "the clock of Date.now()");
+    assert!(
+        one.2 >= host && SystemTime::now() >= one.2,
+        "tasks of the server"
+    );
+    assert_ne!(one.3, two.3, "one seed, and yet no UUID twice");
 }

@@ -70,7 +70,6 @@ pub fn take_leaks() -> Vec<Leak> {
 }
 
 /// Notes a question with the backtrace of who asks.
-#[cfg_attr(not(interposed), expect(dead_code, reason = "nothing is asked there"))]
 pub(crate) fn note(question: Question) {
     let full = LEAKS.try_with(|leaks| {
         leaks

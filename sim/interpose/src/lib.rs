@@ -47,9 +47,11 @@
 //!
 //! A generator that was seeded on a thread before the world began goes on with its old seed, and asks nobody. It lives on the
 //! heap behind a private thread-local, so it cannot be found and replaced. [`on_fresh_thread`] runs a world on a thread that has
-//! none yet; [`Guard::found_draws`] says whether a thread may have one. The seeds of `HashMap` are in the thread-local itself,
-//! where they can be found: a world begins with [seeds of its own](Source::map_keys) on every thread, and its thread gets the
-//! old ones back afterwards.
+//! none yet; [`Guard::found_draws`] says whether a thread may have one. Where a world must share its thread, a program can
+//! call `rand::rng().reseed()` (rand 0.9 and 0.10) or `fastrand::seed(…)` when the world begins; rand 0.8 has no such call.
+//!
+//! The seeds of `HashMap` are in the thread-local itself, where they can be found: a world begins with [seeds of its
+//! own](Source::map_keys) on every thread, and its thread gets the old ones back afterwards.
 //!
 //! # What is noticed
 //!
@@ -66,6 +68,8 @@
 //!   its maps.
 //! - What a process keeps: `ahash` draws its seeds once per process, from whichever thread is first.
 //! - Numbers of threads: `fastrand` seeds itself from `Instant::now` and `ThreadId`, and the process counts its threads.
+
+#![cfg_attr(not(interposed), allow(dead_code, reason = "nothing is asked there"))]
 
 mod fresh;
 mod leak;

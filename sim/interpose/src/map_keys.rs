@@ -18,7 +18,6 @@ thread_local! {
 }
 
 /// The seeds that are offered to the thread's first map, once.
-#[cfg_attr(not(interposed), expect(dead_code, reason = "nothing is asked there"))]
 pub(crate) fn take_offered() -> Option<[u64; 2]> {
     OFFERED.take()
 }
