@@ -6,9 +6,9 @@
     reason = "foreign Workers use what is banned here"
 )]
 
-use edgeproof_interpose::{as_host, on_fresh_thread};
 use edgeproof_sim::kernel::fingerprint::Fingerprint;
-use edgeproof_sim::world::World;
+use edgeproof_sim::kernel::seed::Stream;
+use edgeproof_sim::world::{World, as_host, on_fresh_thread};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -137,6 +137,18 @@ fn a_tests_own_code_is_in_the_world_while_it_runs() {
         SystemTime::now() >= before,
         "outside, the host's clock goes on"
     );
+}
+
+#[test]
+fn an_id_is_made_of_the_worlds_stream_of_entropy() {
+    let world = platform(&["FRA"]).seed(7).build().expect("builds");
+    let id = world.run(async |world| {
+        let client = world.client("FRA");
+        at(&client, async |_, _| Ok(uuid::Uuid::new_v4())).await
+    });
+    let mut bytes = [0; 16];
+    Stream::new(7, "entropy").fill(&mut bytes);
+    assert_eq!(id, uuid::Builder::from_random_bytes(bytes).into_uuid());
 }
 
 #[test]

@@ -39,7 +39,7 @@
 //! | seeds of `HashMap` (`RandomState`) | `getrandom`, once per thread; macOS: `CCRandomGenerateBytes` | yes, on any thread | on a fresh thread |
 //! | generators that a thread keeps: `rand::rng()`, `rand::thread_rng()` | seeded once per thread, then never again | on a fresh thread | on a fresh thread |
 //!
-//! *Linux* is glibc on x86-64 and arm64, where the tests of this crate run. The code for macOS has only been compiled.
+//! *Linux* is glibc on x86-64 and arm64, where the tests of this crate run. The code for macOS has been compiled and never run.
 //! Elsewhere nothing is answered: see [`SUPPORTED`]. Link-time optimisation changes nothing. With `-C prefer-dynamic` the seeds of
 //! `HashMap` need a fresh thread, as on macOS.
 //!
@@ -67,6 +67,7 @@
 //! - Addresses as entropy: `foldhash`, hashbrown's default hasher, seeds itself from where things lie in memory. Do not iterate
 //!   its maps.
 //! - What a process keeps: `ahash` draws its seeds once per process, from whichever thread is first.
+//! - The host's time zone, which `chrono::Local` reads from `TZ` or `/etc/localtime`. Workers are in UTC.
 //! - Numbers of threads: `fastrand` seeds itself from `Instant::now` and `ThreadId`, and the process counts its threads.
 
 #![cfg_attr(not(interposed), allow(dead_code, reason = "nothing is asked there"))]
