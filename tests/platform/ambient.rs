@@ -9,6 +9,8 @@
 use edgeproof_sim::kernel::fingerprint::Fingerprint;
 use edgeproof_sim::kernel::seed::Stream;
 use edgeproof_sim::world::{World, as_host, on_fresh_thread};
+use rand::TryRng as _;
+use rand::rngs::SysRng;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -140,15 +142,20 @@ fn a_tests_own_code_is_in_the_world_while_it_runs() {
 }
 
 #[test]
-fn an_id_is_made_of_the_worlds_stream_of_entropy() {
+fn entropy_is_the_worlds_stream_from_its_beginning() {
     let world = platform(&["FRA"]).seed(7).build().expect("builds");
-    let id = world.run(async |world| {
+    let drawn = world.run(async |world| {
         let client = world.client("FRA");
-        at(&client, async |_, _| Ok(uuid::Uuid::new_v4())).await
+        let draw = async |_, _| {
+            let mut bytes = [0; 20];
+            SysRng.try_fill_bytes(&mut bytes).expect("it is there");
+            Ok(bytes)
+        };
+        at(&client, draw).await
     });
-    let mut bytes = [0; 16];
+    let mut bytes = [0; 20];
     Stream::new(7, "entropy").fill(&mut bytes);
-    assert_eq!(id, uuid::Builder::from_random_bytes(bytes).into_uuid());
+    assert_eq!(drawn, bytes);
 }
 
 #[test]
