@@ -6,8 +6,10 @@
     reason = "foreign Workers use what is banned here"
 )]
 
+use edgeproof_sim::exception::Exception;
 use edgeproof_sim::kernel::fingerprint::Fingerprint;
 use edgeproof_sim::kernel::seed::Stream;
+use edgeproof_sim::script::{self, Handled, ObjectClass, Script};
 use edgeproof_sim::world::{World, as_host, on_fresh_thread};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
@@ -223,4 +225,61 @@ fn a_served_world_freezes_a_workers_clock_and_nothing_else() {
         "tasks of the server"
     );
     assert_ne!(one.3, two.3, "one seed, and yet no UUID twice");
+}
+
+/// A Worker that asks when its isolate starts, and handles nothing.
+#[derive(Default)]
+struct Starts(RefCell<Vec<(Duration, [u8; 8])>>);
+
+impl Script for Starts {
+    fn start(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let mut bytes = [0; 8];
+        SysRng.try_fill_bytes(&mut bytes).expect("it is there");
+        let told = (now.expect("after 1970"), bytes);
+        self.0.borrow_mut().push(told);
+    }
+
+    fn handle(&self, _: script::Event) -> Handled {
+        Box::pin(async { Err(Exception::error("There is no handler.")) })
+    }
+
+    fn class(&self, _: &str) -> Option<Rc<dyn ObjectClass>> {
+        None
+    }
+}
+
+#[test]
+fn the_start_of_an_isolate_is_a_workers_code_too() {
+    let script = Rc::new(Starts::default());
+    let world = || {
+        let builder = World::builder()
+            .script(Rc::clone(&script) as Rc<dyn Script>)
+            .options(instant());
+        builder.pops(["FRA"]).seed(7).build().expect("builds")
+    };
+    let jumping = world();
+    jumping.run(async |world| {
+        world.sleep(Duration::from_nanos(1)).await;
+        world.client("FRA").get("/").send().await
+    });
+    let by_the_wall = world();
+    let _entered = by_the_wall.enter();
+    let request = by_the_wall.client("FRA").get("/").send();
+    by_the_wall.spawn(async move { drop(request.await) });
+    by_the_wall.drive(by_the_wall.now() + Duration::from_secs(1), Waker::noop());
+
+    let told = script.0.borrow();
+    assert_eq!(told.len(), 2);
+    let mut bytes = [0; 8];
+    Stream::new(7, "entropy").fill(&mut bytes);
+    assert_eq!(told[0].1, bytes);
+    assert_ne!(told[1].1, bytes, "the host's entropy");
+    for (now, _) in told.iter() {
+        assert_eq!(now.subsec_nanos() % 1_000_000, 0, "whole milliseconds");
+        assert!(
+            now.as_nanos() <= u128::from(by_the_wall.now().0),
+            "the world's clock"
+        );
+    }
 }

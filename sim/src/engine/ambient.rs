@@ -10,7 +10,8 @@
 //! Under the wall clock only a Worker's clock is the world's, because it stands still while the Worker computes. Entropy is the
 //! host's: a served world may outlive its process, and the same UUIDs again would meet the old ones in its databases.
 
-use super::{Engine, scope};
+use super::Engine;
+use crate::kernel::time::MILLISECOND;
 use edgeproof_interpose::{Reading, Source, take_leaks};
 use std::cell::Cell;
 
@@ -41,8 +42,8 @@ impl Ambient {
 impl Source for Ambient {
     fn now(&self) -> Option<Reading> {
         let now = self.engine.now();
-        let nanos = if scope::is_invocation() {
-            now.unix_ms() * crate::kernel::time::MILLISECOND
+        let nanos = if worker_runs() {
+            now.unix_ms() * MILLISECOND
         } else if self.jumping {
             now.0
         } else {
@@ -56,7 +57,7 @@ impl Source for Ambient {
 
     fn fill(&self, bytes: &mut [u8]) -> bool {
         let chance = &self.engine.0.chance;
-        if self.jumping && scope::is_invocation() {
+        if self.jumping && worker_runs() {
             chance.entropy.borrow_mut().fill(bytes);
         } else if self.jumping {
             chance.test.borrow_mut().fill(bytes);
@@ -65,12 +66,17 @@ impl Source for Ambient {
     }
 
     fn watches(&self) -> bool {
-        self.jumping && scope::is_invocation()
+        self.jumping && worker_runs()
     }
 
     fn map_keys(&self) -> Option<&Cell<[u64; 2]>> {
         self.jumping.then_some(&self.engine.0.chance.map_keys)
     }
+}
+
+/// True while a Worker's code runs, be it in an invocation or at the start of its isolate.
+fn worker_runs() -> bool {
+    edgeproof_isolate::current() != 0
 }
 
 /// Ends the run if a Worker asked the host for what no world has.

@@ -98,6 +98,8 @@ impl Engine {
     /// If the driver waits for something that can never happen; if a Worker asks the host for what no world has, such as CPU
     /// time.
     pub(crate) fn run<T>(&self, driver: impl Future<Output = T>) -> T {
+        // First, so that the driver is dropped in the world as well.
+        let _ambient = edgeproof_interpose::enter(Rc::new(Ambient::jumping(self)));
         let mut future = pin!(driver);
         let mut result = None;
         let mut poll_driver =
@@ -108,7 +110,6 @@ impl Engine {
                 }
                 Poll::Pending => false,
             };
-        let _ambient = edgeproof_interpose::enter(Rc::new(Ambient::jumping(self)));
         self.0.clock.executor.wake_driver();
         while !self.turn(&mut poll_driver) {
             assert!(

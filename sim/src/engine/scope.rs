@@ -108,13 +108,6 @@ pub(crate) fn current() -> Scope {
     SCOPE.with_borrow(Clone::clone)
 }
 
-/// True while an invocation's code runs. False where nobody can tell, such as at the end of a thread.
-pub(crate) fn is_invocation() -> bool {
-    SCOPE
-        .try_with(|scope| scope.try_borrow().is_ok_and(|scope| scope.is_some()))
-        .unwrap_or(false)
-}
-
 /// The invocation that is running.
 ///
 /// # Errors
