@@ -7,7 +7,6 @@
 //!
 //! ```
 //! use edgeproof::prelude::*;
-//! use std::time::Duration;
 //! use worker::{Context, Env, Request, Response, Result, event};
 //!
 //! #[event(fetch)]
@@ -19,25 +18,16 @@
 //!     Response::ok(count.to_string())
 //! }
 //!
-//! # fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-//! let config = "name = 'visits'\ncompatibility_date = '2026-08-20'\nkv_namespaces = [{ binding = 'VISITS' }]";
-//! let world = World::builder()
-//!     .script(script(env!("CARGO_PKG_NAME")))
-//!     .config(WorkerConfig::parse(config, "wrangler.toml", None)?)
-//!     .pops(["MEX", "FRA"])
-//!     .build()?;
-//! let counts = world.run(async |world| {
-//!     let mut counts = Vec::new();
-//!     for pop in ["MEX", "FRA", "MEX"] {
-//!         counts.push(world.client(pop).get("/").send().await.body);
-//!         world.sleep(Duration::from_secs(2)).await;
-//!     }
-//!     counts
-//! });
-//! // The third visit is lost: for a minute, Mexico City reads the value that it has in its own cache.
-//! assert_eq!(counts, ["1", "2", "2"]);
-//! # Ok(())
-//! # }
+//! #[edgeproof::test(pops = ["MEX", "FRA"], seeds = 0..20)]
+//! async fn every_visit_counts(world: &World) {
+//!     let (mex, fra) = (world.client("MEX"), world.client("FRA"));
+//!     assert_eq!(mex.get("/").await.text(), "1");
+//!     world.sleep(secs(2)).await;
+//!     assert_eq!(fra.get("/").await.text(), "2");
+//!     world.sleep(secs(2)).await;
+//!     // This visit is lost: for a minute, Mexico City reads the value that it has in its own cache.
+//!     assert_eq!(mex.get("/").await.text(), "2");
+//! }
 //! ```
 //!
 //! # Where to go on
@@ -46,7 +36,55 @@
 //! - [`sim`]: the simulator, all of it. Its first page has the map.
 //! - The repository's `worker/` is a production Worker, `tests/worker/` are its tests.
 
+pub mod testing;
+
 pub use edgeproof_sim as sim;
+
+/// Makes a test of an `async fn(world: &World)`: it runs in a world with this package's Worker, once for each seed.
+///
+/// ```no_run
+/// # use edgeproof::prelude::*;
+/// #[edgeproof::test(pops = ["MEX", "FRA"], seeds = 0..20)]
+/// async fn the_front_page_answers(world: &World) {
+///     world.client("MEX").get("/").await.expect_status(200);
+/// }
+/// ```
+///
+/// A failure prints the seed and the command that runs it again. [`EDGEPROOF_SEED`](testing::SEED_VARIABLE) runs a test with
+/// one seed instead of its own. The body returns nothing, or a `Result` whose error fails the test.
+///
+/// | argument | what it says | without it |
+/// |---|---|---|
+/// | `pops` | the PoPs with clients, by IATA code | those of [`World::builder`](sim::World::builder) |
+/// | `seeds` | the seeds: a range, a list | 0 |
+/// | `setup` | a function from [`Builder`](sim::Builder) to `Builder`: secrets, origins, faults, options | |
+/// | `config` | the configuration, relative to the package | its `wrangler.json`, `wrangler.jsonc` or `wrangler.toml` |
+/// | `env` | the environment of the configuration | its top level |
+/// | `package` | the Cargo package of the Worker | this one |
+/// | `library` | the library of that package, which is linked | the package's name, with `_` for `-` |
+pub use edgeproof_macros::test;
+
+/// The builder of a world with this package's Worker and configuration, for a plain `#[test]` or proptest.
+///
+/// ```no_run
+/// # use edgeproof::prelude::*;
+/// let world = edgeproof::world!().pops(["MEX"]).seed(7).build().unwrap();
+/// let answer = world.run(async |world| world.client("MEX").get("/").await);
+/// assert_eq!(answer.status, 200);
+/// ```
+///
+/// A test in `tests/` links the Worker's library with `extern crate my_worker as _;`.
+#[macro_export]
+macro_rules! world {
+    () => {
+        $crate::testing::builder(
+            ::core::env!("CARGO_PKG_NAME"),
+            ::core::env!("CARGO_MANIFEST_DIR"),
+            ::core::option::Option::None,
+            ::core::option::Option::None,
+        )
+    };
+}
 
 /// What a test calls: `use edgeproof::prelude::*`.
 pub mod prelude {
@@ -59,5 +97,16 @@ pub mod prelude {
     pub use edgeproof_sim::world::options::Options;
     pub use edgeproof_sim::wrangler::WorkerConfig;
     pub use edgeproof_sim::{Builder, Client, Deployment, Instant, Setup, World};
+    pub use std::time::Duration;
     pub use worker::native::script;
+
+    /// So many seconds.
+    pub const fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// So many milliseconds.
+    pub const fn millis(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
 }

@@ -52,6 +52,7 @@ pub(crate) mod testing {
         Record {
             number: 0,
             cause: None,
+            copy: false,
             start,
             end,
             pop: pop.to_owned(),

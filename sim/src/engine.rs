@@ -8,7 +8,8 @@
 //! - `clock`: virtual time, the loop, sleeping, the fingerprint.
 //! - `scope`: who is running; `operation`: a call that continues when its future is dropped; `record`: the history.
 //! - `network`: messages between PoPs, and how faults change them; `fault`: starts the faults.
-//! - `deployment`: the Workers of this world, their bindings and their code; `invoke`: isolates, events, `waitUntil`.
+//! - `deployment`: the Workers of this world, their bindings and their code; `invoke`: isolates, events, `waitUntil`;
+//!   `hosts`: the isolates of objects.
 //! - `kv`, `object`, `d1`, `fetch`: calls of the platform: send, arrive, act, answer.
 //! - `inventory`: which namespaces and databases the account has; `persist`: state kept between runs of a server,
 //!   with `saved`, an object in it.
@@ -24,6 +25,7 @@ pub(crate) mod deployment;
 pub(crate) mod digest;
 mod fault;
 pub(crate) mod fetch;
+pub(crate) mod hosts;
 pub(crate) mod inventory;
 mod invoke;
 pub(crate) mod kv;
@@ -35,6 +37,7 @@ pub(crate) mod persist;
 pub(crate) mod record;
 mod saved;
 pub(crate) mod scope;
+pub(crate) mod transfer;
 
 pub(crate) use operation::Operation;
 pub(crate) use scope::{Invocation, Scope};
@@ -53,7 +56,7 @@ use crate::platform::rate_limit::RateLimits;
 use crate::topology::{Pop, Topology};
 use clock::Clock;
 use deployment::Deployments;
-use edgeproof_isolate::IsolateId;
+use hosts::Hosts;
 use inventory::Inventory;
 use options::Options;
 use record::Recorder;
@@ -93,8 +96,8 @@ pub(crate) struct Inner {
     pub(crate) outbound: RefCell<Outbound>,
     pub(crate) gateway: Option<Rc<dyn fetch::Gateway>>,
     pub(crate) isolates: RefCell<Isolates>,
-    /// The isolate that hosts objects, per deployment and PoP.
-    pub(crate) object_hosts: RefCell<Vec<Option<IsolateId>>>,
+    /// The isolates that host objects.
+    pub(crate) hosts: Hosts,
     /// Objects that wrote in this turn.
     pub(crate) dirty: RefCell<Vec<(u16, u32)>>,
     /// How often objects wrote.

@@ -79,7 +79,7 @@ pub enum StorageCall {
         /// Size of the value as it is stored.
         bytes: u64,
         /// Digest of the value.
-        digest: Digest,
+        value_digest: Digest,
     },
     /// `delete` of one key.
     Delete {
@@ -115,7 +115,8 @@ pub enum StorageCall {
     },
 }
 
-/// What was done.
+/// What was done. In JSON an operation and its outcome stand in one object, so no field of one has the name of a field of
+/// the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -148,7 +149,7 @@ pub enum Op {
         bytes: u64,
         /// Digest of the value.
         #[serde(default)]
-        digest: Digest,
+        value_digest: Digest,
         /// When the value expires, in seconds since the Unix epoch.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expiration_seconds: Option<u64>,
@@ -239,15 +240,15 @@ pub enum Op {
         /// Its name.
         worker: String,
         /// Number of the code, from 1.
-        version: u32,
+        code_version: u32,
     },
     /// An isolate started.
     IsolateStart,
     /// An isolate was evicted.
     IsolateStop,
-    /// A fault began or ended.
+    /// A fault began; its text says how long it lasts. Its end has no record.
     Fault {
-        /// The fault, as in the list.
+        /// The fault as it is printed.
         kind: String,
     },
     /// A console line of the Worker.
@@ -342,6 +343,10 @@ pub struct Record {
     /// object for what the object does, the `setAlarm` for the alarm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
+    /// Whether it is the second copy of a message that a fault doubled. Its cause is the record of the first copy; the
+    /// platform is its actor, in no PoP, because its answer is discarded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copy: bool,
     /// When it began.
     pub start: Nanos,
     /// When the actor learned its outcome; the end of the run, if it never did.

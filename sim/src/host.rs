@@ -16,7 +16,7 @@ use crate::bill::usage::Meter;
 use crate::engine::scope::Place;
 use crate::engine::{Engine, scope};
 use crate::exception::Exception;
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::kernel::time::Instant;
 use crate::platform::d1::Call;
 use crate::platform::kv::Page;
@@ -189,7 +189,7 @@ impl Bindings {
     ///
     /// # Errors
     /// Too many subrequests; a broken connection. An unknown host is an answer of 530, not an error.
-    pub fn fetch(&self, request: Request) -> Operation<Result<Response, Exception>> {
+    pub fn fetch(&self, request: Request<Body>) -> Operation<Result<Response<Body>, Exception>> {
         self.0.fetch(request)
     }
 
@@ -224,6 +224,7 @@ impl Bindings {
             deployment: 0,
             pop,
             isolate: 0,
+            host: None,
             object: None,
             cause: None,
         });

@@ -1,6 +1,11 @@
-//! HTTP messages inside the simulator: whole, in memory, cheap to pass on.
+//! HTTP messages inside the simulator.
 //!
-//! Bodies are complete when a message is delivered; there are no streams that are still being written.
+//! A test sends and receives messages that are whole: `Request` and `Response` hold [`Bytes`]. Between a Worker and its
+//! peers a body may still be being written while it is read: `Request<Body>` and `Response<Body>`.
+
+mod body;
+
+pub use body::{Body, End, tee};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -21,61 +26,137 @@ pub struct Cf {
 
 /// A request on its way to a Worker, an object or an origin.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct Request<B = Bytes> {
     /// The method.
     pub method: http::Method,
     /// The absolute URL.
     pub url: Url,
     /// The headers, in order of arrival.
     pub headers: HeaderMap,
-    /// The whole body; empty stands for none.
-    pub body: Bytes,
+    /// The body; empty stands for none.
+    pub body: B,
     /// What the PoP knows of the client; `None` for a request that a Worker made.
     pub cf: Option<Rc<Cf>>,
 }
 
-impl Request {
+impl<B: Default> Request<B> {
     /// A request without headers and body.
     pub fn new(method: http::Method, url: Url) -> Self {
         Self {
             method,
             url,
             headers: HeaderMap::new(),
-            body: Bytes::new(),
+            body: B::default(),
             cf: None,
         }
     }
 }
 
+impl<B> Request<B> {
+    /// The same request with what `change` makes of its body.
+    pub fn map_body<C>(self, change: impl FnOnce(B) -> C) -> Request<C> {
+        Request {
+            method: self.method,
+            url: self.url,
+            headers: self.headers,
+            body: change(self.body),
+            cf: self.cf,
+        }
+    }
+}
+
+impl Request<Body> {
+    /// A second request with the same content, which its receiver reads at its own pace.
+    #[must_use]
+    pub fn tee(&mut self) -> Self {
+        Self {
+            method: self.method.clone(),
+            url: self.url.clone(),
+            headers: self.headers.clone(),
+            body: self.body.tee(),
+            cf: self.cf.clone(),
+        }
+    }
+}
+
+impl From<Request> for Request<Body> {
+    fn from(whole: Request) -> Self {
+        whole.map_body(Body::from)
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone)]
-pub struct Response {
+pub struct Response<B = Bytes> {
     /// Status code, 200 to 599 from a Worker.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
+    /// The body.
+    pub body: B,
+    /// True if the connection ended before the body did: `body` is what had arrived. A [`Body`] that is still being
+    /// read says so itself, with an error.
+    pub broken: bool,
 }
 
-impl Response {
-    /// An answer with a plain-text body.
-    pub fn text(status: u16, body: impl Into<Bytes>) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            http::header::CONTENT_TYPE,
-            http::HeaderValue::from_static("text/plain;charset=UTF-8"),
-        );
+impl<B> Response<B> {
+    /// An answer.
+    pub fn new(status: u16, headers: HeaderMap, body: B) -> Self {
         Self {
             status,
             headers,
-            body: body.into(),
+            body,
+            broken: false,
         }
     }
 
     /// A header as text; `None` when it is absent or not ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The same answer with what `change` makes of its body.
+    pub fn map_body<C>(self, change: impl FnOnce(B) -> C) -> Response<C> {
+        Response {
+            status: self.status,
+            headers: self.headers,
+            body: change(self.body),
+            broken: self.broken,
+        }
+    }
+}
+
+impl From<Response> for Response<Body> {
+    fn from(whole: Response) -> Self {
+        whole.map_body(Body::from)
+    }
+}
+
+impl Response {
+    /// An answer with a plain-text body.
+    pub fn plain(status: u16, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            http::HeaderValue::from_static("text/plain;charset=UTF-8"),
+        );
+        Self::new(status, headers, body.into())
+    }
+
+    /// The body as text; what is not UTF-8 becomes U+FFFD.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The answer itself, for a test that goes on with it.
+    ///
+    /// # Panics
+    /// If its status is another.
+    #[track_caller]
+    pub fn expect_status(self, status: u16) -> Self {
+        let text = self.text();
+        assert_eq!(self.status, status, "an answer with the body {text:?}");
+        self
     }
 
     /// The body as JSON.

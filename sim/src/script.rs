@@ -4,7 +4,8 @@
 //! Worker.
 
 use crate::exception::Exception;
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
+use crate::limits;
 use crate::platform::durable::ObjectRef;
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +19,7 @@ pub type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 #[derive(Debug)]
 pub enum Event {
     /// A request, to be answered with [`Reply::Response`].
-    Fetch(Box<Request>),
+    Fetch(Box<Request<Body>>),
     /// A cron trigger fires.
     Scheduled {
         /// The expression, as in the configuration.
@@ -34,20 +35,29 @@ pub enum Event {
 #[derive(Debug)]
 pub enum Reply {
     /// The answer to a request.
-    Response(Response),
+    Response(Response<Body>),
     /// The event was handled; it asks for no answer.
     Done,
+}
+
+impl<B> From<Response<B>> for Reply
+where
+    Response<B>: Into<Response<Body>>,
+{
+    fn from(response: Response<B>) -> Self {
+        Self::Response(response.into())
+    }
 }
 
 impl Reply {
     /// The answer to a request.
     ///
-    /// # Panics
-    /// If the handler of a request made no response: that is a bug of its [`Script`].
-    pub(crate) fn into_response(self) -> Response {
+    /// # Errors
+    /// The handler returned none, which the platform reports as an exception of the Worker.
+    pub(crate) fn into_response(self) -> Result<Response<Body>, Exception> {
         match self {
-            Self::Response(response) => response,
-            Self::Done => panic!("a request is answered with a response"),
+            Self::Response(response) => Ok(response),
+            Self::Done => Err(Exception::type_error(limits::workers::NO_RESPONSE)),
         }
     }
 }

@@ -14,6 +14,7 @@
 mod classes;
 mod error;
 pub mod file;
+mod jsonc;
 mod keys;
 mod read;
 mod reader;
@@ -215,7 +216,7 @@ impl WorkerConfig {
     /// Reads a file for one environment; `None` is the top level.
     ///
     /// # Errors
-    /// The file cannot be read, is not TOML, lacks the environment, or holds what the simulator does not support; all
+    /// The file cannot be read, is neither TOML nor JSON as its name says, lacks the environment, or holds what the simulator does not support; all
     /// problems that can be found are reported together.
     pub fn load(path: &Path, environment: Option<&str>) -> Result<Self, ConfigError> {
         match file::text(path, FILE_BYTES_MAX) {

@@ -5,7 +5,7 @@ use edgeproof_sim::exception::Exception;
 use edgeproof_sim::fault::{Fault, FaultKind};
 use edgeproof_sim::history::{Op, Outcome};
 use edgeproof_sim::host::Binding;
-use edgeproof_sim::http::{Request, Response};
+use edgeproof_sim::http::{Body, Request, Response};
 use edgeproof_sim::platform::durable::ObjectRef;
 use edgeproof_sim::script::{Event, Handled, ObjectClass, ObjectInstance, Reply, Script};
 use edgeproof_sim::world::builder::BuildError;
@@ -26,9 +26,9 @@ impl Script for Counter {
         Box::pin(async move {
             match event {
                 Event::Fetch(request) => {
-                    let count = count(&request).await?;
+                    let count = count(*request).await?;
                     let text = format!("{version} {}", String::from_utf8_lossy(&count));
-                    Ok(Reply::Response(Response::text(200, text)))
+                    Ok(Response::plain(200, text).into())
                 }
                 _ => Err(Exception::type_error("no handler")),
             }
@@ -40,15 +40,15 @@ impl Script for Counter {
     }
 }
 
-async fn count(request: &Request) -> Result<Bytes, Exception> {
+async fn count(request: Request<Body>) -> Result<Bytes, Exception> {
     let bindings = Bindings::current();
     let Some(Binding::Objects(class)) = bindings.binding("COUNT") else {
         return Err(Exception::error("COUNT is not bound"));
     };
     let id = bindings.object_id_from_name(*class, "one");
     let stub = bindings.object_stub(*class, id, None, None);
-    let answer = bindings.object_call(stub, request.clone()).await?;
-    Ok(answer.body)
+    let answer = bindings.object_call(stub, request).await?;
+    answer.body.bytes().await
 }
 
 impl ObjectClass for Counter {
@@ -72,7 +72,7 @@ impl ObjectInstance for Instance {
             // In flight for a while, so that something can happen meanwhile.
             bindings.sleep(Duration::from_millis(50)).await;
             let text = format!("{}:{n}", self.0);
-            Ok(Reply::Response(Response::text(200, text)))
+            Ok(Response::plain(200, text).into())
         })
     }
 }
@@ -194,7 +194,7 @@ fn new_code_takes_over_and_resets_its_objects() {
         |record: &&edgeproof_sim::history::Record| matches!(record.op, Op::ObjectStop { .. });
     let stops = history.records().iter().filter(stopped).count();
     assert_eq!(stops, 1, "the other Worker's object is not reset");
-    let deployed = |record: &&edgeproof_sim::history::Record| matches!(&record.op, Op::Deploy { worker, version: 2 } if worker == "one");
+    let deployed = |record: &&edgeproof_sim::history::Record| matches!(&record.op, Op::Deploy { worker, code_version: 2 } if worker == "one");
     assert_eq!(history.records().iter().filter(deployed).count(), 1);
 }
 

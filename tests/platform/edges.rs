@@ -18,6 +18,11 @@ use std::rc::Rc;
 use std::time::Duration;
 use url::Url;
 
+mod kept;
+mod memory;
+mod messages;
+mod shared;
+
 type Act = Rc<dyn Fn() -> Handled>;
 type InObject = Rc<dyn Fn(ObjectRef) -> Handled>;
 
@@ -57,7 +62,7 @@ impl ObjectInstance for Instance {
 }
 
 fn text(text: impl Into<String>) -> Result<Reply, Exception> {
-    Ok(Reply::Response(Response::text(200, text.into())))
+    Ok(Response::plain(200, text.into()).into())
 }
 
 fn fetch<F>(act: impl Fn() -> F + 'static) -> Act
@@ -85,7 +90,7 @@ fn call() -> Act {
         let url = Url::parse("https://object/").expect("a URL");
         let request = edgeproof_sim::http::Request::new(Method::GET, url);
         let answer = bindings.object_call(stub, request).await?;
-        text(String::from_utf8_lossy(&answer.body).into_owned())
+        text(String::from_utf8_lossy(&answer.body.bytes().await?).into_owned())
     })
 }
 
@@ -374,14 +379,14 @@ fn every_operation_is_read_back_as_it_was_printed() {
             namespace: s(),
             key: s(),
             bytes: 1,
-            digest,
+            value_digest: digest,
             expiration_seconds: Some(3),
         },
         Op::KvPut {
             namespace: s(),
             key: s(),
             bytes: 1,
-            digest,
+            value_digest: digest,
             expiration_seconds: None,
         },
         Op::KvDelete {
@@ -415,7 +420,7 @@ fn every_operation_is_read_back_as_it_was_printed() {
         storage(StorageCall::Put {
             key: s(),
             bytes: 1,
-            digest,
+            value_digest: digest,
         }),
         storage(StorageCall::Delete { key: s() }),
         storage(StorageCall::DeleteAll),
@@ -438,7 +443,7 @@ fn every_operation_is_read_back_as_it_was_printed() {
         Op::Scheduled { cron: s() },
         Op::Deploy {
             worker: s(),
-            version: 3,
+            code_version: 3,
         },
         Op::IsolateStart,
         Op::IsolateStop,
@@ -501,24 +506,10 @@ fn every_operation_is_read_back_as_it_was_printed() {
     let mut wrong = Vec::new();
     for op in &ops {
         for outcome in &outcomes {
-            // A write is not answered by a read, and a deployment has no version of KV: these names would collide.
-            let collide = match op {
-                Op::KvPut { .. }
-                | Op::Storage {
-                    call: StorageCall::Put { .. },
-                    ..
-                } => matches!(outcome, Outcome::KvRead { .. }),
-                Op::Deploy { .. } => {
-                    matches!(outcome, Outcome::KvRead { .. } | Outcome::KvWritten { .. })
-                }
-                _ => false,
-            };
-            if collide {
-                continue;
-            }
             let record = Record {
                 number: 1,
                 cause: Some(8),
+                copy: true,
                 start: 1,
                 end: 2,
                 pop: "FRA".into(),
@@ -1106,4 +1097,37 @@ fn workers_share_a_store_by_id_and_an_object_has_its_owners() {
     });
     assert_eq!(answers, ["Ok(())", "one true"]);
     assert_eq!(world.space().namespaces, ["KV"]);
+}
+
+#[test]
+fn a_request_without_a_response_is_an_exception_of_the_worker() {
+    let text = "TypeError: Incorrect type for Promise: the Promise did not resolve to 'Response'.";
+    let done = || fetch(|| async { Ok(Reply::Done) });
+    let world = world(done(), nothing()).build().expect("builds");
+    let answer = world.run(async |world| get(world, "IAD", "https://one.example/").await);
+    assert_eq!(answer, "error code: 1101");
+    let said = format!("Uncaught {text}");
+    let history = world.history();
+    let mut records = history.records().iter();
+    assert!(
+        records.any(|record| matches!(&record.op, Op::Console { text, .. } if *text == said)),
+        "{history:#?}"
+    );
+}
+
+#[test]
+fn a_call_without_a_response_is_an_exception_of_the_object() {
+    let in_object = object(|_| async { Ok(Reply::Done) });
+    let world = world(call(), in_object).build().expect("builds");
+    let answer = world.run(async |world| get(world, "IAD", "https://one.example/").await);
+    assert_eq!(answer, "error code: 1101");
+    let failed = "Incorrect type for Promise: the Promise did not resolve to 'Response'.";
+    let history = world.history();
+    let mut records = history.records().iter();
+    assert!(
+        records.any(
+            |record| matches!(&record.outcome, Outcome::Error { message } if message == failed)
+        ),
+        "{history:#?}"
+    );
 }

@@ -29,7 +29,7 @@ fn values_of_kv_are_told_apart() {
     });
     let history = world.history();
     let put = find(&history, |op| matches!(op, Op::KvPut { .. }))[0];
-    assert!(matches!(&put.op, Op::KvPut { digest, .. } if *digest == Digest::of(b"a")));
+    assert!(matches!(&put.op, Op::KvPut { value_digest, .. } if *value_digest == Digest::of(b"a")));
     let digests: Vec<_> = find(&history, |op| matches!(op, Op::KvGet { .. }))
         .into_iter()
         .map(|record| match &record.outcome {
@@ -103,7 +103,7 @@ fn an_objects_storage_is_recorded_call_by_call() {
         })
         .collect();
     let [
-        StorageCall::Put { digest, .. },
+        StorageCall::Put { value_digest, .. },
         StorageCall::Get { key },
         StorageCall::Sql { call },
         StorageCall::Delete { .. },
@@ -117,7 +117,7 @@ fn an_objects_storage_is_recorded_call_by_call() {
     };
     assert_eq!(
         value.as_ref(),
-        Some(digest),
+        Some(value_digest),
         "what was put is what was read"
     );
     let Outcome::Stored {

@@ -13,3 +13,4 @@ mod meta;
 mod objects;
 mod regress;
 mod setups;
+mod streams;

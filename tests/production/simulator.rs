@@ -47,7 +47,7 @@ impl Simulator {
                 headers: sorted(&request.headers),
                 body: request.body.to_vec(),
             });
-            Response::text(204, "")
+            Response::plain(204, "")
         });
         let mut builder = World::builder()
             .script(worker::native::script("edgeproof-worker"))

@@ -27,12 +27,12 @@ impl Script for Echo {
             "query": request.url.query(),
             "headers": headers,
             "pop": request.cf.as_ref().map(|cf| cf.colo.clone()),
-            "bytes": request.body.len(),
+            "bytes": request.body.whole().map(bytes::Bytes::len),
         });
-        let mut response = Response::text(200, seen.to_string());
+        let mut response = Response::plain(200, seen.to_string());
         // Wrong on purpose: what the socket says of the length is the server's affair.
         response.headers.insert("content-length", 3.into());
-        Box::pin(async move { Ok(Reply::Response(response)) })
+        Box::pin(async move { Ok(response.into()) })
     }
 
     fn class(&self, _: &str) -> Option<Rc<dyn ObjectClass>> {

@@ -14,6 +14,7 @@ mod rest_api;
 mod routing;
 mod socket;
 mod stopping;
+mod streams;
 mod webhooks;
 mod wire_fuzz;
 mod workerd;

@@ -276,6 +276,9 @@ impl Target for Embedded {
             request.headers.insert(AUTHORIZATION, token.clone());
         }
         let answer = self.clients[pop * self.users + user].send(request).await;
+        if answer.broken {
+            return Err(SendError::Reset);
+        }
         Ok(Answer {
             status: answer.status,
             headers: answer.headers,

@@ -1,6 +1,7 @@
 //! `sim api`: Cloudflare's REST API, as far as wrangler's KV and D1 commands use it.
 
-use crate::server::{Hidden, WRANGLER, hidden, now_ms, pop, random_secret, say, told_to_stop};
+use crate::own::Project;
+use crate::server::{Hidden, hidden, now_ms, pop, random_secret, say, told_to_stop};
 use crate::state::StateFolder;
 use clap::Args;
 use edgeproof_sim::World;
@@ -37,8 +38,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
     /// The Worker configuration whose namespaces and databases there are from the start; the project's own if absent.
-    #[arg(long, value_name = "FILE", default_value = WRANGLER, hide_default_value = true)]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// PoP where databases live.
     #[arg(long, value_name = "CODE", default_value = "IAD", value_parser = pop)]
     pop: Pop,
@@ -106,11 +107,8 @@ impl Token {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    let file = arguments
-        .config
-        .canonicalize()
-        .unwrap_or_else(|_| arguments.config.clone());
-    let mut config = WorkerConfig::load(&file, arguments.env.as_deref())?;
+    let project = Project::load(arguments.config.as_deref(), arguments.env.as_deref())?;
+    let mut config = project.config;
     // Nothing of the Worker runs here: its objects stay in the state folder as they are.
     config.durable_objects.clear();
     let token = arguments.token.token()?;

@@ -7,7 +7,8 @@
 
 mod bundle;
 
-use crate::tools::{Consent, Metadata, Tool, Tools, WORKER, lock};
+use crate::own;
+use crate::tools::{Consent, Metadata, Tool, Tools, lock};
 use bundle::{Bundle, Entry, Stamp};
 use clap::Args;
 use miette::{IntoDiagnostic, Result, miette};
@@ -28,9 +29,9 @@ pub(crate) struct Arguments {
     /// Install what is missing, system packages too, without asking.
     #[arg(long)]
     yes: bool,
-    /// Folder of the Worker's crate; this repository's Worker if absent. The bundle is DIR/build.
-    #[arg(long = "crate", value_name = "DIR", default_value = WORKER, hide_default_value = true)]
-    folder: PathBuf,
+    /// Folder of the Worker's crate; if absent, the Worker of the checkout around the working directory. The bundle is DIR/build.
+    #[arg(long = "crate", value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// Link faster, for tests: no optimisation across crates. The bundle is larger.
     #[arg(long)]
     dev: bool,
@@ -40,7 +41,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let metadata = Metadata::of(&arguments.folder)?;
+    let metadata = match &arguments.folder {
+        Some(folder) => Metadata::of(folder)?,
+        None => Metadata::of(&own::folder()?)?,
+    };
     let tools = Tools::provide(&metadata, Consent { yes: arguments.yes })?;
     let build = Build {
         dev: arguments.dev,

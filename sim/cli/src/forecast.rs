@@ -9,10 +9,10 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use edgeproof_sim::limits::Plan;
-use edgeproof_sim::wrangler::WorkerConfig;
 use miette::{Context as _, IntoDiagnostic as _, Result, miette};
 
-use crate::server::{Pair, WRANGLER, check_given, pair};
+use crate::own::Project;
+use crate::server::{Pair, check_given, pair};
 
 /// Options of `sim forecast`.
 #[derive(Debug, Args)]
@@ -83,12 +83,7 @@ fn requests(text: &str) -> Result<u64, String> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let TrafficName::Reference = arguments.traffic;
-    // Without `..`, because errors name the file.
-    let file = Path::new(WRANGLER)
-        .canonicalize()
-        .into_diagnostic()
-        .wrap_err("the Worker's wrangler.toml is not where it was when this command was built")?;
-    let config = WorkerConfig::load(&file, None)?;
+    let Project { config, .. } = Project::load(None, None)?;
     check_given(&config, &arguments.var, &[])?;
     let plan = Plan::from(arguments.plan);
     let outcome = day::run(day::Plans {

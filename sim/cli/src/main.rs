@@ -6,6 +6,7 @@ mod api;
 mod build;
 mod forecast;
 mod number;
+mod own;
 mod serve;
 mod server;
 mod state;

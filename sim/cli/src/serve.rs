@@ -1,9 +1,10 @@
 //! `sim serve`: the Worker over HTTP.
 
 use crate::api::TokenArgument;
+use crate::own::Project;
 use crate::server::{
-    Hidden, JWT_SECRET, Pair, WRANGLER, check_given, hidden, hidden_usage_error, host,
-    is_development, now_ms, pair, pop, random_secret, say, told_to_stop, with_seeds,
+    Hidden, JWT_SECRET, Pair, check_given, hidden, hidden_usage_error, host, is_development,
+    now_ms, pair, pop, random_secret, say, told_to_stop,
 };
 use crate::state::StateFolder;
 use clap::Args;
@@ -12,7 +13,6 @@ use edgeproof_sim::bill;
 use edgeproof_sim::serve::gateway::RealGateway;
 use edgeproof_sim::serve::{api, http, socket};
 use edgeproof_sim::topology::Pop;
-use edgeproof_sim::wrangler::WorkerConfig;
 use miette::{Context, IntoDiagnostic, Result};
 use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
@@ -54,9 +54,9 @@ pub(crate) struct Arguments {
     /// Seed of the simulated platform's chance.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Another Worker configuration than the project's own.
-    #[arg(long, value_name = "FILE", default_value = WRANGLER, hide_default_value = true)]
-    config: PathBuf,
+    /// Another Worker configuration than the project's own, which is in the program.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -67,12 +67,8 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    // A shorter name of the same file, for messages; a file that is not there keeps the name it was given.
-    let file = arguments
-        .config
-        .canonicalize()
-        .unwrap_or_else(|_| arguments.config.clone());
-    let config = WorkerConfig::load(&file, arguments.env.as_deref())?;
+    let project = Project::load(arguments.config.as_deref(), arguments.env.as_deref())?;
+    let config = &project.config;
     for warning in &config.warnings {
         eprintln!(
             "warning: {}:{}: {}",
@@ -81,8 +77,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             warning.message
         );
     }
-    check_given(&config, &arguments.var, &arguments.secret)?;
-    let development = is_development(&config, &arguments.var);
+    check_given(config, &arguments.var, &arguments.secret)?;
+    let development = is_development(config, &arguments.var);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -91,7 +87,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     local.block_on(&runtime, async move {
         let state = arguments.state.as_deref().map(StateFolder::open).transpose()?;
         let token = arguments.token.token()?;
-        let world = build(&arguments, config, development)?;
+        let world = build(&arguments, &project, development)?;
         let listener = TcpListener::bind(("127.0.0.1", arguments.port)).await;
         let listener = listener.into_diagnostic().wrap_err_with(|| {
             format!("cannot listen on 127.0.0.1:{}: choose another port with --port", arguments.port)
@@ -129,10 +125,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     })
 }
 
-fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Result<World> {
+fn build(arguments: &Arguments, project: &Project, development: bool) -> Result<World> {
     let mut builder = World::builder()
         .script(worker::native::script("edgeproof-worker"))
-        .config(config.clone())
+        .config(project.config.clone())
         .pops([arguments.pop.code()])
         .seed(arguments.seed)
         .start_unix_ms(now_ms()?)
@@ -154,7 +150,7 @@ fn build(arguments: &Arguments, config: WorkerConfig, development: bool) -> Resu
             // Good for this process only: tokens come from the login route.
             builder = builder.secret(JWT_SECRET, &random_secret()?);
         }
-        builder = with_seeds(builder, &config)?;
+        builder = project.with_seeds(builder)?;
     }
     if let Some(folder) = &arguments.state {
         builder = builder.persist(folder);

@@ -2,17 +2,11 @@
 
 use edgeproof_sim::serve::gateway;
 use edgeproof_sim::topology::Pop;
-use edgeproof_sim::world::builder::Builder;
-use edgeproof_sim::wrangler::{Var, WorkerConfig, file};
-use miette::{Context, IntoDiagnostic, Result, miette};
+use edgeproof_sim::wrangler::{Var, WorkerConfig};
+use miette::{IntoDiagnostic, Result, miette};
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// The Worker's configuration, as it deploys.
-pub(crate) const WRANGLER: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker/wrangler.toml");
 
 /// The secret without which the Worker serves no user.
 pub(crate) const JWT_SECRET: &str = "AUTH_JWT_SECRET";
@@ -171,19 +165,4 @@ pub(crate) fn random_secret() -> Result<String> {
 
 fn codes() -> String {
     Pop::all().map(Pop::code).collect::<Vec<_>>().join(" ")
-}
-
-/// Adds the rows with which every database of a development environment begins, if the Worker has such a file.
-pub(crate) fn with_seeds(mut builder: Builder, config: &WorkerConfig) -> Result<Builder> {
-    let folder = config.file.parent().unwrap_or(Path::new("."));
-    let seeds = folder.join("seeds/development.sql");
-    if seeds.exists() {
-        let sql = file::text(&seeds, file::SQL_BYTES_MAX)
-            .into_diagnostic()
-            .wrap_err_with(|| format!("{} cannot be read", seeds.display()))?;
-        for database in &config.d1_databases {
-            builder = builder.seed_sql(&database.binding, &seeds.to_string_lossy(), &sql);
-        }
-    }
-    Ok(builder)
 }

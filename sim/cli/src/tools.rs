@@ -31,9 +31,6 @@ pub(crate) use metadata::Metadata;
 pub(crate) use npm::Npm;
 pub(crate) use rust::WasmRust;
 
-/// The Worker of this repository.
-pub(crate) const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker");
-
 /// Options of `sim tools`.
 #[derive(Debug, Args)]
 #[command(
@@ -75,7 +72,7 @@ impl Tools {
 
 /// Prints where each tool is, as one JSON object on standard output; what it does on the way goes to standard error.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let metadata = Metadata::of(WORKER.as_ref())?;
+    let metadata = Metadata::of(&crate::own::folder()?)?;
     let tools = Tools::provide(&metadata, Consent { yes: arguments.yes })?;
     let npm = &tools.npm;
     let paths = serde_json::json!({

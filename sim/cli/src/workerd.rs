@@ -9,12 +9,13 @@ mod configuration;
 mod process;
 
 use crate::api::TokenArgument;
+use crate::own::{self, Project};
 use crate::server::{
-    Hidden, JWT_SECRET, Pair, WRANGLER, bindings, check_given, hidden, host, is_development,
-    now_ms, pair, pop, random_secret, say, told_to_stop, with_seeds,
+    Hidden, JWT_SECRET, Pair, bindings, check_given, hidden, host, is_development, now_ms, pair,
+    pop, random_secret, say, told_to_stop,
 };
 use crate::state::StateFolder;
-use crate::tools::{Cache, Npm, WORKER};
+use crate::tools::{Cache, Npm};
 use bundle::Bundle;
 use clap::Args;
 use configuration::Configuration;
@@ -165,13 +166,13 @@ impl Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let bundle = match &arguments.script {
         Some(path) => Bundle::read(path)?,
-        None => Bundle::read(&Path::new(WORKER).join("build")).wrap_err(
+        None => Bundle::read(&own::folder()?.join("build")).wrap_err(
             "the Worker is not built yet: run `cargo sim build`, or name another with --script",
         )?,
     };
     let file = match (&arguments.config, &arguments.script) {
         (Some(file), _) => file.clone(),
-        (None, None) => PathBuf::from(WRANGLER),
+        (None, None) => own::folder()?.join("wrangler.toml"),
         (None, Some(script)) => bundle::wrangler_of(script).ok_or_else(|| {
             miette!(
                 help = "name it with --config",
@@ -180,8 +181,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             )
         })?,
     };
-    let file = file.canonicalize().unwrap_or(file);
-    let config = WorkerConfig::load(&file, arguments.env.as_deref())?;
+    let project = Project::load(Some(&file), arguments.env.as_deref())?;
+    let config = &project.config;
     for warning in &config.warnings {
         eprintln!(
             "warning: {}:{}: {}",
@@ -194,9 +195,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         .enable_all()
         .build()
         .into_diagnostic()?;
-    check_names(&config)?;
-    check_given(&config, &arguments.var, &arguments.secret)?;
-    tokio::task::LocalSet::new().block_on(&runtime, serve(arguments, bundle, config))
+    check_names(config)?;
+    check_given(config, &arguments.var, &arguments.secret)?;
+    tokio::task::LocalSet::new().block_on(&runtime, serve(arguments, bundle, project))
 }
 
 /// Names travel in headers.
@@ -222,7 +223,8 @@ fn check_names(config: &WorkerConfig) -> Result<()> {
     clippy::disallowed_methods,
     reason = "a real process is waited for under the wall clock"
 )]
-async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Result<()> {
+async fn serve(arguments: Arguments, bundle: Bundle, project: Project) -> Result<()> {
+    let config = &project.config;
     let workerd = Npm::provide(&Cache::of_user()?)?.workerd()?;
     // From the beginning on: Ctrl-C during the start ends what was started.
     let mut stop = Box::pin(told_to_stop());
@@ -231,8 +233,8 @@ async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Re
         .as_deref()
         .map(StateFolder::open)
         .transpose()?;
-    let development = is_development(&config, &arguments.var);
-    let world = world(&arguments, &config, state.as_ref(), development)?;
+    let development = is_development(config, &arguments.var);
+    let world = world(&arguments, &project, state.as_ref(), development)?;
 
     let scratch = scratch_folder()?;
     let objects = match &state {
@@ -260,14 +262,14 @@ async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Re
         None => None,
         Some(port) => Some((crate::api::listen(port).await?, arguments.token.token()?)),
     };
-    let vars = vars(&config, &arguments.var);
+    let vars = vars(config, &arguments.var);
     let secrets = secrets(&arguments, development)?;
     let names: Vec<(String, String)> = secrets
         .keys()
         .map(|name| (name.clone(), format!("EDGEPROOF_SECRET_{name}")))
         .collect();
     let text = Configuration {
-        config: &config,
+        config,
         modules: bundle.modules(),
         vars: &vars,
         secrets: &names,
@@ -344,17 +346,17 @@ async fn serve(arguments: Arguments, bundle: Bundle, config: WorkerConfig) -> Re
 /// The world behind workerd: the account, and no Worker in it.
 fn world(
     arguments: &Arguments,
-    config: &WorkerConfig,
+    project: &Project,
     state: Option<&StateFolder>,
     development: bool,
 ) -> Result<World> {
-    let mut config = config.clone();
+    let mut config = project.config.clone();
     config.durable_objects.clear();
     let mut options = Options::default();
     options.d1_service.statement += Duration::from_millis(arguments.d1_latency);
     let mut builder = World::builder()
         .script(Rc::new(Elsewhere))
-        .config(config.clone())
+        .config(config)
         .pops(arguments.pops.iter().map(|pop| pop.code()))
         .seed(arguments.seed)
         .options(options)
@@ -367,7 +369,7 @@ fn world(
         builder = builder.persist(state.path());
     }
     if development {
-        builder = with_seeds(builder, &config)?;
+        builder = project.with_seeds(builder)?;
     }
     Ok(builder.build()?)
 }

@@ -129,9 +129,9 @@ fn fetch(function: &ItemFn, respond_with_errors: bool) -> TokenStream {
             request: ::worker::Request,
             env: ::worker::Env,
             context: ::worker::Context,
-        ) -> ::worker::__native::LocalBoxFuture<::worker::Result<::worker::Response>> {
+        ) -> ::worker::__native::Handled {
             ::std::boxed::Box::pin(async move {
-                match #name(request, env, context).await {
+                let answer = match #name(request, env, context).await {
                     ::core::result::Result::Ok(response) => ::core::result::Result::Ok(response),
                     ::core::result::Result::Err(error) => {
                         let error: ::std::boxed::Box<dyn ::std::error::Error> =
@@ -139,7 +139,8 @@ fn fetch(function: &ItemFn, respond_with_errors: bool) -> TokenStream {
                         ::worker::console_error!("{}", &error);
                         ::worker::Response::error(#body, 500)
                     }
-                }
+                };
+                ::worker::__native::finish(answer)
             })
         }
     };

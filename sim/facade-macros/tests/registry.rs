@@ -143,12 +143,20 @@ pub mod __native {
     /// A boxed future.
     pub type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
+    /// What becomes of an event.
+    pub type Handled = LocalBoxFuture<Result<Response>>;
+
+    /// What a handler returned, as it leaves the Worker.
+    pub fn finish(answer: Result<Response>) -> Result<Response> {
+        answer.map(|Response(status, body)| Response(status, body + ", sent"))
+    }
+
     /// A fetch handler.
     pub struct FetchEntry {
         /// Package of the handler.
         pub package: &'static str,
         /// The handler.
-        pub handler: fn(Request, Env, Context) -> LocalBoxFuture<Result<Response>>,
+        pub handler: fn(Request, Env, Context) -> Handled,
     }
 
     /// A scheduled handler.
@@ -281,8 +289,8 @@ fn answers(path: &'static str) -> Vec<(u16, String)> {
 
 #[test]
 fn fetch_handlers_are_found_and_answer() {
-    let shown = fmt::Error.to_string();
-    assert_eq!(answers("/ok"), [(200, "fine".into()), (500, shown)]);
+    let shown = format!("{}, sent", fmt::Error);
+    assert_eq!(answers("/ok"), [(200, "fine, sent".into()), (500, shown)]);
 }
 
 #[test]
@@ -291,7 +299,10 @@ fn an_error_is_logged_and_shown_only_where_asked_for() {
     let shown = fmt::Error.to_string();
     assert_eq!(
         answers("/gone"),
-        [(500, "INTERNAL SERVER ERROR".into()), (500, shown.clone())]
+        [
+            (500, "INTERNAL SERVER ERROR, sent".into()),
+            (500, format!("{shown}, sent"))
+        ]
     );
     let mut logged = lines();
     logged.sort();

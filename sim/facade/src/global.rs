@@ -5,11 +5,15 @@ use crate::request::RawRequest;
 use crate::request_init::RequestRedirect;
 use crate::{AbortSignal, Error, Request, Response, Result};
 use edgeproof_sim::Bindings;
+use edgeproof_sim::http::Body;
 use futures_util::future::{Either, select};
 use http::{Method, StatusCode, header};
 
 /// The most redirects that a fetch follows (Fetch standard, HTTP-redirect fetch).
 const REDIRECTS_MAX: u32 = 20;
+
+/// Exception of a redirect that asks for a body which cannot be sent again (workerd api/http.c++, 2026-08-22).
+const ONE_TIME_BODY: &str = "A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a redirect requiring the body to be retransmitted. To avoid this error in the future, construct this request from a buffer-like body initializer.";
 
 /// A request to be sent to an origin.
 #[derive(Debug)]
@@ -27,14 +31,16 @@ impl Fetch {
     /// # Errors
     /// The connection breaks, there were too many subrequests, or the body was read before.
     pub async fn send(&self) -> Result<Response> {
-        let (request, redirect) = match self {
-            Self::Url(url) => (
-                RawRequest::new(Method::GET, url.clone()),
-                RequestRedirect::default(),
-            ),
-            Self::Request(request) => (request.to_raw()?, request.options().redirect),
-        };
-        exchange(request, redirect).await
+        match self {
+            Self::Url(url) => {
+                let request = RawRequest::new(Method::GET, url.clone());
+                exchange(request, RequestRedirect::default(), true).await
+            }
+            Self::Request(request) => {
+                let redirect = request.options().redirect;
+                exchange(request.to_raw()?, redirect, request.can_rewind_body()).await
+            }
+        }
     }
 
     /// Sends it, until `signal` aborts it.
@@ -55,12 +61,18 @@ impl Fetch {
 }
 
 /// Sends a request and follows redirects as it asks for.
-async fn exchange(mut request: RawRequest, redirect: RequestRedirect) -> Result<Response> {
+async fn exchange(
+    mut request: RawRequest,
+    redirect: RequestRedirect,
+    can_rewind_body: bool,
+) -> Result<Response> {
     for _ in 0..=REDIRECTS_MAX {
-        let answer = Bindings::current()
-            .fetch(request.clone())
-            .await
-            .map_err(js::thrown)?;
+        let sent = request.tee();
+        if !can_rewind_body {
+            // It is not sent again, so nothing of it is kept.
+            request.body = Body::default();
+        }
+        let answer = Bindings::current().fetch(sent).await.map_err(js::thrown)?;
         let location = answer
             .headers
             .get(header::LOCATION)
@@ -70,11 +82,7 @@ async fn exchange(mut request: RawRequest, redirect: RequestRedirect) -> Result<
             .map(|location| request.url.join(location));
         match (next, &redirect) {
             (None, _) | (Some(_), RequestRedirect::Manual) => {
-                return Ok(Response::from_parts_native(
-                    answer.status,
-                    answer.headers,
-                    answer.body,
-                ));
+                return Ok(Response::from_parts_native(answer));
             }
             (Some(_), RequestRedirect::Error) => {
                 return Err(js::type_error(
@@ -90,11 +98,14 @@ async fn exchange(mut request: RawRequest, redirect: RequestRedirect) -> Result<
                 }
                 let status = StatusCode::from_u16(answer.status)
                     .map_err(|_| Error::from("invalid status"))?;
+                if status != StatusCode::SEE_OTHER && !can_rewind_body {
+                    return Err(js::type_error(ONE_TIME_BODY));
+                }
                 let becomes_get = status == StatusCode::SEE_OTHER && request.method != Method::HEAD
                     || (answer.status <= 302 && request.method == Method::POST);
                 if becomes_get {
                     request.method = Method::GET;
-                    request.body = bytes::Bytes::new();
+                    request.body = Body::default();
                     request.headers.remove(header::CONTENT_TYPE);
                     request.headers.remove(header::CONTENT_LENGTH);
                 }
@@ -103,4 +114,102 @@ async fn exchange(mut request: RawRequest, redirect: RequestRedirect) -> Result<
         }
     }
     Err(js::type_error("Too many redirects."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Method, RequestInit};
+    use edgeproof_sim::World;
+    use edgeproof_sim::platform::outbound::Origin;
+    use edgeproof_sim::script::{Event, Handled, ObjectClass, Script};
+    use std::rc::Rc;
+
+    /// A Worker that posts to an origin: the body that it received, or a buffer of its own.
+    struct Forwarder;
+
+    impl Script for Forwarder {
+        fn handle(&self, event: Event) -> Handled {
+            let Event::Fetch(request) = event else {
+                unreachable!("it is only asked")
+            };
+            let received = Request::from(*request);
+            Box::pin(async move {
+                let answer = match received.path().as_str() {
+                    "/own" => {
+                        let mut init = RequestInit::new();
+                        init.with_method(Method::Post).with_body(Some("own".into()));
+                        let url = "https://origin.example/see-other";
+                        let own = Request::new_with_init(url, &init);
+                        let url = "https://origin.example/moved";
+                        let moved = Request::new_with_init(url, &init).expect("it is right");
+                        let answer = Fetch::Request(own.expect("it is right")).send().await;
+                        answer.expect("it is followed");
+                        Fetch::Request(moved).send().await
+                    }
+                    _ => Fetch::Request(received).send().await,
+                };
+                let text = match answer {
+                    Ok(mut answer) => answer.text().await,
+                    Err(error) => Ok(error.to_string()),
+                };
+                Ok(edgeproof_sim::http::Response::plain(200, text.expect("text")).into())
+            })
+        }
+
+        fn class(&self, _: &str) -> Option<Rc<dyn ObjectClass>> {
+            None
+        }
+    }
+
+    /// What the Worker makes of a redirect, and the bodies that the origin received.
+    fn redirected(url: &str) -> (String, Vec<String>) {
+        let origin = Origin::new().respond(|request| {
+            let (status, path) = match request.url.path() {
+                "/moved" => (307, "/end"),
+                "/see-other" => (303, "/end"),
+                _ => (200, ""),
+            };
+            let mut answer = edgeproof_sim::http::Response::plain(status, "the end");
+            if !path.is_empty() {
+                let location = http::HeaderValue::from_static("/end");
+                answer.headers.insert(header::LOCATION, location);
+            }
+            answer
+        });
+        let world = World::builder()
+            .script(Rc::new(Forwarder))
+            .origin("origin.example", origin)
+            .build()
+            .expect("builds");
+        let text = world.run(async |world| {
+            let url = url::Url::parse(url).expect("a URL");
+            let request = edgeproof_sim::http::Request::new(http::Method::POST, url);
+            let request = request.map_body(|()| "received".into());
+            let answer = world.client("IAD").send(request).await;
+            String::from_utf8(answer.body.to_vec()).expect("text")
+        });
+        let received = world.received("origin.example");
+        let bodies = received
+            .iter()
+            .map(|received| String::from_utf8_lossy(&received.request.body).into_owned());
+        (text, bodies.collect())
+    }
+
+    #[test]
+    fn a_received_body_is_not_sent_a_second_time() {
+        let (text, bodies) = redirected("https://origin.example/moved");
+        assert_eq!(text, format!("TypeError: {ONE_TIME_BODY}"));
+        assert_eq!(bodies, ["received"]);
+        let (text, bodies) = redirected("https://origin.example/see-other");
+        assert_eq!(text, "the end");
+        assert_eq!(bodies, ["received", ""]);
+    }
+
+    #[test]
+    fn a_body_of_the_workers_own_follows_a_redirect() {
+        let (text, bodies) = redirected("https://a.example/own");
+        assert_eq!(text, "the end");
+        assert_eq!(bodies, ["own", "", "own", "own"]);
+    }
 }

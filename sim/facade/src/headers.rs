@@ -169,15 +169,13 @@ impl Headers {
     ///
     /// # Errors
     /// When the list is immutable.
-    pub(crate) fn set_static(&mut self, name: HeaderName, value: &'static str) -> Result<()> {
+    pub(crate) fn set_value(&mut self, name: HeaderName, value: HeaderValue) -> Result<()> {
         self.check_guard()?;
         let map = self
             .map
             .get_mut()
             .expect("no code that can panic runs under this lock");
-        map.try_insert(name, HeaderValue::from_static(value))
-            .map(drop)
-            .map_err(too_many)
+        map.try_insert(name, value).map(drop).map_err(too_many)
     }
 
     fn lock(&self) -> MutexGuard<'_, HeaderMap> {

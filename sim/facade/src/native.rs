@@ -11,9 +11,9 @@ use crate::schedule::{ScheduleContext, ScheduledEvent};
 use crate::{Context, Env, Error, Request, Response, Result};
 use edgeproof_sim::Bindings;
 use edgeproof_sim::exception::Exception;
-use edgeproof_sim::http;
 use edgeproof_sim::platform::durable::ObjectRef;
-use edgeproof_sim::script::{Event, Handled, ObjectClass, ObjectInstance, Reply, Script};
+pub use edgeproof_sim::script::Handled;
+use edgeproof_sim::script::{Event, ObjectClass, ObjectInstance, Reply, Script};
 use std::pin::Pin;
 use std::rc::Rc;
 use worker_native_js::host::{self, Host};
@@ -27,7 +27,7 @@ pub struct FetchEntry {
     /// Cargo package of the handler.
     pub package: &'static str,
     /// The handler.
-    pub handler: fn(Request, Env, Context) -> LocalBoxFuture<Result<Response>>,
+    pub handler: fn(Request, Env, Context) -> Handled,
 }
 
 /// `#[event(scheduled)]`.
@@ -66,15 +66,18 @@ inventory::collect!(ClassEntry);
 
 /// A [`DurableObject`] whose type is erased.
 pub trait ErasedObject {
-    /// See [`DurableObject::fetch`].
-    fn fetch(self: Rc<Self>, request: Request) -> LocalBoxFuture<Result<Response>>;
+    /// See [`DurableObject::fetch`]. The answer has left the object: one future does both, so that a call allocates one.
+    fn fetch(self: Rc<Self>, request: Request) -> Handled;
     /// See [`DurableObject::alarm`].
     fn alarm(self: Rc<Self>) -> LocalBoxFuture<Result<Response>>;
 }
 
 impl<T: DurableObject + 'static> ErasedObject for T {
-    fn fetch(self: Rc<Self>, request: Request) -> LocalBoxFuture<Result<Response>> {
-        Box::pin(async move { DurableObject::fetch(&*self, request).await })
+    fn fetch(self: Rc<Self>, request: Request) -> Handled {
+        Box::pin(async move {
+            let answer = DurableObject::fetch(&*self, request).await;
+            finish(answer)
+        })
     }
 
     fn alarm(self: Rc<Self>) -> LocalBoxFuture<Result<Response>> {
@@ -149,8 +152,7 @@ impl Script for Package {
         match event {
             Event::Fetch(request) => {
                 let request = Request::from(*request);
-                let answer = (self.fetch.handler)(request, Env::new(), Context::new());
-                Box::pin(async move { finish(answer.await).await.map(Reply::Response) })
+                (self.fetch.handler)(request, Env::new(), Context::new())
             }
             Event::Scheduled { cron, scheduled_ms } => {
                 let Some(entry) = self.scheduled else {
@@ -186,10 +188,7 @@ struct Instance(Rc<dyn ErasedObject>);
 impl ObjectInstance for Instance {
     fn handle(self: Rc<Self>, event: Event) -> Handled {
         match event {
-            Event::Fetch(request) => {
-                let answer = Rc::clone(&self.0).fetch(Request::from(*request));
-                Box::pin(async move { finish(answer.await).await.map(Reply::Response) })
-            }
+            Event::Fetch(request) => Rc::clone(&self.0).fetch(Request::from(*request)),
             Event::Alarm => {
                 let done = Rc::clone(&self.0).alarm();
                 Box::pin(async move {
@@ -208,18 +207,14 @@ fn no_handler(name: &str) -> Handled {
     Box::pin(async move { Err(Exception::error(message)) })
 }
 
-/// What a handler returned, as it leaves the Worker.
-async fn finish(result: Result<Response>) -> Result<http::Response, Exception> {
-    let parts = match result {
-        Ok(response) => response.into_parts_native().await,
-        Err(error) => Err(error),
-    };
-    let (status, headers, body) = parts.map_err(|error: Error| exception(&error))?;
-    Ok(http::Response {
-        status,
-        headers,
-        body,
-    })
+/// What a handler returned, as it leaves the Worker; the macros call it, so that one future does both.
+///
+/// # Errors
+/// The handler's; that of an answer which the platform refuses.
+pub fn finish(result: Result<Response>) -> Result<Reply, Exception> {
+    let raw = result.and_then(Response::into_parts_native);
+    raw.map(Reply::Response)
+        .map_err(|error: Error| exception(&error))
 }
 
 /// A console line; the macros call it.

@@ -23,11 +23,11 @@ pub(crate) use crossing::RawRequest;
 use crate::cf::Cf;
 use crate::error::Error;
 use crate::js::{self, Body};
+use crate::streams::ReadableStream;
 use crate::{CacheMode, Headers, Method, RequestInit, RequestRedirect, Result};
-use bytes::Bytes;
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
-use std::sync::atomic::{AtomicBool, Ordering};
 use url::Url;
 
 /// An HTTP request.
@@ -40,12 +40,12 @@ pub struct Request {
     path: Option<String>,
     headers: Headers,
     cf: Option<Cf>,
-    /// `None` stands for no body at all.
-    body: Option<Bytes>,
+    /// `None` stands for no body at all. It knows itself whether it was read, or moved to another request.
+    body: Option<ReadableStream>,
     /// Whether this handle read the body.
     body_used: bool,
-    /// Whether the body was read or moved to another request.
-    disturbed: AtomicBool,
+    /// Whether the body came as a stream, as that of a received request does, and not from a buffer of the Worker's.
+    one_time_body: bool,
     immutable: bool,
     options: Options,
 }
@@ -161,13 +161,14 @@ impl Request {
     /// `TypeError` when the body was read before.
     #[allow(clippy::should_implement_trait, reason = "upstream's name")]
     pub fn clone(&self) -> Result<Self> {
-        if self.body.is_some() && self.is_disturbed() {
+        let body = match &self.body {
+            None => None,
             // workerd api/streams/readable.c++, tee(), 2026-08-22; the text ends in a comma there.
-            return Err(js::type_error(
-                "This ReadableStream is currently locked to a reader,",
-            ));
-        }
-        Ok(self.copy(self.headers.clone_guarded(), true))
+            Some(body) => Some(body.tee().ok_or_else(|| {
+                js::type_error("This ReadableStream is currently locked to a reader,")
+            })?),
+        };
+        Ok(self.copy(self.headers.clone_guarded(), body, true))
     }
 
     /// A request that can be changed. It takes the body: reading it from this one fails from now on.
@@ -175,10 +176,11 @@ impl Request {
     /// # Errors
     /// `TypeError` when the body was read before.
     pub fn clone_mut(&self) -> Result<Self> {
-        if self.body.is_some() && self.disturbed.swap(true, Ordering::Relaxed) {
-            return Err(used_body());
-        }
-        Ok(self.copy(self.headers.clone(), false))
+        let body = match &self.body {
+            None => None,
+            Some(body) => Some(body.moved().ok_or_else(used_body)?),
+        };
+        Ok(self.copy(self.headers.clone(), body, false))
     }
 
     /// The path without a copy.
@@ -200,7 +202,7 @@ impl Request {
             cf: None,
             body: None,
             body_used: false,
-            disturbed: AtomicBool::new(false),
+            one_time_body: false,
             immutable: false,
             options: Options::default(),
         })
@@ -212,7 +214,10 @@ impl Request {
         let (body, content_type) = match init.body.as_ref().map_or(Body::Null, Body::from_value) {
             Body::Null => (None, None),
             Body::Bytes(bytes) => (Some(bytes), None),
-            Body::Text(bytes) => (Some(bytes), Some("text/plain;charset=UTF-8")),
+            Body::Text(bytes) => {
+                let text = const { HeaderValue::from_static("text/plain;charset=UTF-8") };
+                (Some(bytes), Some(text))
+            }
         };
         if body.is_some() && matches!(init.method, Method::Get | Method::Head) {
             return Err(js::type_error(
@@ -222,12 +227,12 @@ impl Request {
         if let Some(content_type) = content_type
             && !request.headers.has(CONTENT_TYPE.as_str())?
         {
-            request.headers.set_static(CONTENT_TYPE, content_type)?;
+            request.headers.set_value(CONTENT_TYPE, content_type)?;
         }
         if matches!(init.redirect, RequestRedirect::Error) {
             return Err(js::type_error("Invalid redirect value"));
         }
-        request.body = body;
+        request.body = body.map(ReadableStream::from_bytes);
         request.options = Options {
             redirect: init.redirect,
             cache: init.cache,
@@ -236,7 +241,7 @@ impl Request {
         Ok(request)
     }
 
-    fn copy(&self, headers: Headers, immutable: bool) -> Self {
+    fn copy(&self, headers: Headers, body: Option<ReadableStream>, immutable: bool) -> Self {
         Self {
             method: self.method.clone(),
             inner: self.inner.clone(),
@@ -244,16 +249,12 @@ impl Request {
             path: None,
             headers,
             cf: self.cf.clone(),
-            body: self.body.clone(),
+            body,
             body_used: false,
-            disturbed: AtomicBool::new(false),
+            one_time_body: self.one_time_body,
             immutable,
             options: self.options,
         }
-    }
-
-    fn is_disturbed(&self) -> bool {
-        self.disturbed.load(Ordering::Relaxed)
     }
 
     fn check_mutable(&self, what: &str) -> Result<()> {

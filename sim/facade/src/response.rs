@@ -18,11 +18,12 @@ pub use init::{EncodeBody, ResponseBuilder};
 use crate::cors::Cors;
 use crate::error::Error;
 use crate::streams::ReadableStream;
-use crate::{ByteStream, Headers, Result, js};
+use crate::{ByteStream, Headers, Result, js, streams};
+use ::http::HeaderValue;
+use ::http::header::LOCATION;
 use bytes::Bytes;
-use futures_util::{TryStream, TryStreamExt};
-use http::header::LOCATION;
-use http::{HeaderMap, HeaderValue};
+use edgeproof_sim::http::{self, Body};
+use futures_util::TryStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker_native_js::serde_wasm_bindgen;
@@ -174,19 +175,12 @@ impl Response {
     /// The body. A received one can be read once; then it is empty.
     ///
     /// # Errors
-    /// The error of a stream of the Worker's own.
+    /// What the sender of a stream throws; `TypeError` when it does not fit in memory.
     pub async fn bytes(&mut self) -> Result<Vec<u8>> {
         match &self.body {
             ResponseBody::Empty => Ok(Vec::new()),
             ResponseBody::Body(bytes) => Ok(bytes.clone()),
-            ResponseBody::Stream(stream) => {
-                let mut pieces = ByteStream::from(stream.clone());
-                let mut whole = Vec::new();
-                while let Some(mut piece) = pieces.try_next().await? {
-                    whole.append(&mut piece);
-                }
-                Ok(whole)
-            }
+            ResponseBody::Stream(stream) => stream.clone().read().await.map(Vec::from),
         }
     }
 
@@ -276,54 +270,57 @@ impl Response {
     /// A second response with the same body; both have it as a stream from now on.
     ///
     /// # Errors
-    /// As [`Response::into_parts_native`]; and when the body is a stream made by the Worker, which
-    /// is not simulated.
+    /// As [`Response::into_parts_native`].
     pub fn cloned(&mut self) -> Result<Self> {
         check_status(self.init.status_code, &self.body)?;
-        let bytes = match &self.body {
-            ResponseBody::Empty => None,
-            ResponseBody::Body(bytes) => Some(Bytes::copy_from_slice(bytes)),
-            ResponseBody::Stream(stream) => Some(stream.peek()?),
+        let (own, copy) = match &self.body {
+            ResponseBody::Empty => (None, None),
+            ResponseBody::Body(bytes) => {
+                let own = ReadableStream::from_bytes(Bytes::copy_from_slice(bytes));
+                let copy = own.tee();
+                (Some(own), copy)
+            }
+            ResponseBody::Stream(stream) => {
+                let copy = stream.tee().ok_or_else(streams::disturbed)?;
+                (Some(stream.clone()), Some(copy))
+            }
         };
-        let stream = || {
-            bytes.clone().map_or(ResponseBody::Empty, |bytes| {
-                ResponseBody::Stream(ReadableStream::from_bytes(bytes))
-            })
-        };
-        self.body = stream();
+        let stream = |stream: Option<_>| stream.map_or(ResponseBody::Empty, ResponseBody::Stream);
+        self.body = stream(own);
         Ok(Self {
-            body: stream(),
+            body: stream(copy),
             init: self.init.clone(),
         })
     }
 
-    /// The response as it leaves the Worker. Ready at once unless the body is a stream the Worker makes.
+    /// The response as it leaves the Worker; a body that is a stream is still to be made.
     ///
     /// # Errors
     /// `RangeError` when the status is not one of 200 to 599, `TypeError` when the status allows no body and there is one or when
-    /// the body is a stream that was read, and the error of a stream the Worker makes.
+    /// the body is a stream that was read.
     #[doc(hidden)]
-    pub async fn into_parts_native(self) -> Result<(u16, HeaderMap, Bytes)> {
+    pub fn into_parts_native(self) -> Result<http::Response<Body>> {
         check_status(self.init.status_code, &self.body)?;
         let body = match self.body {
-            ResponseBody::Empty => Bytes::new(),
+            ResponseBody::Empty => Body::default(),
             ResponseBody::Body(bytes) => bytes.into(),
-            ResponseBody::Stream(stream) => stream.collect().await?,
+            ResponseBody::Stream(stream) => stream.into_body()?,
         };
-        Ok((self.init.status_code, self.init.headers.into_map(), body))
+        let headers = self.init.headers.into_map();
+        Ok(http::Response::new(self.init.status_code, headers, body))
     }
 
     /// A response the Worker receives: its headers cannot be changed and its body is a stream.
     #[doc(hidden)]
-    pub fn from_parts_native(status: u16, headers: HeaderMap, body: Bytes) -> Self {
-        let body = if is_null_body_status(status) {
+    pub fn from_parts_native(raw: http::Response<Body>) -> Self {
+        let body = if is_null_body_status(raw.status) {
             ResponseBody::Empty
         } else {
-            ResponseBody::Stream(ReadableStream::from_bytes(body))
+            ResponseBody::Stream(ReadableStream::from_body(raw.body))
         };
         let init = ResponseBuilder {
-            status_code: status,
-            headers: Headers::immutable(headers),
+            status_code: raw.status,
+            headers: Headers::immutable(raw.headers),
             ..ResponseBuilder::new()
         };
         Self { body, init }

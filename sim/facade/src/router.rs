@@ -7,8 +7,8 @@
 //!
 //! `RouteContext` has no `service`, `bucket` and `rate_limiter`: those bindings are not simulated.
 //!
-//! A router is usually built for every request, so it is cheap to build: a table with one place per
-//! method, allocated where used.
+//! A router is usually built for every request, so it is cheap to build and to move: a table with one
+//! place per method, allocated where used.
 
 use crate::durable::ObjectNamespace;
 use crate::{Env, KvStore, Method, Request, Response, Result, Secret, Var};
@@ -134,8 +134,8 @@ impl<D> RouteContext<D> {
 
 /// Chooses a handler by method and path.
 pub struct Router<'a, D> {
-    by_method: [Option<Routes<'a, D>>; Method::COUNT],
-    otherwise: Option<Routes<'a, D>>,
+    by_method: [Option<Box<Routes<'a, D>>>; Method::COUNT],
+    otherwise: Option<Box<Routes<'a, D>>>,
     data: D,
 }
 
@@ -326,7 +326,7 @@ impl<'a, D: 'a> Router<'a, D> {
 mod tests {
     use super::*;
     use crate::ResponseBody;
-    use bytes::Bytes;
+    use edgeproof_sim::http::Body;
     use futures_util::FutureExt;
     use http::HeaderMap;
     use url::Url;
@@ -334,7 +334,7 @@ mod tests {
     /// Status and body of the answer of `router`.
     fn ask<'a, D: 'a>(router: Router<'a, D>, method: http::Method, path: &str) -> (u16, String) {
         let url = Url::parse("https://a.example").unwrap().join(path).unwrap();
-        let request = Request::from_parts(method, url, HeaderMap::new(), Bytes::new(), None);
+        let request = Request::from_parts(method, url, HeaderMap::new(), Body::default(), None);
         let response = router
             .run(request, Env::new())
             .now_or_never()

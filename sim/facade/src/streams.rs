@@ -1,9 +1,8 @@
 //! Bodies as streams: [`ReadableStream`], [`ByteStream`] and [`FixedLengthStream`].
 //!
-//! A message inside the simulator is whole when it is delivered, so a received body is a stream
-//! over bytes that are there already. It still comes in pieces, as on the platform, so that code
-//! which takes the first piece for the whole body fails in tests. A stream a Worker makes itself
-//! ([`crate::Response::from_stream`]) is polled when its response leaves the Worker.
+//! A received body comes in pieces, whether its sender still makes it or all of it is there already. So code that takes
+//! the first piece for the whole body fails in tests, as it does on the platform. A stream that a Worker makes itself
+//! ([`crate::Response::from_stream`]) is polled when its response has left the Worker.
 //!
 //! [`ReadableStream`] replaces upstream's `web_sys` type of that name, without its methods. Locks are not
 //! modelled: a stream that was read, or whose reader was dropped, is at its end.
@@ -12,6 +11,8 @@ use crate::error::Error;
 use crate::wasm_bindgen::JsValue;
 use crate::{Result, js};
 use bytes::Bytes;
+use edgeproof_sim::http::{Body, tee};
+use edgeproof_sim::limits::workers;
 use futures_util::stream::LocalBoxStream;
 use futures_util::{Stream, StreamExt};
 use send_wrapper::SendWrapper;
@@ -31,65 +32,128 @@ pub struct ReadableStream {
     source: SendWrapper<Rc<RefCell<Source>>>,
 }
 
-enum Source {
-    /// All of it, unread.
-    Whole(Bytes),
-    /// A reader took it.
-    Rest(Bytes),
-    /// Made by the Worker, piece by piece.
-    Live(LocalBoxStream<'static, Result<Vec<u8>, JsValue>>),
-    /// A reader holds it.
-    Taken,
+struct Source {
+    content: Content,
+    /// Whether any of it was read, or all of it was handed on.
+    disturbed: bool,
+}
+
+enum Content {
+    /// Bytes that are there.
+    Bytes(Bytes),
+    /// Pieces that are still being made.
+    Live(LocalBoxStream<'static, Result<Bytes, JsValue>>),
+}
+
+impl Content {
+    /// What is left of a stream that was cancelled, or handed on.
+    const NOTHING: Self = Self::Bytes(Bytes::new());
 }
 
 impl ReadableStream {
     /// A stream over bytes that are there already.
     pub(crate) fn from_bytes(bytes: Bytes) -> Self {
-        Self::new(Source::Whole(bytes))
+        Self::new(Content::Bytes(bytes))
     }
 
     /// A stream the Worker makes.
     pub(crate) fn from_stream(
         stream: impl Stream<Item = Result<Vec<u8>, JsValue>> + 'static,
     ) -> Self {
-        Self::new(Source::Live(stream.boxed_local()))
+        let pieces = stream.map(|piece| piece.map(Bytes::from));
+        Self::new(Content::Live(pieces.boxed_local()))
     }
 
-    /// Reads all of it, for a message that leaves the Worker.
+    /// The body of a message that reached the Worker.
+    pub(crate) fn from_body(body: Body) -> Self {
+        let bytes = body.whole().cloned();
+        bytes.map_or_else(
+            || {
+                let pieces = body.map(|piece| piece.map_err(js::thrown));
+                Self::new(Content::Live(pieces.boxed_local()))
+            },
+            Self::from_bytes,
+        )
+    }
+
+    /// The body of a message that leaves the Worker. This handle and its clones have nothing more to read.
     ///
     /// # Errors
-    /// `TypeError` when it was read before, or the error of the Worker's own stream.
-    pub(crate) async fn collect(self) -> Result<Bytes> {
-        let source = self.source.replace(Source::Taken);
-        match source {
-            Source::Whole(bytes) => Ok(bytes),
-            Source::Rest(_) | Source::Taken => Err(disturbed()),
-            Source::Live(mut stream) => {
-                let mut whole = Vec::new();
-                while let Some(piece) = stream.next().await {
-                    whole.extend(piece?);
-                }
-                Ok(whole.into())
+    /// `TypeError` when it was read before.
+    pub(crate) fn into_body(self) -> Result<Body> {
+        Ok(match self.hand_on().ok_or_else(disturbed)? {
+            Content::Bytes(bytes) => bytes.into(),
+            Content::Live(pieces) => Body::stream(
+                pieces.map(|piece| piece.map_err(|error| js::exception(&Error::from(error)))),
+            ),
+        })
+    }
+
+    /// The same stream behind a handle of its own; `None` when it was read before. The others have nothing more to read.
+    pub(crate) fn moved(&self) -> Option<Self> {
+        self.hand_on().map(Self::new)
+    }
+
+    /// A second stream with the same content; `None` when it was read before.
+    pub(crate) fn tee(&self) -> Option<Self> {
+        if self.is_disturbed() {
+            return None;
+        }
+        let source = &mut *self.source.borrow_mut();
+        let (one, other) = match std::mem::replace(&mut source.content, Content::NOTHING) {
+            Content::Bytes(bytes) => (Content::Bytes(bytes.clone()), Content::Bytes(bytes)),
+            Content::Live(pieces) => {
+                let (one, other) = tee(pieces);
+                (
+                    Content::Live(one.boxed_local()),
+                    Content::Live(other.boxed_local()),
+                )
+            }
+        };
+        source.content = one;
+        Some(Self::new(other))
+    }
+
+    /// Whether any of it was read.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.source.borrow().disturbed
+    }
+
+    /// Reads what is left.
+    ///
+    /// # Errors
+    /// What its sender throws; `TypeError` when it does not fit in the memory of an isolate.
+    pub(crate) async fn read(self) -> Result<Bytes> {
+        let content = {
+            let source = &mut *self.source.borrow_mut();
+            source.disturbed = true;
+            std::mem::replace(&mut source.content, Content::NOTHING)
+        };
+        let mut pieces = match content {
+            Content::Bytes(bytes) => return Ok(bytes),
+            Content::Live(pieces) => pieces,
+        };
+        let mut whole = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            whole.extend_from_slice(&piece?);
+            if whole.len() as u64 > workers::ISOLATE_MEMORY_BYTES {
+                return Err(js::type_error(workers::MEMORY_BEFORE_EOF));
             }
         }
+        Ok(whole.into())
     }
 
-    /// The unread bytes, for a copy; the stream stays as it is.
-    ///
-    /// # Errors
-    /// `TypeError` when it was read before. A stream the Worker makes cannot be copied here.
-    pub(crate) fn peek(&self) -> Result<Bytes> {
-        match &*self.source.borrow() {
-            Source::Whole(bytes) => Ok(bytes.clone()),
-            Source::Rest(_) | Source::Taken => Err(disturbed()),
-            Source::Live(_) => Err(
-                "the simulator cannot copy a response whose body is a stream made by the Worker"
-                    .into(),
-            ),
-        }
+    fn hand_on(&self) -> Option<Content> {
+        let source = &mut *self.source.borrow_mut();
+        let content = std::mem::replace(&mut source.content, Content::NOTHING);
+        (!std::mem::replace(&mut source.disturbed, true)).then_some(content)
     }
 
-    fn new(source: Source) -> Self {
+    fn new(content: Content) -> Self {
+        let source = Source {
+            content,
+            disturbed: false,
+        };
         Self {
             source: SendWrapper::new(Rc::new(RefCell::new(source))),
         }
@@ -97,7 +161,7 @@ impl ReadableStream {
 }
 
 /// What the platform throws when a stream that was read becomes a body (workerd api/http.c++, 2026-08-22).
-fn disturbed() -> Error {
+pub(crate) fn disturbed() -> Error {
     js::type_error(
         "This ReadableStream is disturbed (has already been read from), and cannot be used as a body.",
     )
@@ -106,13 +170,12 @@ fn disturbed() -> Error {
 impl fmt::Debug for ReadableStream {
     /// Prints how far it was read and not its content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match &*self.source.borrow() {
-            Source::Whole(bytes) => format!("{} bytes", bytes.len()),
-            Source::Rest(bytes) => format!("{} bytes left", bytes.len()),
-            Source::Live(_) => "made by the Worker".to_owned(),
-            Source::Taken => "read".to_owned(),
-        };
-        write!(f, "ReadableStream({state})")
+        let source = self.source.borrow();
+        let read = if source.disturbed { ", read from" } else { "" };
+        match &source.content {
+            Content::Bytes(bytes) => write!(f, "ReadableStream({} bytes{read})", bytes.len()),
+            Content::Live(_) => write!(f, "ReadableStream(being made{read})"),
+        }
     }
 }
 
@@ -132,25 +195,28 @@ impl Stream for ByteStream {
     type Item = Result<Vec<u8>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut source = self.inner.source.borrow_mut();
-        match &mut *source {
-            Source::Whole(bytes) | Source::Rest(bytes) => {
+        let source = &mut *self.inner.source.borrow_mut();
+        source.disturbed = true;
+        match &mut source.content {
+            Content::Bytes(bytes) => {
                 let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
-                let rest = std::mem::take(bytes);
-                *source = Source::Rest(rest);
                 Poll::Ready((!piece.is_empty()).then(|| Ok(piece.into())))
             }
-            Source::Live(stream) => stream
+            Content::Live(pieces) => pieces
                 .poll_next_unpin(context)
-                .map(|piece| piece.map(|piece| piece.map_err(Error::from))),
-            Source::Taken => Poll::Ready(None),
+                .map(|piece| piece.map(|piece| piece.map(Vec::from).map_err(Error::from))),
         }
     }
 }
 
 impl Drop for ByteStream {
     fn drop(&mut self) {
-        *self.inner.source.borrow_mut() = Source::Taken;
+        let cancelled = {
+            let source = &mut *self.inner.source.borrow_mut();
+            source.disturbed = true;
+            std::mem::replace(&mut source.content, Content::NOTHING)
+        };
+        drop(cancelled);
     }
 }
 
@@ -229,7 +295,7 @@ mod tests {
         let stream = ReadableStream::from_bytes(vec![7; PIECE_BYTES + 1].into());
         assert_eq!(read(stream.clone()), [PIECE_BYTES, 1]);
         assert!(read(stream.clone()).is_empty());
-        let error = stream.collect().now_or_never().unwrap().unwrap_err();
+        let error = stream.into_body().unwrap_err();
         assert!(
             error
                 .to_string()
@@ -247,22 +313,41 @@ mod tests {
         assert!(read(stream).is_empty());
     }
 
+    fn made(pieces: [Result<Vec<u8>, JsValue>; 2]) -> ReadableStream {
+        ReadableStream::from_stream(stream::iter(pieces))
+    }
+
     #[test]
-    fn a_stream_of_the_workers_own_is_collected_or_fails() {
-        let good = ReadableStream::from_stream(stream::iter([Ok(vec![1, 2]), Ok(vec![3])]));
-        assert_eq!(
-            good.collect().now_or_never().unwrap().unwrap(),
-            [1, 2, 3].as_slice()
-        );
-        let bad = ReadableStream::from_stream(stream::iter([Ok(vec![1]), Err("broken".into())]));
-        assert_eq!(
-            bad.collect()
-                .now_or_never()
-                .unwrap()
-                .unwrap_err()
-                .to_string(),
-            "broken"
-        );
+    fn a_stream_of_the_workers_own_is_read_or_fails() {
+        let good = made([Ok(vec![1, 2]), Ok(vec![3])]);
+        let read = good.read().now_or_never().unwrap();
+        assert_eq!(read.unwrap(), [1, 2, 3].as_slice());
+        let bad = made([Ok(vec![1]), Err("broken".into())]);
+        let read = bad.read().now_or_never().unwrap();
+        assert_eq!(read.unwrap_err().to_string(), "broken");
+    }
+
+    #[test]
+    fn a_stream_crosses_the_border_with_its_errors() {
+        let body = made([Ok(vec![1]), Err("broken".into())]).into_body();
+        let pieces: Vec<_> = body.unwrap().collect().now_or_never().unwrap();
+        let [Ok(first), Err(exception)] = &pieces[..] else {
+            panic!("{pieces:?}")
+        };
+        assert_eq!(first, &[1].as_slice());
+        assert_eq!(exception.message, "broken");
+    }
+
+    #[test]
+    fn a_stream_that_is_handed_on_cannot_be_read_or_copied_here() {
+        let stream = made([Ok(vec![1]), Ok(vec![2])]);
+        assert!(!stream.is_disturbed());
+        let moved = stream.moved().unwrap();
+        assert!(stream.is_disturbed() && stream.tee().is_none() && stream.moved().is_none());
+        assert!(read(stream).is_empty());
+        let copy = moved.tee().unwrap();
+        assert_eq!(read(moved), [1, 1]);
+        assert_eq!(read(copy), [1, 1]);
     }
 
     #[test]

@@ -170,7 +170,7 @@ mod tests {
             namespace: namespace.clone(),
             key: key.clone(),
             bytes: 1,
-            digest: Default::default(),
+            value_digest: Default::default(),
             expiration_seconds: None,
         };
         let written = Outcome::KvWritten {

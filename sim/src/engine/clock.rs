@@ -75,19 +75,26 @@ impl Clock {
         self.executor.clear();
     }
 
-    /// Adds something that happened now to the fingerprint.
-    fn mix(&self, name: Name, add: impl FnOnce(&mut Fingerprint)) {
+    /// Adds something that happened now to the fingerprint: its name, a word that tells it from others of its name, and what
+    /// `add` mixes in.
+    #[inline]
+    fn mix(&self, name: Name, word: u64, add: impl FnOnce(&mut Fingerprint)) {
         let mut fingerprint = self.fingerprint.get();
-        fingerprint.mix(self.now().0 ^ name.hash);
+        fingerprint.mix_pair(self.now().0 ^ name.hash, word);
         add(&mut fingerprint);
         self.fingerprint.set(fingerprint);
         if let Some(trace) = &self.trace {
-            trace.borrow_mut().push(Step {
-                at: self.now(),
-                event: name.text,
-                fingerprint,
-            });
+            self.keep(trace, name, fingerprint);
         }
+    }
+
+    #[cold]
+    fn keep(&self, trace: &RefCell<Trace>, name: Name, fingerprint: Fingerprint) {
+        trace.borrow_mut().push(Step {
+            at: self.now(),
+            event: name.text,
+            fingerprint,
+        });
     }
 }
 
@@ -144,7 +151,7 @@ impl Engine {
         loop {
             let done = self.0.clock.executor.run_ready(scope::within, driver);
             ambient::refuse_leaks();
-            let woken = self.commit_turn();
+            let woken = self.commit_turn() | self.drop_ended_hosts();
             if done {
                 return true;
             }
@@ -166,7 +173,7 @@ impl Engine {
         drop(queue);
         clock.now.set(self.now().max(at));
         clock.events.set(clock.events.get() + 1);
-        clock.mix(event.name, |fingerprint| fingerprint.mix(event.detail));
+        clock.mix(event.name, event.detail, |_| ());
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -175,8 +182,9 @@ impl Engine {
 
     /// Adds an operation to the fingerprint: its name, and what `add` mixes in of its input and its outcome. This does
     /// not depend on whether the run is observed.
+    #[inline]
     pub(crate) fn mix(&self, name: Name, add: impl FnOnce(&mut Fingerprint)) {
-        self.0.clock.mix(name, add);
+        self.0.clock.mix(name, 0, add);
     }
 
     /// Sleeps until an instant; the instant's arrival is an event of the fingerprint.
@@ -268,5 +276,21 @@ mod tests {
         };
         assert_eq!(after(name!("kv.get")), after(name!("kv.get")));
         assert_ne!(after(name!("kv.get")), after(name!("kv.put")));
+    }
+
+    #[test]
+    fn name_and_detail_of_a_timer_count() {
+        let after = |name, detail| {
+            let builder = World::builder().script(Rc::new(Elsewhere));
+            let world = builder.build().expect("builds");
+            world.run(async |world| {
+                let at = world.now() + Duration::from_secs(1);
+                world.bindings().0.sleep_until(at, name, detail).await;
+            });
+            world.fingerprint()
+        };
+        assert_eq!(after(name!("one"), 1), after(name!("one"), 1));
+        assert_ne!(after(name!("one"), 1), after(name!("one"), 2));
+        assert_ne!(after(name!("one"), 1), after(name!("two"), 1));
     }
 }

@@ -1,6 +1,6 @@
 //! D1 as a Worker awaits it: travel to the database's home, wait for its turn, travel back.
 
-use super::record::failed;
+use super::record::{Begun, failed};
 use super::{Engine, Invocation, Operation, digest, scope};
 use crate::bill::usage::Meter;
 use crate::exception::Exception;
@@ -55,7 +55,7 @@ impl Engine {
         call: &Call,
     ) -> Result<D1Reply, Exception> {
         let begun = self.begin(|| self.d1_op(database, call));
-        let result = self.d1_exchange(invocation, database, call).await;
+        let result = self.d1_exchange(invocation, database, call, begun).await;
         self.mix(name!("d1"), |fingerprint| {
             fingerprint.mix(u64::from(database));
             digest::d1_call(fingerprint, call);
@@ -64,18 +64,7 @@ impl Engine {
                 Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
             }
         });
-        self.finish(begun, || match &result {
-            Ok(results) => {
-                let (rows_read, rows_written) = rows(results);
-                let results = results.iter().map(|result| &result.outcome);
-                Outcome::D1 {
-                    rows_read,
-                    rows_written,
-                    results: results.map(digest::sql_rows).collect(),
-                }
-            }
-            Err(exception) => failed(exception),
-        });
+        self.finish(begun, || d1_outcome(&result));
         self.deliver().await;
         result
     }
@@ -112,12 +101,14 @@ impl Engine {
         invocation: &Invocation,
         database: u32,
         call: &Call,
+        begun: Begun,
     ) -> Result<D1Reply, Exception> {
         let home = self.0.databases.borrow()[database as usize].home;
         let lost = |_| d1::error("D1_ERROR", NETWORK_CONNECTION_LOST);
         let passage = self.send(invocation.pop, home).map_err(lost)?;
         if let Some(nanos) = passage.copy_nanos {
-            self.d1_copy(database, call.clone(), nanos);
+            let begun = self.begin_copy(begun);
+            self.d1_copy(database, call.clone(), nanos, begun);
         }
         let arrives = self.now().after(passage.nanos);
         self.sleep_until(arrives, name!("d1.call"), u64::from(database))
@@ -153,7 +144,7 @@ impl Engine {
     }
 
     /// The second copy of a duplicated call arrives; its answer is discarded.
-    fn d1_copy(&self, database: u32, call: Call, nanos: u64) {
+    fn d1_copy(&self, database: u32, call: Call, nanos: u64, begun: Begun) {
         let engine = self.clone();
         self.spawn_in(
             None,
@@ -161,13 +152,31 @@ impl Engine {
                 let at = engine.now().after(nanos);
                 let detail = u64::from(database);
                 engine.sleep_until(at, name!("d1.copy"), detail).await;
-                let (_, result) = engine.d1_serve(database, &call);
+                let (done_at, result) = engine.d1_serve(database, &call);
+                let served = name!("d1.copy_served");
+                engine.sleep_until(done_at, served, detail).await;
                 engine.mix(name!("d1.copied"), |fingerprint| {
                     digest::d1_call(fingerprint, &call);
                     fingerprint.mix(u64::from(result.is_ok()));
                 });
+                engine.finish(begun, || d1_outcome(&result));
             }),
         );
+    }
+}
+
+fn d1_outcome(result: &Result<D1Reply, Exception>) -> Outcome {
+    match result {
+        Ok(results) => {
+            let (rows_read, rows_written) = rows(results);
+            let results = results.iter().map(|result| &result.outcome);
+            Outcome::D1 {
+                rows_read,
+                rows_written,
+                results: results.map(digest::sql_rows).collect(),
+            }
+        }
+        Err(exception) => failed(exception),
     }
 }
 

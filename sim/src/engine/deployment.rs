@@ -117,7 +117,7 @@ pub enum DeployError {
 impl Engine {
     /// The binding of this name, in the deployment that runs.
     pub(crate) fn binding(&self, name: &str) -> Option<&Binding> {
-        let number = super::scope::current().map_or(0, |invocation| invocation.deployment);
+        let number = super::scope::read(|invocation| invocation.deployment).unwrap_or(0);
         let bindings = &self.0.deployments.get(number).bindings;
         let place = bindings
             .binary_search_by(|(bound, _)| (**bound).cmp(name))
@@ -162,7 +162,12 @@ impl Engine {
             || Author::platform(None, None),
             || {
                 let worker = name.to_owned();
-                (Op::Deploy { worker, version }, Outcome::Done)
+                let code_version = version;
+                let op = Op::Deploy {
+                    worker,
+                    code_version,
+                };
+                (op, Outcome::Done)
             },
         );
         self.mix(crate::name!("deploy"), |fingerprint| {
@@ -172,21 +177,19 @@ impl Engine {
         self.replace_isolates(number, cause);
         for (class, deployed) in (0_u16..).zip(&deployments.classes) {
             if deployed.deployment == number {
-                self.reset_class(class, limits::durable::RESET_CODE_UPDATED);
+                self.reset_class(class, limits::durable::RESET_CODE_UPDATED, cause);
             }
         }
         Ok(version)
     }
 
-    /// Evicts every isolate of a deployment.
+    /// Evicts every isolate of a deployment, and leaves those that host its objects.
     fn replace_isolates(&self, deployment: u16, cause: Cause) {
         for pop in Pop::all() {
             let evicted = self.0.isolates.borrow_mut().evict_all(deployment, pop);
             self.forget_isolates(pop, &evicted, cause);
-            let place = usize::from(deployment) * Pop::COUNT + pop.index();
-            // Objects of the new code have module memory of their own. Code that still runs in the old isolate keeps
-            // the old memory: an isolate's number is never given again.
-            self.0.object_hosts.borrow_mut()[place] = None;
+            // Objects of the new code have module memory of their own.
+            self.0.hosts.leave(deployment, pop);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::exception::Exception;
 use crate::history::{SqlCall, SqlRows};
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::kernel::fingerprint::Fingerprint;
 use crate::platform::d1::{Call, QueryResult};
 use crate::platform::durable::storage::ListOptions;
@@ -42,25 +42,30 @@ pub(crate) fn list_options(fingerprint: &mut Fingerprint, options: &ListOptions)
     fingerprint.mix(limit << 1 | u64::from(options.reverse));
 }
 
-fn headers(fingerprint: &mut Fingerprint, headers: &HeaderMap) {
-    fingerprint.mix(headers.len() as u64);
+/// Mixes in a word of the message and its headers.
+fn headers(fingerprint: &mut Fingerprint, word: u64, headers: &HeaderMap) {
+    fingerprint.mix_pair(word, headers.len() as u64);
     for (name, value) in headers {
         fingerprint.mix_bytes(name.as_str().as_bytes());
         fingerprint.mix_bytes(value.as_bytes());
     }
 }
 
-pub(crate) fn request(fingerprint: &mut Fingerprint, request: &Request) {
-    fingerprint.mix_bytes(request.method.as_str().as_bytes());
-    fingerprint.mix_bytes(request.url.as_str().as_bytes());
-    headers(fingerprint, &request.headers);
-    fingerprint.mix_bytes(&request.body);
+/// Mixes in a body. That of a stream is mixed in piece by piece, when they are sent.
+fn body(fingerprint: &mut Fingerprint, body: &Body) {
+    optional(fingerprint, body.whole());
 }
 
-pub(crate) fn response(fingerprint: &mut Fingerprint, response: &Response) {
-    fingerprint.mix(u64::from(response.status));
-    headers(fingerprint, &response.headers);
-    fingerprint.mix_bytes(&response.body);
+pub(crate) fn request(fingerprint: &mut Fingerprint, request: &Request<Body>) {
+    fingerprint.mix_bytes(request.method.as_str().as_bytes());
+    fingerprint.mix_bytes(request.url.as_str().as_bytes());
+    headers(fingerprint, 0, &request.headers);
+    body(fingerprint, &request.body);
+}
+
+pub(crate) fn response(fingerprint: &mut Fingerprint, response: &Response<Body>) {
+    headers(fingerprint, u64::from(response.status), &response.headers);
+    body(fingerprint, &response.body);
 }
 
 pub(crate) fn values(fingerprint: &mut Fingerprint, values: &[Value]) {
@@ -68,14 +73,8 @@ pub(crate) fn values(fingerprint: &mut Fingerprint, values: &[Value]) {
     for value in values {
         match value {
             Value::Null => fingerprint.mix(1),
-            Value::Integer(number) => {
-                fingerprint.mix(2);
-                fingerprint.mix(number.cast_unsigned());
-            }
-            Value::Real(number) => {
-                fingerprint.mix(3);
-                fingerprint.mix(number.to_bits());
-            }
+            Value::Integer(number) => fingerprint.mix_pair(2, number.cast_unsigned()),
+            Value::Real(number) => fingerprint.mix_pair(3, number.to_bits()),
             Value::Text(text) => {
                 fingerprint.mix(4);
                 fingerprint.mix_bytes(text.as_bytes());
@@ -165,6 +164,9 @@ pub(crate) fn sql_rows(outcome: &Outcome) -> SqlRows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
+    use http::HeaderValue;
+    use std::collections::BTreeMap;
 
     #[test]
     fn absent_and_empty_differ() {
@@ -175,5 +177,87 @@ mod tests {
         };
         assert_ne!(of(None), of(Some("")));
         assert_ne!(of(Some("")), of(Some("a")));
+    }
+
+    /// All of them differ.
+    fn differ<T: std::fmt::Debug>(
+        all: impl IntoIterator<Item = T>,
+        add: impl Fn(&mut Fingerprint, &T),
+    ) {
+        let mut seen = BTreeMap::new();
+        for one in all {
+            let mut fingerprint = Fingerprint::default();
+            add(&mut fingerprint, &one);
+            let before = seen.insert(fingerprint.value(), format!("{one:?}"));
+            assert_eq!(before, None, "{one:?}");
+        }
+    }
+
+    #[test]
+    fn kinds_and_numbers_of_values_differ() {
+        let one = [
+            Value::Null,
+            Value::Integer(0),
+            Value::Integer(1),
+            Value::Integer(1.5_f64.to_bits().cast_signed()),
+            Value::Real(0.0),
+            Value::Real(1.5),
+            Value::Text(String::new()),
+            Value::Text("a".into()),
+            Value::Blob(Vec::new()),
+            Value::Blob(b"a".to_vec()),
+        ];
+        let lists = one.map(|value| vec![value]);
+        differ(lists, |fingerprint, list| values(fingerprint, list));
+    }
+
+    #[test]
+    fn status_headers_and_body_of_an_answer_differ() {
+        let answer = |status, headers: &[(&'static str, &'static str)], body: &'static str| {
+            let mut answer: Response<Body> = Response::plain(status, body).into();
+            answer.headers.clear();
+            for (name, value) in headers {
+                answer
+                    .headers
+                    .append(*name, HeaderValue::from_static(value));
+            }
+            answer
+        };
+        let answers = [
+            answer(200, &[], ""),
+            answer(201, &[], ""),
+            answer(200, &[], "a"),
+            answer(200, &[("a", "")], ""),
+            answer(200, &[("a", "b")], ""),
+            answer(200, &[("b", "b")], ""),
+            answer(200, &[("b", "a")], ""),
+            answer(200, &[("a", "b"), ("a", "c")], ""),
+            answer(200, &[("a", "c"), ("a", "b")], ""),
+        ];
+        differ(answers, response);
+    }
+
+    #[test]
+    fn method_url_headers_and_body_of_a_request_differ() {
+        let request_of = |method: &str, url: &str, header: Option<&'static str>, body: Body| {
+            let method = http::Method::from_bytes(method.as_bytes()).expect("a method");
+            let url = url::Url::parse(url).expect("a URL");
+            let mut request: Request<Body> = Request::new(method, url);
+            if let Some(value) = header {
+                request.headers.insert("a", HeaderValue::from_static(value));
+            }
+            request.body = body;
+            request
+        };
+        let whole = |text: &'static str| Body::from(Bytes::from_static(text.as_bytes()));
+        let requests = [
+            request_of("GET", "https://a.example/", None, whole("")),
+            request_of("PUT", "https://a.example/", None, whole("")),
+            request_of("GET", "https://a.example/b", None, whole("")),
+            request_of("GET", "https://a.example/", Some(""), whole("")),
+            request_of("GET", "https://a.example/", Some("b"), whole("")),
+            request_of("GET", "https://a.example/", None, whole("b")),
+        ];
+        differ(requests, request);
     }
 }

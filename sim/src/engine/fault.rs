@@ -92,7 +92,7 @@ impl Engine {
         let duration = kind.duration().unwrap_or(Duration::ZERO);
         match effect {
             Effect::Reset(class) => {
-                self.reset_class(class, limits::durable::RESET_CODE_UPDATED);
+                self.reset_class(class, limits::durable::RESET_CODE_UPDATED, cause);
             }
             Effect::IsolatesEvicted(pop) => {
                 for worker in 0..self.0.deployments.list.len() {

@@ -1,11 +1,12 @@
 //! Outbound fetch: to simulated origins, or, in a world under the wall clock, through a gateway to real ones.
 
 use super::record::failed;
+use super::transfer::Path;
 use super::{Engine, Operation, digest, scope};
 use crate::bill::usage::Meter;
 use crate::exception::Exception;
 use crate::history::{Op, Outcome};
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::kernel::time::nanos;
 use crate::name;
 use crate::platform::outbound::{self, Answer};
@@ -20,15 +21,19 @@ pub trait Gateway {
     ///
     /// # Errors
     /// What the Worker's `fetch` throws: the connection could not be made or broke, or the answer cannot be taken.
-    fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response, Exception>>;
+    fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response<Body>, Exception>>;
 }
 
 impl Engine {
-    /// Sends a request to an origin.
+    /// Sends a request to an origin, which receives it when its body is complete.
     ///
     /// # Errors
-    /// Too many subrequests; a broken connection. An unknown host is an answer of 530, not an error.
-    pub(crate) fn fetch(&self, request: Request) -> Operation<Result<Response, Exception>> {
+    /// Too many subrequests; a broken connection; what the body's own stream fails with. An unknown host is an answer of
+    /// 530, not an error.
+    pub(crate) fn fetch(
+        &self,
+        mut request: Request<Body>,
+    ) -> Operation<Result<Response<Body>, Exception>> {
         let engine = self.clone();
         Operation::new(async move {
             let invocation = scope::invocation()?;
@@ -39,11 +44,20 @@ impl Engine {
                 method: request.method.to_string(),
                 host: request.url.host_str().unwrap_or_default().to_owned(),
             });
+            let body = std::mem::take(&mut request.body);
+            let bytes = match body.bytes().await {
+                Ok(bytes) => bytes,
+                Err(exception) => {
+                    engine.finish(begun, || failed(&exception));
+                    return Err(exception);
+                }
+            };
+            request.body = bytes.clone().into();
             // A request counts when it is sent, because its answer may never come.
             engine.mix(name!("fetch.sent"), |fingerprint| {
                 digest::request(fingerprint, &request);
             });
-            let result = engine.exchange(request).await;
+            let result = engine.exchange(request.map_body(|_| bytes)).await;
             engine.mix(name!("fetch"), |fingerprint| match &result {
                 Ok(response) => digest::response(fingerprint, response),
                 Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
@@ -61,19 +75,21 @@ impl Engine {
         .ending_when_dropped()
     }
 
-    async fn exchange(&self, request: Request) -> Result<Response, Exception> {
+    async fn exchange(&self, request: Request) -> Result<Response<Body>, Exception> {
         let now = self.now();
         let answer = self.0.outbound.borrow_mut().fetch(now, &request);
         // The test's own code runs outside of the borrow, because it may look at the engine.
         let answer = answer.respond(&request);
         match answer {
-            Answer::Response(latency, response) => {
+            Answer::Response(latency, mut response) => {
                 self.sleep_until(
                     now.after(nanos(latency)),
                     name!("fetch.answer"),
                     u64::from(response.status),
                 )
                 .await;
+                // Pieces take as long as the head does, which has arrived now: so they come when the origin makes them.
+                response.body = self.transfer_outside(response.body, Path::Nanos(0));
                 Ok(response)
             }
             Answer::Respond(..) => unreachable!("answered above"),
@@ -85,7 +101,7 @@ impl Engine {
             Answer::Never => std::future::pending().await,
             Answer::Unknown => match &self.0.gateway {
                 Some(gateway) if gateway.accepts(&request) => gateway.fetch(request).await,
-                _ => Ok(outbound::unresolved()),
+                _ => Ok(outbound::unresolved().into()),
             },
         }
     }

@@ -5,10 +5,11 @@ use super::clock::Sleep;
 use super::record::Author;
 use super::scope::Cause;
 use super::scope::{self, Failure, InScope, Invocation, Place, Scope};
+use super::transfer::Path;
 use crate::bill::usage::Meter;
 use crate::exception::Exception;
 use crate::history::{Actor, Op, Outcome};
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::limits::{self, BindingCalls};
 use crate::name;
 use crate::script::{Event, LocalBoxFuture, Reply, Script};
@@ -21,21 +22,53 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 impl Engine {
-    /// Answers a request that has arrived at a PoP.
-    pub(crate) async fn invoke(&self, pop: Pop, request: Box<Request>, cause: Cause) -> Response {
+    /// Answers a request that has arrived at a PoP. The pieces of a stream leave as `path` says.
+    pub(crate) async fn invoke(
+        &self,
+        pop: Pop,
+        request: Box<Request<Body>>,
+        path: Path,
+        cause: Cause,
+    ) -> Response<Body> {
         let deployment = self.0.deployments.at(&request.url);
         self.count(Meter::WorkersRequests, 1);
-        let result = self
-            .event(deployment, pop, Event::Fetch(request), cause)
+        let event = Event::Fetch(request);
+        let (invocation, result) = self
+            .event(deployment, pop, event, cause, Reply::into_response)
             .await;
         match result {
-            Ok(reply) => reply.into_response(),
+            Ok(response) => self.send_answer(response, invocation, path),
             // ERR 2026-10-08: 1101, the Worker threw. The page names no HTTP status: an option.
-            Err(_) => Response::text(
-                self.options().unsettled.error_status.exception_1101,
-                limits::workers::EXCEPTION_BODY,
-            ),
+            Err(_) => {
+                self.leave_isolate(&invocation);
+                let status = self.options().unsettled.error_status.exception_1101;
+                Response::plain(status, limits::workers::EXCEPTION_BODY).into()
+            }
         }
+    }
+
+    /// Sends a Worker's answer. Its invocation ends with the body.
+    fn send_answer(
+        &self,
+        mut response: Response<Body>,
+        invocation: Rc<Invocation>,
+        path: Path,
+    ) -> Response<Body> {
+        if response.body.whole().is_some() {
+            self.leave_isolate(&invocation);
+            return response;
+        }
+        let (body, sending) = self.transfer(response.body, Some(Rc::clone(&invocation)), path);
+        response.body = body;
+        let engine = self.clone();
+        let sent = async move {
+            if let Err(failure) = InScope::new(Rc::clone(&invocation), sending).await {
+                engine.threw(&invocation, &failure);
+            }
+            engine.leave_isolate(&invocation);
+        };
+        self.spawn_in(None, Box::pin(sent));
+        response
     }
 
     /// Runs a cron trigger of a Worker now, in the first PoP of the world.
@@ -54,7 +87,8 @@ impl Engine {
             cron: cron.into(),
             scheduled_ms: self.now().unix_ms(),
         };
-        let result = self.event(deployment, pop, event, begun).await;
+        let (invocation, result) = self.event(deployment, pop, event, begun, Ok).await;
+        self.leave_isolate(&invocation);
         self.mix(name!("scheduled"), |fingerprint| {
             fingerprint.mix_bytes(cron.as_bytes());
             fingerprint.mix(u64::from(result.is_ok()));
@@ -68,22 +102,24 @@ impl Engine {
         result.map(drop).map_err(Failure::into_exception)
     }
 
-    /// Runs a Worker's handler for an event, in an isolate of a PoP.
-    async fn event(
+    /// Runs a Worker's handler for an event, in an isolate of a PoP; `take` refuses a reply that does not answer the event.
+    /// The caller ends the invocation.
+    async fn event<T>(
         &self,
         deployment: u16,
         pop: Pop,
         event: Event,
         cause: Cause,
-    ) -> Result<Reply, Failure> {
+        take: impl FnOnce(Reply) -> Result<T, Exception>,
+    ) -> (Rc<Invocation>, Result<T, Failure>) {
         let (invocation, script) = self.enter_isolate(deployment, pop, cause).await;
         let handler = InScope::new(Rc::clone(&invocation), script.handle(event));
         let result = handler.await;
-        self.leave_isolate(&invocation);
+        let result = result.and_then(|reply| take(reply).map_err(Failure::Thrown));
         if let Err(failure) = &result {
             self.threw(&invocation, failure);
         }
-        result
+        (invocation, result)
     }
 
     async fn enter_isolate(
@@ -104,6 +140,7 @@ impl Engine {
             deployment,
             pop,
             isolate,
+            host: None,
             object: None,
             cause,
         });
@@ -113,6 +150,8 @@ impl Engine {
                 || self.author(&invocation),
                 || (Op::IsolateStart, Outcome::Done),
             );
+        }
+        if assignment.starts {
             let before = edgeproof_isolate::enter(isolate);
             script.start();
             edgeproof_isolate::enter(before);
@@ -165,8 +204,22 @@ impl Engine {
             &format!("Uncaught {failure}"),
         );
         if matches!(failure, Failure::Panic(_)) {
-            edgeproof_isolate::evict(invocation.isolate);
+            self.lose_memory(invocation);
         }
+    }
+
+    /// A panic has ended the wasm instance in which an invocation ran: its memory is gone. The next event makes a new
+    /// instance, which runs the Worker's `start` again.
+    fn lose_memory(&self, invocation: &Invocation) {
+        if invocation.object.is_some() {
+            self.host_panicked(invocation, limits::workers::PANIC);
+            return;
+        }
+        let (deployment, pop) = (invocation.deployment, invocation.pop);
+        let mut isolates = self.0.isolates.borrow_mut();
+        isolates.lose_memory(deployment, pop, invocation.isolate);
+        drop(isolates);
+        edgeproof_isolate::evict(invocation.isolate);
     }
 
     /// Keeps `task` running after the answer, for up to 30 s (LIM).
@@ -175,6 +228,24 @@ impl Engine {
             return;
         };
         let engine = self.clone();
+        self.begin_task(&invocation);
+        self.spawn(async move {
+            let task = WaitUntil {
+                engine: engine.clone(),
+                invocation: Rc::clone(&invocation),
+                task,
+                waker: None,
+                deadline: None,
+            };
+            if let Err(failure) = InScope::new(Rc::clone(&invocation), Box::pin(task)).await {
+                engine.threw(&invocation, &failure);
+            }
+            engine.end_task(&invocation);
+        });
+    }
+
+    /// Something goes on that may outlive its invocation: its object or its isolate stays.
+    fn begin_task(&self, invocation: &Invocation) {
         match invocation.object {
             Some(object) => self.begin_event(object),
             None => self.0.isolates.borrow_mut().retain(
@@ -183,21 +254,38 @@ impl Engine {
                 invocation.isolate,
             ),
         }
-        self.spawn(async move {
-            let task = WaitUntil {
-                engine: engine.clone(),
-                invocation: Rc::clone(&invocation),
-                task,
-                deadline: None,
-            };
-            if let Err(failure) = InScope::new(Rc::clone(&invocation), Box::pin(task)).await {
-                engine.threw(&invocation, &failure);
-            }
+    }
+
+    fn end_task(&self, invocation: &Invocation) {
+        match invocation.object {
+            Some(object) => self.end_event(object),
+            None => self.release_isolate(invocation),
+        }
+    }
+
+    /// Sends the body of a request that a Worker or an object makes.
+    pub(crate) fn send_body(&self, body: Body, sender: &Rc<Invocation>, path: Path) -> Body {
+        if body.whole().is_some() {
+            return body;
+        }
+        let invocation = Rc::clone(sender);
+        let (body, sending) = self.transfer(body, Some(Rc::clone(sender)), path);
+        let engine = self.clone();
+        self.begin_task(&invocation);
+        let sent = async move {
             match invocation.object {
-                Some(object) => engine.end_event(object),
-                None => engine.release_isolate(&invocation),
+                Some(object) => engine.object_sends(object, &invocation, sending).await,
+                None => {
+                    let sent = InScope::new(Rc::clone(&invocation), sending).await;
+                    if let Err(failure) = sent {
+                        engine.threw(&invocation, &failure);
+                    }
+                }
             }
-        });
+            engine.end_task(&invocation);
+        };
+        self.spawn_in(None, Box::pin(sent));
+        body
     }
 
     /// A console line of the running invocation.
@@ -299,6 +387,8 @@ struct WaitUntil {
     engine: Engine,
     invocation: Rc<Invocation>,
     task: LocalBoxFuture<()>,
+    /// Place of its waker among those of the invocation.
+    waker: Option<usize>,
     deadline: Option<Sleep>,
 }
 
@@ -316,10 +406,14 @@ impl Future for WaitUntil {
         }
         match (this.invocation.ended_at.get(), &mut this.deadline) {
             (None, _) => {
-                this.invocation
-                    .wait_until
-                    .borrow_mut()
-                    .push(context.waker().clone());
+                let mut wakers = this.invocation.wait_until.borrow_mut();
+                match this.waker {
+                    Some(place) => wakers[place].clone_from(context.waker()),
+                    None => {
+                        this.waker = Some(wakers.len());
+                        wakers.push(context.waker().clone());
+                    }
+                }
                 Poll::Pending
             }
             (Some(ended_at), deadline) => {
@@ -331,5 +425,43 @@ impl Future for WaitUntil {
                 Pin::new(deadline).poll(context)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Elsewhere;
+    use crate::world::World;
+    use std::task::Waker;
+
+    #[test]
+    fn a_task_that_is_polled_often_leaves_one_waker() {
+        let world = World::builder().script(Rc::new(Elsewhere)).build();
+        let engine = world.expect("builds").bindings().0;
+        let invocation = engine.new_invocation(Place {
+            deployment: 0,
+            pop: engine.0.network.pops[0],
+            isolate: 0,
+            host: None,
+            object: None,
+            cause: None,
+        });
+        let task = || {
+            Box::pin(WaitUntil {
+                engine: engine.clone(),
+                invocation: Rc::clone(&invocation),
+                task: Box::pin(std::future::pending()),
+                waker: None,
+                deadline: None,
+            })
+        };
+        let (mut one, mut other) = (task(), task());
+        let context = &mut Context::from_waker(Waker::noop());
+        for _ in 0..5 {
+            assert!(one.as_mut().poll(context).is_pending());
+            assert!(other.as_mut().poll(context).is_pending());
+        }
+        assert_eq!(invocation.wait_until.borrow().len(), 2);
     }
 }

@@ -7,7 +7,8 @@ mod write;
 use super::Engine;
 use crate::exception::Exception;
 use crate::fault::KvOperation;
-use crate::kernel::time::Instant;
+use crate::kernel::fingerprint::Name;
+use crate::kernel::time::{Instant, nanos};
 use crate::platform::kv;
 use crate::topology::Pop;
 use bytes::Bytes;
@@ -89,10 +90,54 @@ impl Engine {
         self.0.network.kv_sites[pop.index()]
     }
 
-    pub(super) fn kv_travel(&self, verb: &str, from: Pop, to: Pop) -> Result<u64, Exception> {
-        self.travel(from, to)
-            .map_err(|_| kv_status(verb, UNREACHABLE))
+    /// Sends a request to the central store. `act` runs when it arrives, and what it returns travels back; so does the
+    /// error of a store under a fault. `copied` is told how long a second copy of the request travels, if there is one.
+    /// Returns the time of arrival too.
+    ///
+    /// # Errors
+    /// A message is lost, or the store answers with an error.
+    pub(super) async fn kv_exchange<T>(
+        &self,
+        exchange: Exchange,
+        copied: impl FnOnce(u64),
+        act: impl FnOnce(Instant) -> Answered<T>,
+    ) -> Result<(Instant, T), Exception> {
+        let Exchange { verb, pop, .. } = exchange;
+        let site = self.kv_site(pop);
+        let lost = |_| kv_status(verb, UNREACHABLE);
+        let passage = self.send(pop, site).map_err(lost)?;
+        if let Some(nanos) = passage.copy_nanos {
+            copied(nanos);
+        }
+        let arrives = self.now().after(passage.nanos);
+        self.sleep_until(arrives, exchange.there, 0).await;
+        let arrived = self.now();
+        let answer = match self.kv_error(arrived, exchange.operation) {
+            None => Ok(act(arrived)),
+            Some(status) => Err(kv_status(verb, status)),
+        };
+        let way_back = self.travel(site, pop).map_err(lost)? + nanos(self.options().kv_central);
+        let detail = answer.as_ref().map_or(0, |answer| answer.detail);
+        self.sleep_until(arrived.after(way_back), exchange.back, detail)
+            .await;
+        answer.map(|answer| (arrived, answer.value))
     }
+}
+
+/// A request to the central store: who asks for what, and the names of the two events.
+pub(super) struct Exchange {
+    pub(super) verb: &'static str,
+    pub(super) pop: Pop,
+    pub(super) operation: KvOperation,
+    pub(super) there: Name,
+    pub(super) back: Name,
+}
+
+/// What the central store answers.
+pub(super) struct Answered<T> {
+    pub(super) value: T,
+    /// The detail of the answer's event.
+    pub(super) detail: u64,
 }
 
 pub(crate) fn kv_status(verb: &str, status: u16) -> Exception {

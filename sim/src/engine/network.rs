@@ -63,6 +63,12 @@ impl Engine {
         self.send(from, to).map(|passage| passage.nanos)
     }
 
+    /// Time until a PoP learns that nothing answers in another one. No message travels, so none is counted, lost or doubled.
+    pub(crate) fn silence_nanos(&self, from: Pop, to: Pop) -> u64 {
+        let extra = self.0.faults.borrow().extra_latency(self.now(), from, to);
+        self.travel_nanos(from, to).saturating_add(nanos(extra))
+    }
+
     fn travel_nanos(&self, from: Pop, to: Pop) -> u64 {
         let time = self.0.network.topology.one_way(from, to);
         let jitter = self.options().network_jitter;

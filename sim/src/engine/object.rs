@@ -2,7 +2,7 @@
 //! [`platform::durable`](crate::platform::durable) return.
 //!
 //! - `call`: the way of a request to an object and back; `lifecycle`: instances start, are evicted and are reset.
-//! - `instances`: their table; `waiters`: tasks that wait.
+//! - `instances`: their table; `host`: the isolate they run in; `waiters`: tasks that wait.
 //! - `gates`: what waits before an object and before its messages; `storage`: its calls and commits; `alarm`: timers and
 //!   runs.
 //!
@@ -12,6 +12,7 @@
 mod alarm;
 mod call;
 mod gates;
+mod host;
 mod instances;
 mod lifecycle;
 mod storage;
@@ -74,28 +75,15 @@ impl Engine {
     /// Where the code of an object runs.
     fn object_place(&self, object: ObjectRef, home: Pop, cause: Cause) -> Place {
         let deployment = self.0.deployments.class(object.class).deployment;
+        let host = self.host(deployment, home);
         Place {
             deployment,
             pop: home,
-            isolate: self.object_host(deployment, home),
+            isolate: host.isolate,
+            host: Some(host),
             object: Some(object),
             cause,
         }
-    }
-
-    /// The isolate in which the objects of a Worker run in a PoP; it starts with the first of them.
-    fn object_host(&self, deployment: u16, pop: Pop) -> edgeproof_isolate::IsolateId {
-        let place = usize::from(deployment) * Pop::COUNT + pop.index();
-        let known = self.0.object_hosts.borrow()[place];
-        known.unwrap_or_else(|| {
-            let host = self.0.isolates.borrow_mut().reserve();
-            self.0.object_hosts.borrow_mut()[place] = Some(host);
-            let script = Rc::clone(&self.0.deployments.get(deployment).script.borrow());
-            let before = edgeproof_isolate::enter(host);
-            script.start();
-            edgeproof_isolate::enter(before);
-            host
-        })
     }
 
     /// What a call in flight gets when its object is reset.

@@ -311,14 +311,6 @@ impl Engine {
                 .decode(text)
                 .map_err(|problem| damaged(folder, problem))
         };
-        // This comes before anything else, so that no write of this run is within a second of these.
-        let before = Instant(
-            self.0
-                .clock
-                .start()
-                .0
-                .saturating_sub(crate::kernel::time::SECOND),
-        );
         for saved in &state.namespaces {
             let account = self.0.inventory.borrow();
             let number = account
@@ -334,9 +326,10 @@ impl Engine {
                     metadata: entry.metadata.as_deref().map(Into::into),
                     expiration_seconds: entry.expiration_seconds,
                 };
-                namespaces[number]
-                    .commit(before, &put)
-                    .map_err(|problem| damaged(folder, problem))?;
+                if !namespaces[number].restore(&put) {
+                    let problem = format!("the key {:?} has two values", entry.key);
+                    return Err(damaged(folder, problem));
+                }
             }
         }
         let mut objects = state.objects;

@@ -55,6 +55,7 @@ impl Recorder {
 impl Engine {
     /// Begins the record of an operation of the running scope.
     pub(crate) fn begin(&self, make: impl FnOnce() -> Op) -> Begun {
+        self.0.recorder.0.as_ref()?;
         self.begin_in(&scope::current(), make)
     }
 
@@ -83,6 +84,7 @@ impl Engine {
         let record = Record {
             number: id,
             cause: author.cause,
+            copy: false,
             start: self.now().0,
             end: self.now().0,
             pop: author.pop.map_or("", Pop::code).to_owned(),
@@ -93,6 +95,17 @@ impl Engine {
         };
         kept.open.insert(id, record);
         Some(id)
+    }
+
+    /// Begins the record of a message's second copy: the same operation as that of the first, whose record is its cause.
+    pub(crate) fn begin_copy(&self, original: Begun) -> Begun {
+        let kept = self.0.recorder.0.as_ref()?;
+        let op = kept.borrow().open.get(&original?)?.op.clone();
+        let begun = self.begin_as(|| Author::platform(None, original), || op);
+        if let Some(record) = kept.borrow_mut().open.get_mut(&begun?) {
+            record.copy = true;
+        }
+        begun
     }
 
     /// Ends a record.

@@ -1,8 +1,10 @@
 //! Who is running: the engine of this thread, and the invocation whose code it polls.
 
 use super::Engine;
+use super::hosts::Host;
 use crate::exception::Exception;
 use crate::kernel::time::Instant;
+use crate::limits;
 use crate::platform::durable::ObjectRef;
 use crate::script::LocalBoxFuture;
 use crate::topology::Pop;
@@ -36,6 +38,8 @@ pub(crate) struct Invocation {
     pub(crate) pop: Pop,
     /// The isolate whose memory it uses.
     pub(crate) isolate: IsolateId,
+    /// That isolate, if it hosts objects: it stays as long as this invocation does.
+    pub(crate) host: Option<Rc<Host>>,
     /// The object, if it is one that runs.
     pub(crate) object: Option<ObjectRef>,
     /// Inside a critical section of its object (`blockConcurrencyWhile`): its I/O passes the closed input gate.
@@ -46,7 +50,7 @@ pub(crate) struct Invocation {
     pub(crate) calls: Calls,
     /// When its answer was sent: `waitUntil` tasks have 30 s from then.
     pub(crate) ended_at: Cell<Option<Instant>>,
-    /// `waitUntil` tasks that must learn that it ended.
+    /// `waitUntil` tasks that must learn that it ended, one waker each.
     pub(crate) wait_until: RefCell<Vec<Waker>>,
 }
 
@@ -74,6 +78,7 @@ pub(crate) struct Place {
     pub(crate) deployment: u16,
     pub(crate) pop: Pop,
     pub(crate) isolate: IsolateId,
+    pub(crate) host: Option<Rc<Host>>,
     pub(crate) object: Option<ObjectRef>,
     pub(crate) cause: Cause,
 }
@@ -85,6 +90,7 @@ impl Invocation {
             deployment: place.deployment,
             pop: place.pop,
             isolate: place.isolate,
+            host: place.host,
             object: place.object,
             critical: false,
             cause: place.cause,
@@ -106,6 +112,11 @@ pub(crate) fn try_engine() -> Option<Engine> {
 /// The invocation that is running.
 pub(crate) fn current() -> Scope {
     SCOPE.with_borrow(Clone::clone)
+}
+
+/// What `read` reads of the invocation that is running, without a clone of it.
+pub(crate) fn read<T>(read: impl FnOnce(&Invocation) -> T) -> Option<T> {
+    SCOPE.with_borrow(|scope| scope.as_deref().map(read))
 }
 
 /// The invocation that is running.
@@ -199,7 +210,7 @@ impl Failure {
             Self::Thrown(exception) => exception,
             Self::Panic(_) => Exception {
                 name: "RuntimeError".into(),
-                message: "unreachable".into(),
+                message: limits::workers::PANIC.into(),
                 ..Exception::default()
             },
         }

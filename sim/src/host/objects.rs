@@ -2,7 +2,7 @@
 
 use super::{Bindings, CriticalSection, Operation, StubState};
 use crate::exception::Exception;
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::platform::durable::{ObjectId, ObjectRef};
 use crate::script::LocalBoxFuture;
 use crate::topology::LocationHint;
@@ -52,8 +52,8 @@ impl Bindings {
     pub fn object_call(
         &self,
         stub: Arc<StubState>,
-        request: Request,
-    ) -> Operation<Result<Response, Exception>> {
+        request: Request<Body>,
+    ) -> Operation<Result<Response<Body>, Exception>> {
         self.0.object_call(stub, request)
     }
 

@@ -52,36 +52,22 @@ impl Fingerprint {
     }
 
     /// Mixes one word in; order matters.
+    #[inline]
     pub fn mix(&mut self, word: u64) {
         self.0 = fold(self.0 ^ SECRETS[0], word ^ SECRETS[1]) ^ word.rotate_left(23);
     }
 
+    /// Mixes two words in, for the price of one.
+    #[inline]
+    pub fn mix_pair(&mut self, one: u64, two: u64) {
+        self.0 = absorb(self.0, one, two);
+    }
+
     /// Mixes bytes in, their number included.
+    #[inline]
     pub fn mix_bytes(&mut self, bytes: &[u8]) {
-        // Two words at a time. The last two words are the last 16 bytes, which may overlap those before: so nothing is copied,
-        // and the number of bytes tells how far. What is shorter than 16 bytes is two overlapping words as well.
-        let length = bytes.len();
-        let mut hash = self.0 ^ (length as u64).wrapping_mul(SECRETS[2]);
-        let (one, two) = match length {
-            0 => (0, 0),
-            1..=3 => {
-                let [first, middle, last] = [0, length / 2, length - 1].map(|at| bytes[at]);
-                (u64::from_le_bytes([first, middle, last, 0, 0, 0, 0, 0]), 0)
-            }
-            4..=7 => (half(bytes, 0), half(bytes, length - 4)),
-            _ => {
-                let (pairs, _) = bytes.as_chunks::<16>();
-                for pair in &pairs[..(length - 1) / 16] {
-                    let (one, two) = (word(pair, 0), word(pair, 8));
-                    hash = fold(one ^ SECRETS[0] ^ hash, two ^ SECRETS[1]) ^ one.rotate_left(23);
-                }
-                (
-                    word(bytes, length.saturating_sub(16)),
-                    word(bytes, length - 8),
-                )
-            }
-        };
-        self.0 = fold(one ^ SECRETS[0] ^ hash, two ^ SECRETS[1]) ^ one.rotate_left(23);
+        // By value, so that the chain stays in a register from one call to the next.
+        self.0 = absorb_bytes(self.0, bytes);
     }
 
     /// The hash so far.
@@ -101,6 +87,36 @@ const SECRETS: [u64; 3] = [
 fn fold(one: u64, two: u64) -> u64 {
     let product = u128::from(one) * u128::from(two);
     product as u64 ^ (product >> 64) as u64
+}
+
+/// The hash after two more words.
+fn absorb(hash: u64, one: u64, two: u64) -> u64 {
+    fold(one ^ SECRETS[0] ^ hash, two ^ SECRETS[1]) ^ one.rotate_left(23)
+}
+
+/// The hash after these bytes and their number.
+fn absorb_bytes(hash: u64, bytes: &[u8]) -> u64 {
+    // Two words at a time. The last two words are the last 16 bytes, which may overlap those before: so nothing is copied,
+    // and the number of bytes tells how far. What is shorter than 16 bytes is two overlapping words as well.
+    let length = bytes.len();
+    let mut hash = hash ^ (length as u64).wrapping_mul(SECRETS[2]);
+    let (one, two) = match length {
+        0 => (0, 0),
+        1..=3 => {
+            let [first, middle, last] = [0, length / 2, length - 1].map(|at| bytes[at]);
+            (u64::from_le_bytes([first, middle, last, 0, 0, 0, 0, 0]), 0)
+        }
+        4..=7 => (half(bytes, 0), half(bytes, length - 4)),
+        8..=16 => (word(bytes, 0), word(bytes, length - 8)),
+        _ => {
+            let (pairs, _) = bytes.as_chunks::<16>();
+            for pair in &pairs[..(length - 1) / 16] {
+                hash = absorb(hash, word(pair, 0), word(pair, 8));
+            }
+            (word(bytes, length - 16), word(bytes, length - 8))
+        }
+    };
+    absorb(hash, one, two)
 }
 
 fn word(bytes: &[u8], at: usize) -> u64 {
@@ -182,5 +198,23 @@ mod tests {
             fingerprint
         };
         assert_ne!(words(1, 2), words(2, 1));
+    }
+
+    #[test]
+    fn both_words_of_a_pair_count_and_so_does_what_came_before() {
+        let mut seen = BTreeSet::new();
+        for before in 0..3 {
+            let mut mix = |one, two| {
+                let mut fingerprint = Fingerprint::default();
+                fingerprint.mix(before);
+                fingerprint.mix_pair(one, two);
+                assert!(seen.insert(fingerprint.value()), "{before}: {one} {two}");
+            };
+            mix(0, 0);
+            for bit in 0..64 {
+                mix(1 << bit, 0);
+                mix(0, 1 << bit);
+            }
+        }
     }
 }

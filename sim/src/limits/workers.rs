@@ -48,6 +48,13 @@ pub const DAILY_LIMIT_STATUS: u16 = 429;
 pub const TOO_MANY_SUBREQUESTS: &str = "Too many subrequests by single Worker invocation.";
 /// Exception of a binding's call beyond the limit of an invocation. OBS 2026; the second sentence came that year.
 pub const TOO_MANY_API_REQUESTS: &str = "Too many API requests by single Worker invocation. To configure this limit, refer to https://developers.cloudflare.com/workers/wrangler/configuration/#limits";
+/// Exception of a `fetch` handler that returns something else than a `Response`: workerd's text, as the public issue
+/// cloudflare/miniflare 672 quotes it.
+pub const NO_RESPONSE: &str =
+    "Incorrect type for Promise: the Promise did not resolve to 'Response'.";
+/// Message of the `RuntimeError` after a panic: the trap of wasm's instruction `unreachable`, with which Rust ends a panic
+/// there.
+pub const PANIC: &str = "unreachable";
 /// Exception of reading a body that does not fit in memory. LIM 2026-07-28.
 pub const MEMORY_BEFORE_EOF: &str = "Memory limit would be exceeded before EOF";
 /// Refusal to deploy a Worker that sets `limits.cpu_ms` on Free: begin and end of the text quoted in the public issue

@@ -44,6 +44,8 @@ struct Isolate {
     ready_at: Instant,
     /// `waitUntil` tasks and the like, which keep it from being idle.
     idle_since: Instant,
+    /// A panic has ended its memory, and no event has come since.
+    memory_lost: bool,
 }
 
 /// The isolate for a request.
@@ -53,6 +55,8 @@ pub struct Assignment {
     pub isolate: IsolateId,
     /// Whether it has just been started.
     pub cold: bool,
+    /// Whether the Worker's code starts in it now: with a new isolate, and with the first event after a panic.
+    pub starts: bool,
     /// When its cold start is over; in the past for a warm one.
     pub ready_at: Instant,
     /// Isolates that were found idle too long and evicted.
@@ -136,6 +140,7 @@ impl Isolates {
             return Assignment {
                 isolate: isolate.id,
                 cold: false,
+                starts: std::mem::take(&mut isolate.memory_lost),
                 ready_at: isolate.ready_at,
                 evicted,
             };
@@ -148,10 +153,12 @@ impl Isolates {
             in_flight: 1,
             ready_at,
             idle_since: now,
+            memory_lost: false,
         });
         Assignment {
             isolate: id,
             cold: true,
+            starts: true,
             ready_at,
             evicted,
         }
@@ -186,6 +193,18 @@ impl Isolates {
             self.leaving.swap_remove(place);
         }
         last
+    }
+
+    /// A panic has ended an isolate's memory.
+    pub fn lose_memory(&mut self, worker: u16, pop: Pop, id: IsolateId) {
+        let place = self.place(worker, pop);
+        // One that is evicted takes no more requests.
+        if let Some(isolate) = self.places[place]
+            .iter_mut()
+            .find(|isolate| isolate.id == id)
+        {
+            isolate.memory_lost = true;
+        }
     }
 
     /// Evicts every isolate of a Worker in a PoP, and returns those that are gone at once; requests in flight continue

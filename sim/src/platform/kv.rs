@@ -256,7 +256,22 @@ impl Namespace {
         }
         self.last_write.insert(Rc::clone(&put.key), now);
         self.write_order.push_back((now, Rc::clone(&put.key)));
+        let version = self.store(now, put);
+        self.forget(now);
+        Ok(version)
+    }
 
+    /// Takes a value that an earlier run stored: it is as old as time, so that every PoP sees it however late its view is, and
+    /// a write may follow at once. False if the key has a value already.
+    pub fn restore(&mut self, put: &Put) -> bool {
+        if self.central.contains_key(&put.key) {
+            return false;
+        }
+        self.store(Instant(0), put);
+        true
+    }
+
+    fn store(&mut self, now: Instant, put: &Put) -> Rc<Version> {
         let version = Rc::new(Version {
             number: self.next_version,
             committed_at: now,
@@ -296,8 +311,7 @@ impl Namespace {
             // No PoP can ask for the versions before a lone tombstone, so it is dropped.
             self.central.remove(&put.key);
         }
-        self.forget(now);
-        Ok(version)
+        version
     }
 
     /// One page of keys at the central store.

@@ -5,12 +5,15 @@
 //! with `error code: 1016` (Workers known issues, "Fetch API in CNAME setup"; error-1016 page, 2025-08).
 
 use crate::exception::Exception;
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::kernel::time::Instant;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// What a test scripted an origin to answer.
+type Respond = Rc<dyn Fn(&Request) -> Response<Body>>;
 
 /// What an origin does with a request.
 #[derive(Clone)]
@@ -18,7 +21,7 @@ pub enum Behaviour {
     /// Answers with this status and an empty body.
     Status(u16),
     /// Answers with what the function makes.
-    Respond(Rc<dyn Fn(&Request) -> Response>),
+    Respond(Respond),
     /// Takes the request and never answers.
     Hang,
     /// Closes the connection without an answer.
@@ -75,10 +78,15 @@ impl Origin {
         self.behaviour(Behaviour::Status(status))
     }
 
-    /// Answers with what `respond` makes.
+    /// Answers with what `respond` makes: a whole response, or one whose body is a stream.
     #[must_use]
-    pub fn respond(self, respond: impl Fn(&Request) -> Response + 'static) -> Self {
-        self.behaviour(Behaviour::Respond(Rc::new(respond)))
+    pub fn respond<R: Into<Response<Body>>>(
+        self,
+        respond: impl Fn(&Request) -> R + 'static,
+    ) -> Self {
+        self.behaviour(Behaviour::Respond(Rc::new(move |request| {
+            respond(request).into()
+        })))
     }
 
     /// Never answers.
@@ -133,9 +141,9 @@ pub struct Outbound {
 /// The result of a fetch.
 pub enum Answer {
     /// This response, after this time.
-    Response(Duration, Response),
+    Response(Duration, Response<Body>),
     /// What this makes of the request, after this time.
-    Respond(Duration, Rc<dyn Fn(&Request) -> Response>),
+    Respond(Duration, Respond),
     /// This exception, after this time.
     Failure(Duration, Exception),
     /// Nothing, ever.
@@ -213,7 +221,9 @@ impl Outbound {
         host.served += 1;
         let latency = host.origin.latency;
         match behaviour {
-            Behaviour::Status(status) => Answer::Response(latency, Response::text(status, "")),
+            Behaviour::Status(status) => {
+                Answer::Response(latency, Response::plain(status, "").into())
+            }
             Behaviour::Respond(respond) => Answer::Respond(latency, respond),
             Behaviour::Fail => Answer::Failure(
                 latency,
@@ -226,5 +236,5 @@ impl Outbound {
 
 /// What the platform answers for a host name that does not resolve.
 pub fn unresolved() -> Response {
-    Response::text(530, "error code: 1016")
+    Response::plain(530, "error code: 1016")
 }

@@ -1,11 +1,15 @@
 //! Bodies of messages on real sockets: read whole, but never without a bound, or passed on as they come.
 
+use crate::exception::Exception;
 use crate::limits::workers;
+use crate::world::World;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use tokio::sync::mpsc;
 
 /// The longest request that the platform takes, as a length in memory.
 pub(super) const REQUEST_BYTES_MAX: usize = {
@@ -29,6 +33,45 @@ pub enum Body {
     Whole(Full<Bytes>),
     /// Another server's answer. Only as much of it is read as the client takes, so it may be of any length.
     Passing(Incoming),
+    /// What a simulated Worker or origin sends, as it comes.
+    Sent(mpsc::Receiver<Result<Bytes, Exception>>),
+}
+
+/// Why a body ends before its end: the client sees its connection break.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The connection to the other server broke.
+    #[error(transparent)]
+    Connection(#[from] hyper::Error),
+    /// The sender failed.
+    #[error("the body's sender failed: {0}")]
+    Sender(Exception),
+}
+
+impl Body {
+    /// A body that crosses the border of the world: it is read as fast as the client takes it, and dropped with the
+    /// client's connection.
+    pub(super) fn leaving(world: &World, body: crate::http::Body) -> Self {
+        let mut body = match body.whole() {
+            Some(bytes) => return Self::from(bytes.clone()),
+            None => body,
+        };
+        let (sender, receiver) = mpsc::channel(1);
+        world.spawn(async move {
+            loop {
+                let piece = tokio::select! {
+                    biased;
+                    () = sender.closed() => return,
+                    piece = body.next() => piece,
+                };
+                let Some(piece) = piece else { return };
+                if sender.send(piece).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Self::Sent(receiver)
+    }
 }
 
 impl Default for Body {
@@ -45,18 +88,25 @@ impl<T: Into<Bytes>> From<T> for Body {
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Ended;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Ended>>> {
         match self.get_mut() {
             Self::Whole(bytes) => {
                 let frame = ready!(Pin::new(bytes).poll_frame(context));
                 Poll::Ready(frame.map(|frame| frame.map_err(|never| match never {})))
             }
-            Self::Passing(body) => Pin::new(body).poll_frame(context),
+            Self::Passing(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                Poll::Ready(frame.map(|frame| frame.map_err(Ended::from)))
+            }
+            Self::Sent(pieces) => {
+                let piece = ready!(pieces.poll_recv(context));
+                Poll::Ready(piece.map(|piece| piece.map(Frame::data).map_err(Ended::Sender)))
+            }
         }
     }
 
@@ -64,6 +114,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(bytes) => bytes.is_end_stream(),
             Self::Passing(body) => body.is_end_stream(),
+            Self::Sent(_) => false,
         }
     }
 
@@ -71,6 +122,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(bytes) => bytes.size_hint(),
             Self::Passing(body) => body.size_hint(),
+            Self::Sent(_) => SizeHint::default(),
         }
     }
 }

@@ -1,16 +1,15 @@
 //! Outbound fetches to real servers: loopback only, unless a host is allowed by name.
 //!
-//! An answer is handed to the Worker whole, so it has a largest length; a stream without an end is an exception in the Worker.
+//! The body of an answer comes as the Worker reads it, and the connection ends when the Worker drops it.
 
-use super::body::{Unread, whole};
 use crate::exception::Exception;
-use crate::http::{Request, Response};
-use crate::limits::workers;
+use crate::http::{Body, Request, Response};
 use crate::platform::outbound::NETWORK_CONNECTION_LOST;
 use crate::script::LocalBoxFuture;
 use crate::world::Gateway;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use futures_util::stream::poll_fn;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::collections::BTreeSet;
@@ -18,24 +17,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use url::Host;
 
-/// Largest body of an answer in bytes, unless the gateway is told another. The platform streams answers and has no limit (LIM
-/// 2026-07-28); here they are whole, and no isolate has the memory for a longer one.
-pub const ANSWER_BYTES_MAX: usize = {
-    assert!(workers::ISOLATE_MEMORY_BYTES <= usize::MAX as u64);
-    workers::ISOLATE_MEMORY_BYTES as usize
-};
-
 /// A gateway to loopback addresses and to the hosts that the user named.
 pub struct RealGateway {
     allowed: BTreeSet<String>,
     tls: TlsConnector,
-    answer_bytes_max: usize,
 }
 
 impl std::fmt::Debug for RealGateway {
@@ -62,15 +54,7 @@ impl RealGateway {
                 .filter_map(|name| spelled(&name))
                 .collect(),
             tls: TlsConnector::from(Arc::new(config)),
-            answer_bytes_max: ANSWER_BYTES_MAX,
         }
-    }
-
-    /// The same with another largest body of an answer, in bytes; the default is [`ANSWER_BYTES_MAX`].
-    #[must_use]
-    pub fn answer_bytes_max(mut self, bytes: usize) -> Self {
-        self.answer_bytes_max = bytes;
-        self
     }
 }
 
@@ -106,10 +90,10 @@ impl Gateway for RealGateway {
                 .is_some_and(|host| self.allowed.contains(host))
     }
 
-    fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response, Exception>> {
-        let (tls, most) = (self.tls.clone(), self.answer_bytes_max);
+    fn fetch(&self, request: Request) -> LocalBoxFuture<Result<Response<Body>, Exception>> {
+        let tls = self.tls.clone();
         // A task of its own: the runtime wakes what it waits for, on any thread; only the task's end wakes the world.
-        let mut exchange = AbortOnDrop(tokio::task::spawn_local(exchange(tls, request, most)));
+        let mut exchange = AbortOnDrop(tokio::task::spawn_local(exchange(tls, request)));
         Box::pin(async move { (&mut exchange.0).await.unwrap_or_else(|_| Err(lost())) })
     }
 }
@@ -128,25 +112,40 @@ fn lost() -> Exception {
     Exception::error(NETWORK_CONNECTION_LOST).retryable()
 }
 
-async fn exchange(
-    tls: TlsConnector,
-    request: Request,
-    answer_bytes_max: usize,
-) -> Result<Response, Exception> {
+async fn exchange(tls: TlsConnector, request: Request) -> Result<Response<Body>, Exception> {
     let answer = answer(tls, request).await.ok_or_else(lost)?;
     let (head, body) = answer.into_parts();
-    let body = whole(body, answer_bytes_max)
-        .await
-        .map_err(|unread| match unread {
-            // In production the Worker meets this when it reads the body (TypeError: observed in workerd's source).
-            Unread::TooLong(_) => Exception::type_error(workers::MEMORY_BEFORE_EOF),
-            Unread::Broken => lost(),
-        })?;
-    Ok(Response {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body,
-    })
+    let body = if body.is_end_stream() {
+        Body::default()
+    } else {
+        received(body)
+    };
+    Ok(Response::new(head.status.as_u16(), head.headers, body))
+}
+
+/// A body as it comes from its connection. At most one piece waits to be read.
+fn received(mut body: Incoming) -> Body {
+    let (sender, mut receiver) = mpsc::channel(1);
+    tokio::task::spawn_local(async move {
+        loop {
+            let frame = tokio::select! {
+                biased;
+                () = sender.closed() => return,
+                frame = body.frame() => frame,
+            };
+            let piece = match frame {
+                None => return,
+                Some(Ok(frame)) => frame.into_data().map_err(|_| ()).map(Ok),
+                Some(Err(_)) => Ok(Err(lost())),
+            };
+            // Trailers are no part of a body.
+            let Ok(piece) = piece else { continue };
+            if sender.send(piece).await.is_err() {
+                return;
+            }
+        }
+    });
+    Body::stream(poll_fn(move |context| receiver.poll_recv(context)))
 }
 
 /// Sends a request on a connection of its own; `None` if that cannot be made, or breaks before the answer begins.

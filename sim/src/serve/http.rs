@@ -143,7 +143,7 @@ async fn simulate(
     let (sender, receiver) = futures_channel::oneshot::channel();
     world.spawn(async move {
         // The connection may be gone by then; the Worker has run all the same.
-        let _ = sender.send(client.send(message).await);
+        let _ = sender.send(client.open(message.into()).await);
     });
     let answered = receiver.await.map_err(|_| {
         (
@@ -151,7 +151,7 @@ async fn simulate(
             "the server is stopping\n".to_owned(),
         )
     })?;
-    let mut response = Response::new(Body::from(answered.body));
+    let mut response = Response::new(Body::leaving(&world, answered.body));
     *response.status_mut() =
         StatusCode::from_u16(answered.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = answered.headers;

@@ -2,14 +2,19 @@
 
 use super::World;
 use crate::engine::record::Author;
+use crate::engine::scope::Cause;
+use crate::engine::transfer::Path;
 use crate::engine::{Engine, Operation, digest};
 use crate::history::{Actor, Op, Outcome};
-use crate::http::{Cf, Request, Response};
+use crate::http::{Body, Cf, End, Request, Response};
 use crate::kernel::time::nanos;
+use crate::limits;
 use crate::name;
 use crate::topology::Pop;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method};
+use std::future::{Future, IntoFuture};
 use std::rc::Rc;
 use url::Url;
 
@@ -105,8 +110,40 @@ impl Client {
         self.request(Method::POST, path)
     }
 
-    /// Sends a request and waits for the answer. A Worker that throws answers as the platform does (1101).
-    pub fn send(&self, mut request: Request) -> Operation<Response> {
+    /// Sends a request and waits for the answer and the end of its body. A Worker that throws answers as the platform
+    /// does (1101); if the body's sender fails, the answer is [broken](Response::broken).
+    ///
+    /// # Panics
+    /// If the body is longer than [`BODY_BYTES_MAX`]: [`open`](Self::open) reads those.
+    pub fn send(&self, request: Request) -> Operation<Response> {
+        let opening = self.exchange(request.into());
+        // One after the other in the same place: an async block would keep room for the exchange twice.
+        Operation::new(opening.then(|(engine, begun, response)| async move {
+            let response = whole(response).await;
+            engine.finish(begun, || Outcome::Status {
+                status: response.status,
+            });
+            response
+        }))
+    }
+
+    /// Sends a request whose body may be a stream, and waits for the head of the answer. The answer's body comes as the
+    /// Worker sends it; dropping it ends the connection.
+    pub fn open(&self, request: Request<Body>) -> Operation<Response<Body>> {
+        let opening = self.exchange(request);
+        Operation::new(opening.map(|(engine, begun, response)| {
+            engine.finish(begun, || Outcome::Status {
+                status: response.status,
+            });
+            response
+        }))
+    }
+
+    /// A request and the head of its answer, with the record that is open until the caller has what it waits for.
+    fn exchange(
+        &self,
+        mut request: Request<Body>,
+    ) -> impl Future<Output = (Engine, Cause, Response<Body>)> + 'static {
         let (engine, pop, number) = (self.engine.clone(), self.pop, self.number);
         request
             .headers
@@ -114,8 +151,8 @@ impl Client {
         request.cf = Some(Rc::clone(&self.cf));
         let ip = self.ip.clone();
         // Boxed, because every enclosing future would reserve space for it.
-        let request = Box::new(request);
-        Operation::new(async move {
+        let mut request = Box::new(request);
+        async move {
             let start = engine.now();
             engine.mix(name!("request.sent"), |fingerprint| {
                 fingerprint.mix(u64::from(number) << 32 | pop.index() as u64);
@@ -133,11 +170,14 @@ impl Client {
                 ip: String::from_utf8_lossy(ip.as_bytes()).into_owned(),
             });
             let last_mile = nanos(engine.options().client_to_pop);
+            let path = Path::Nanos(last_mile);
+            let body = std::mem::take(&mut request.body);
+            request.body = engine.transfer_outside(body, path);
             let arrives = start.after(last_mile);
             engine
                 .sleep_until(arrives, name!("request"), u64::from(number))
                 .await;
-            let response = engine.invoke(pop, request, begun).await;
+            let response = engine.invoke(pop, request, path, begun).await;
             engine.mix(name!("response.sent"), |fingerprint| {
                 fingerprint.mix(u64::from(number));
                 digest::response(fingerprint, &response);
@@ -146,11 +186,47 @@ impl Client {
             engine
                 .sleep_until(arrives, name!("response"), u64::from(number))
                 .await;
-            engine.finish(begun, || Outcome::Status {
-                status: response.status,
-            });
-            response
-        })
+            (engine, begun, response)
+        }
+    }
+}
+
+/// The longest body that [`Client::send`] reads, in bytes. An isolate has no more memory, so a longer one is a stream.
+pub const BODY_BYTES_MAX: u64 = limits::workers::ISOLATE_MEMORY_BYTES;
+
+/// An answer with all of its body.
+async fn whole(response: Response<Body>) -> Response {
+    if let Some(bytes) = response.body.whole() {
+        let bytes = bytes.clone();
+        return response.map_body(|_| bytes);
+    }
+    let Response {
+        status,
+        headers,
+        body,
+        ..
+    } = response;
+    let most = usize::try_from(BODY_BYTES_MAX).unwrap_or(usize::MAX);
+    let (body, end) = body.read(most).await;
+    assert!(
+        end != End::TooLong,
+        "the answer is longer than {BODY_BYTES_MAX} bytes: read it with Client::open"
+    );
+    Response {
+        status,
+        headers,
+        body,
+        broken: end != End::Complete,
+    }
+}
+
+impl IntoFuture for RequestBuilder {
+    type Output = Response;
+    type IntoFuture = Operation<Response>;
+
+    /// As [`send`](Self::send): `client.get("/").await`.
+    fn into_future(self) -> Self::IntoFuture {
+        self.send()
     }
 }
 
@@ -199,8 +275,13 @@ impl RequestBuilder {
         self.request
     }
 
-    /// Sends it and waits for the answer.
+    /// Sends it and waits for the whole answer; see [`Client::send`].
     pub fn send(self) -> Operation<Response> {
         self.client.send(self.request)
+    }
+
+    /// Sends it and waits for the head of the answer; see [`Client::open`].
+    pub fn open(self) -> Operation<Response<Body>> {
+        self.client.open(self.request.into())
     }
 }

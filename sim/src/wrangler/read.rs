@@ -1,4 +1,4 @@
-//! From TOML to [`WorkerConfig`], collecting every problem on the way.
+//! From TOML or JSON to [`WorkerConfig`], collecting every problem on the way.
 
 use crate::nearest::nearest;
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use toml_span::value::{Key, Table, ValueInner};
 
 use super::classes::Storage;
 use super::error::{ConfigError, Problem, Source};
+use super::jsonc;
 use super::keys::{self, Scope, Treatment};
 use super::reader::{Layers, Reader};
 use super::value::{Item, is_empty, json, names};
@@ -19,9 +20,10 @@ use crate::platform::rate_limit::PERIODS_SECONDS;
 /// Reads the file for one environment.
 pub(super) fn read(source: Source, environment: Option<&str>) -> Result<WorkerConfig, ConfigError> {
     let text = source.text.clone();
-    let root = match toml_span::parse(&text) {
-        Ok(root) => root,
-        Err(error) => return Err(not_toml(source, &error)),
+    let root = if jsonc::is_name(&source.file) {
+        jsonc::parse(&source, &text)?
+    } else {
+        toml_span::parse(&text).map_err(|error| not_toml(source.clone(), &error))?
     };
     let mut reader = Reader {
         source,
@@ -29,7 +31,7 @@ pub(super) fn read(source: Source, environment: Option<&str>) -> Result<WorkerCo
         binding_lines: BTreeMap::new(),
     };
     let config = reader.config(
-        root.as_table().expect("a TOML document is a table"),
+        root.as_table().expect("a configuration is a table"),
         environment,
     );
     match config {

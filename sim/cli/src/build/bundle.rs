@@ -2,6 +2,8 @@
 
 use crate::number::thousands;
 use crate::tools::{Tools, digest};
+use edgeproof_sim::limits::workers::SCRIPT_BYTES;
+use edgeproof_sim::wrangler::file;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use miette::{Context, IntoDiagnostic, Result, miette};
@@ -17,6 +19,12 @@ const MAIN: &str = "index.js";
 const GLUE: &str = "glue.js";
 
 const WASM: &str = "index_bg.wasm";
+
+/// Longest part of a bundle in bytes, before wasm-opt has made it smaller: four times what a deployed Worker may weigh.
+const PART_BYTES_MAX: u64 = 4 * SCRIPT_BYTES;
+
+/// Longest stamp in bytes: it has a line for each part.
+const STAMP_BYTES_MAX: u64 = 16 << 10;
 
 /// The files of the bundle in a folder.
 fn files(folder: &Path) -> Vec<&'static str> {
@@ -153,7 +161,7 @@ impl Stamp {
 
     /// Whether the bundle in `folder` has this stamp and is as it was made.
     pub(super) fn is_of(&self, folder: &Path) -> bool {
-        let written = fs::read_to_string(folder.join(Self::NAME));
+        let written = file::text(&folder.join(Self::NAME), STAMP_BYTES_MAX);
         matches!((written, self.text(folder)), (Ok(written), Ok(text)) if written == text)
     }
 
@@ -172,10 +180,10 @@ impl Stamp {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>> {
-    fs::read(file)
+fn read(path: &Path) -> Result<Vec<u8>> {
+    file::bytes(path, PART_BYTES_MAX)
         .into_diagnostic()
-        .wrap_err_with(|| format!("{} cannot be read", file.display()))
+        .wrap_err_with(|| format!("{} cannot be read", path.display()))
 }
 
 /// The size after gzip, at the usual level. Wrangler shows a little more: it bundles the glue once more and does not minify it.
@@ -211,6 +219,29 @@ mod tests {
             refused.contains("index_bg.wasm     100,000 bytes"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn a_part_that_is_too_long_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        bundle(folder.path());
+        // Sparse: nothing of it is on the disk.
+        let wasm = fs::File::create(folder.path().join(WASM)).unwrap();
+        wasm.set_len(PART_BYTES_MAX + 1).unwrap();
+        let refused = format!("{:?}", Bundle::read(folder.path()).unwrap_err());
+        assert!(refused.contains("it is longer than"), "{refused}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_stamp_without_an_end_does_not_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        bundle(folder.path());
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join(Stamp::NAME)).unwrap();
+        let stamp = Stamp {
+            made_from: "one".to_owned(),
+        };
+        assert!(!stamp.is_of(folder.path()));
     }
 
     #[test]

@@ -27,11 +27,7 @@ impl Stub {
             .object_call(Arc::clone(&self.state), req.to_raw()?)
             .await
             .map_err(thrown)?;
-        Ok(Response::from_parts_native(
-            answer.status,
-            answer.headers,
-            answer.body,
-        ))
+        Ok(Response::from_parts_native(answer))
     }
 
     /// Calls the object's `fetch` with GET.
@@ -46,11 +42,7 @@ impl Stub {
             .object_call(Arc::clone(&self.state), request)
             .await
             .map_err(thrown)?;
-        Ok(Response::from_parts_native(
-            answer.status,
-            answer.headers,
-            answer.body,
-        ))
+        Ok(Response::from_parts_native(answer))
     }
 }
 

@@ -6,9 +6,9 @@ use crate::js_sys::JSON;
 use crate::streams::ReadableStream;
 use crate::{ByteStream, FormData, Result};
 use bytes::Bytes;
+use edgeproof_sim::http::Body;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
-use std::sync::atomic::Ordering;
 use worker_native_js::serde_wasm_bindgen;
 
 impl Request {
@@ -19,7 +19,7 @@ impl Request {
     /// [`Error::UnknownJsError`] when it has another shape than `B`.
     pub async fn json<B: DeserializeOwned>(&mut self) -> Result<B> {
         let unreadable = "failed to get JSON for body value";
-        let text = self.consume(unreadable).map(text_of)?;
+        let text = self.consume(unreadable).await.map(text_of)?;
         let value = JSON::parse(&text).map_err(|_| Error::JsError(unreadable.to_owned()))?;
         Ok(serde_wasm_bindgen::from_value(value)?)
     }
@@ -30,6 +30,7 @@ impl Request {
     /// [`Error::BodyUsed`] when it was read before.
     pub async fn text(&mut self) -> Result<String> {
         self.consume("failed to get text for body value")
+            .await
             .map(text_of)
     }
 
@@ -39,6 +40,7 @@ impl Request {
     /// [`Error::BodyUsed`] when it was read before.
     pub async fn bytes(&mut self) -> Result<Vec<u8>> {
         self.consume("failed to read array buffer from request")
+            .await
             .map(Vec::from)
     }
 
@@ -49,7 +51,7 @@ impl Request {
     /// that of a form. A `multipart/form-data` body is an error that says so: it is not simulated.
     pub async fn form_data(&mut self) -> Result<FormData> {
         let unreadable = "failed to get form data from request";
-        let body = self.consume(unreadable)?;
+        let body = self.consume(unreadable).await?;
         let content_type = self.headers.get(CONTENT_TYPE.as_str())?;
         FormData::parse(content_type.as_deref(), &body)?
             .ok_or_else(|| Error::JsError(unreadable.to_owned()))
@@ -60,40 +62,43 @@ impl Request {
     /// # Errors
     /// [`Error::BodyUsed`] when it was read before, [`Error::RustError`] when there is none.
     pub fn stream(&mut self) -> Result<ByteStream> {
-        if self.body_used {
-            return Err(Error::BodyUsed);
-        }
-        if self.body.is_none() {
-            self.body_used = true;
-            return Err("no body for request".into());
-        }
-        self.consume("failed to read stream from request")
-            .map(|body| ReadableStream::from_bytes(body).into())
+        let body = self.unread("failed to read stream from request")?;
+        Ok(body.ok_or("no body for request")?.into())
     }
 
     /// Reads the body through this handle. `unreadable` is what workers-rs says when the platform throws.
-    fn consume(&mut self, unreadable: &str) -> Result<Bytes> {
-        if std::mem::replace(&mut self.body_used, true) {
-            return Err(Error::BodyUsed);
-        }
-        match &mut self.body {
+    async fn consume(&mut self, unreadable: &str) -> Result<Bytes> {
+        match self.unread(unreadable)? {
             None => Ok(Bytes::new()),
-            Some(body) if !self.disturbed.swap(true, Ordering::Relaxed) => Ok(std::mem::take(body)),
-            // The platform throws "Body has already been used. It can only be used once. Use tee() first if you need to read it
-            // twice."; workers-rs does not pass that on.
-            Some(_) => Err(Error::JsError(unreadable.to_owned())),
+            Some(body) => {
+                let read = body.read().await;
+                read.map_err(|_| Error::JsError(unreadable.to_owned()))
+            }
         }
     }
 
-    /// Moves the body out of the request.
-    pub(super) fn take_body(&self) -> Result<Bytes> {
-        let Some(body) = &self.body else {
-            return Ok(Bytes::new());
-        };
-        if self.disturbed.swap(true, Ordering::Relaxed) {
-            return Err(used_body());
+    /// The body, to be read through this handle.
+    fn unread(&mut self, unreadable: &str) -> Result<Option<ReadableStream>> {
+        if std::mem::replace(&mut self.body_used, true) {
+            return Err(Error::BodyUsed);
         }
-        Ok(body.clone())
+        let Some(body) = &self.body else {
+            return Ok(None);
+        };
+        // The platform throws "Body has already been used. It can only be used once. Use tee() first if you need to read it
+        // twice."; workers-rs does not pass that on.
+        let unread = body.moved();
+        unread
+            .map(Some)
+            .ok_or_else(|| Error::JsError(unreadable.to_owned()))
+    }
+
+    /// Moves the body out of the request.
+    pub(super) fn take_body(&self) -> Result<Body> {
+        let Some(body) = &self.body else {
+            return Ok(Body::default());
+        };
+        body.moved().ok_or_else(used_body)?.into_body()
     }
 }
 

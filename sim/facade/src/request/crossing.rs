@@ -3,14 +3,15 @@
 use super::{Inner, Options, Request};
 use crate::cf::Cf;
 use crate::error::Error;
+use crate::streams::ReadableStream;
 use crate::{Headers, Method, Result};
 use bytes::Bytes;
+use edgeproof_sim::http::Body;
 use http::HeaderMap;
-use std::sync::atomic::AtomicBool;
 use url::Url;
 
 /// A request as it crosses the border of the Worker.
-pub(crate) type RawRequest = edgeproof_sim::http::Request;
+pub(crate) type RawRequest = edgeproof_sim::http::Request<Body>;
 
 impl Request {
     /// A request that reached the Worker.
@@ -19,7 +20,7 @@ impl Request {
         method: http::Method,
         url: Url,
         headers: HeaderMap,
-        body: Bytes,
+        body: Body,
         cf: Option<Cf>,
     ) -> Self {
         Self {
@@ -29,9 +30,10 @@ impl Request {
             path: None,
             headers: Headers::immutable(headers),
             cf,
-            body: (!body.is_empty()).then_some(body),
+            body: (!body.whole().is_some_and(Bytes::is_empty))
+                .then(|| ReadableStream::from_body(body)),
             body_used: false,
-            disturbed: AtomicBool::new(false),
+            one_time_body: true,
             immutable: true,
             options: Options::default(),
         }
@@ -42,7 +44,7 @@ impl Request {
     /// # Errors
     /// `TypeError` when the body was read before.
     #[doc(hidden)]
-    pub fn into_parts(self) -> Result<(http::Method, Url, HeaderMap, Bytes)> {
+    pub fn into_parts(self) -> Result<(http::Method, Url, HeaderMap, Body)> {
         let body = self.take_body()?;
         Ok((self.inner.0, self.url, self.headers.into_map(), body))
     }
@@ -66,6 +68,11 @@ impl Request {
     #[doc(hidden)]
     pub fn options(&self) -> Options {
         self.options
+    }
+
+    /// Whether its body can be sent a second time, as some redirects ask for.
+    pub(crate) fn can_rewind_body(&self) -> bool {
+        self.body.is_none() || !self.one_time_body
     }
 }
 

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::streams::ReadableStream;
 use crate::wasm_bindgen::JsValue;
 use futures_util::{TryStream, TryStreamExt};
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
@@ -44,7 +45,7 @@ impl ResponseBuilder {
                 500,
             )));
         };
-        self.typed("application/json", json)
+        self.typed(const { HeaderValue::from_static("application/json") }, json)
     }
 
     /// HTML, with `Content-Type: text/html; charset=utf-8`.
@@ -53,7 +54,7 @@ impl ResponseBuilder {
     /// When the headers are immutable.
     pub fn from_html(self, html: impl AsRef<str>) -> Result<Response> {
         self.typed(
-            "text/html; charset=utf-8",
+            const { HeaderValue::from_static("text/html; charset=utf-8") },
             html.as_ref().as_bytes().to_vec(),
         )
     }
@@ -63,7 +64,10 @@ impl ResponseBuilder {
     /// # Errors
     /// When the headers are immutable.
     pub fn from_bytes(self, bytes: Vec<u8>) -> Result<Response> {
-        self.typed("application/octet-stream", bytes)
+        self.typed(
+            const { HeaderValue::from_static("application/octet-stream") },
+            bytes,
+        )
     }
 
     /// A stream without a content type, polled when the response leaves the Worker.
@@ -88,7 +92,10 @@ impl ResponseBuilder {
     /// # Errors
     /// When the headers are immutable.
     pub fn ok(self, body: impl Into<String>) -> Result<Response> {
-        self.typed("text/plain; charset=utf-8", body.into().into_bytes())
+        self.typed(
+            const { HeaderValue::from_static("text/plain; charset=utf-8") },
+            body.into().into_bytes(),
+        )
     }
 
     /// Text without a content type, with a status of 400 to 599.
@@ -102,8 +109,8 @@ impl ResponseBuilder {
         Ok(self.with_status(status).fixed(msg.into().into_bytes()))
     }
 
-    fn typed(mut self, content_type: &'static str, body: Vec<u8>) -> Result<Response> {
-        self.headers.set_static(CONTENT_TYPE, content_type)?;
+    fn typed(mut self, content_type: HeaderValue, body: Vec<u8>) -> Result<Response> {
+        self.headers.set_value(CONTENT_TYPE, content_type)?;
         Ok(self.fixed(body))
     }
 }

@@ -1,8 +1,9 @@
 //! Responses as they are built, sent and received.
 
 use super::*;
+use ::http::header::CONTENT_TYPE;
+use ::http::{HeaderMap, HeaderName};
 use futures_util::{FutureExt, stream};
-use http::header::CONTENT_TYPE;
 use serde_json::json;
 
 fn now<T>(future: impl Future<Output = T>) -> T {
@@ -10,22 +11,20 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn sent(response: Result<Response>) -> (u16, Option<String>, Bytes) {
-    let (status, headers, body) = now(response.unwrap().into_parts_native()).unwrap();
+    let raw = response.unwrap().into_parts_native().unwrap();
     (
-        status,
-        headers
-            .get(CONTENT_TYPE)
-            .map(|value| value.to_str().unwrap().to_owned()),
-        body,
+        raw.status,
+        raw.header(CONTENT_TYPE.as_str()).map(str::to_owned),
+        now(raw.body.bytes()).unwrap(),
     )
 }
 
 fn received(body: &'static str) -> Response {
-    Response::from_parts_native(200, HeaderMap::new(), Bytes::from_static(body.as_bytes()))
+    Response::from_parts_native(http::Response::new(200, HeaderMap::new(), body.into()))
 }
 
 fn refusal(response: Response) -> String {
-    now(response.into_parts_native()).unwrap_err().to_string()
+    response.into_parts_native().unwrap_err().to_string()
 }
 
 #[test]
@@ -75,9 +74,13 @@ fn a_response_can_be_changed_before_it_is_sent() {
         .with_status(201)
         .with_headers([("a", "b")].into_iter().collect());
     let cors = Cors::new().with_origins(["https://a.example"]);
-    let (status, headers, _) = now(response.with_cors(&cors).unwrap().into_parts_native()).unwrap();
-    assert_eq!(status, 201);
-    let mut names: Vec<_> = headers.keys().map(http::HeaderName::as_str).collect();
+    let raw = response
+        .with_cors(&cors)
+        .unwrap()
+        .into_parts_native()
+        .unwrap();
+    assert_eq!(raw.status, 201);
+    let mut names: Vec<_> = raw.headers.keys().map(HeaderName::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["a", "access-control-allow-origin"]);
 }
@@ -163,6 +166,15 @@ fn a_clone_has_a_body_of_its_own() {
     assert_eq!(now(response.text()).unwrap(), "t");
     clone.headers_mut().set("a", "b").unwrap();
     assert!(response.cloned().is_err());
+}
+
+#[test]
+fn a_response_that_is_still_being_made_can_be_cloned() {
+    let pieces = || stream::iter([Ok::<_, Error>(b"a".to_vec()), Ok(b"b".to_vec())]);
+    let mut response = Response::from_stream(pieces()).unwrap();
+    let mut clone = response.cloned().unwrap();
+    assert_eq!(now(clone.text()).unwrap(), "ab");
+    assert_eq!(now(response.text()).unwrap(), "ab");
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn put(pop: &str, at: Nanos, version: KvVersion) -> Record {
             namespace,
             key,
             bytes: 1,
-            digest: Default::default(),
+            value_digest: Default::default(),
             expiration_seconds: None,
         },
         outcome,

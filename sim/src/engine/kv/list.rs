@@ -1,13 +1,12 @@
 //! Lists of KV, at the central store.
 
-use super::{KvListOptions, kv_status};
+use super::{Answered, Exchange, KvListOptions};
 use crate::bill::usage::Meter;
 use crate::engine::record::{Begun, failed};
 use crate::engine::{Engine, Operation, digest, scope};
 use crate::exception::Exception;
 use crate::fault::KvOperation;
 use crate::history::{Op, Outcome};
-use crate::kernel::time::nanos;
 use crate::name;
 use crate::platform::kv::{self, Page};
 use crate::topology::Pop;
@@ -83,22 +82,23 @@ impl Engine {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page, Exception> {
-        let site = self.kv_site(pop);
-        let way_there = self.kv_travel("GET", pop, site)?;
-        self.sleep_until(self.now().after(way_there), name!("kv.list"), 0)
-            .await;
-        let now = self.now();
-        if let Some(status) = self.kv_error(now, KvOperation::Get) {
-            return Err(kv_status("GET", status));
-        }
-        let page = self.with_kv(namespace, |kv| kv.list(now, prefix, cursor, limit));
-        let way_back = self.kv_travel("GET", site, pop)? + nanos(self.options().kv_central);
-        self.sleep_until(
-            now.after(way_back),
-            name!("kv.listed"),
-            page.keys.len() as u64,
-        )
-        .await;
+        let exchange = Exchange {
+            verb: "GET",
+            pop,
+            operation: KvOperation::Get,
+            there: name!("kv.list"),
+            back: name!("kv.listed"),
+        };
+        let list = |now| {
+            let page = self.with_kv(namespace, |kv| kv.list(now, prefix, cursor, limit));
+            let detail = page.keys.len() as u64;
+            Answered {
+                value: page,
+                detail,
+            }
+        };
+        // A list that is carried out twice changes nothing.
+        let (_, page) = self.kv_exchange(exchange, drop, list).await?;
         Ok(page)
     }
 }

@@ -1,6 +1,6 @@
 //! Writes of KV: to the central store, and seen at once in the PoP that made them.
 
-use super::{KvPutOptions, UNREACHABLE, kv_status};
+use super::{Answered, Exchange, KvPutOptions, kv_status};
 use crate::bill::usage::Meter;
 use crate::engine::record::{Begun, failed};
 use crate::engine::scope::{self, Invocation};
@@ -9,7 +9,7 @@ use crate::exception::Exception;
 use crate::fault::KvOperation;
 use crate::history::{Op, Outcome};
 use crate::kernel::fingerprint::Fingerprint;
-use crate::kernel::time::{Instant, nanos};
+use crate::kernel::time::Instant;
 use crate::limits;
 use crate::name;
 use crate::platform::kv::{self, Put, Version};
@@ -58,7 +58,7 @@ impl Engine {
             kv::check_key("PUT", &key)?;
             invocation.count_kv_operation(&engine)?;
             let put = options.put(engine.now(), key, value)?;
-            engine.kv_write(&invocation, namespace, put).await
+            engine.kv_write(&invocation, namespace, &put).await
         })
     }
 
@@ -82,7 +82,7 @@ impl Engine {
                 metadata: None,
                 expiration_seconds: None,
             };
-            engine.kv_write(&invocation, namespace, put).await
+            engine.kv_write(&invocation, namespace, &put).await
         })
     }
 
@@ -90,14 +90,14 @@ impl Engine {
         &self,
         invocation: &Invocation,
         namespace: u32,
-        put: Put,
+        put: &Put,
     ) -> Result<(), Exception> {
         let (verb, meter) = if put.value.is_some() {
             ("PUT", Meter::KvWrites)
         } else {
             ("DELETE", Meter::KvDeletes)
         };
-        let begun = self.begin(|| self.kv_write_op(namespace, &put));
+        let begun = self.begin(|| self.kv_write_op(namespace, put));
         // A KV write leaves an object only when what the object wrote before is durable (workerd io-gate.h).
         if let Err(reset) = self.output_gate(invocation).await {
             // The write was never sent.
@@ -105,9 +105,9 @@ impl Engine {
             return Err(reset);
         }
         let committed = self
-            .kv_commit(invocation.pop, namespace, verb, meter, &put)
+            .kv_commit(invocation.pop, namespace, verb, meter, put, begun)
             .await;
-        self.kv_written(begun, namespace, &put, &committed);
+        self.kv_written(begun, namespace, put, &committed);
         self.deliver().await;
         committed.map(drop)
     }
@@ -120,7 +120,7 @@ impl Engine {
                 namespace,
                 key,
                 bytes: value.len() as u64,
-                digest: Fingerprint::of(value),
+                value_digest: Fingerprint::of(value),
                 expiration_seconds: put.expiration_seconds,
             },
             None => Op::KvDelete { namespace, key },
@@ -141,10 +141,7 @@ impl Engine {
             digest::optional(fingerprint, put.metadata.as_deref());
             fingerprint.mix(put.expiration_seconds.unwrap_or(0));
             match committed {
-                Ok(version) => {
-                    fingerprint.mix(version.number);
-                    fingerprint.mix(version.digest.value());
-                }
+                Ok(version) => fingerprint.mix_pair(version.number, version.digest.value()),
                 Err(exception) => {
                     fingerprint.mix_bytes(put.value.as_deref().unwrap_or_default());
                     fingerprint.mix_bytes(exception.message.as_bytes());
@@ -167,28 +164,31 @@ impl Engine {
         verb: &'static str,
         meter: Meter,
         put: &Put,
+        begun: Begun,
     ) -> Result<Rc<Version>, Exception> {
-        let site = self.kv_site(pop);
-        let passage = self
-            .send(pop, site)
-            .map_err(|_| kv_status(verb, UNREACHABLE))?;
-        if let Some(nanos) = passage.copy_nanos {
-            self.kv_copy(namespace, verb, meter, put.clone(), nanos);
-        }
-        self.sleep_until(self.now().after(passage.nanos), name!("kv.write"), 0)
-            .await;
-        let committed_at = self.now();
-        if let Some(status) = self.kv_error(committed_at, KvOperation::Put) {
-            return Err(kv_status(verb, status));
-        }
-        let committed = self.with_kv(namespace, |kv| kv.commit(committed_at, put));
-        if committed.is_ok() {
-            self.count(meter, 1);
-        }
-        let way_back = self.kv_travel(verb, site, pop)? + nanos(self.options().kv_central);
-        let number = committed.as_ref().map_or(0, |version| version.number);
-        self.sleep_until(committed_at.after(way_back), name!("kv.written"), number)
-            .await;
+        let exchange = Exchange {
+            verb,
+            pop,
+            operation: KvOperation::Put,
+            there: name!("kv.write"),
+            back: name!("kv.written"),
+        };
+        let copied = |nanos| {
+            let begun = self.begin_copy(begun);
+            self.kv_copy(namespace, verb, meter, put.clone(), nanos, begun);
+        };
+        let commit = |at| {
+            let committed = self.with_kv(namespace, |kv| kv.commit(at, put));
+            if committed.is_ok() {
+                self.count(meter, 1);
+            }
+            let detail = committed.as_ref().map_or(0, |version| version.number);
+            Answered {
+                value: committed,
+                detail,
+            }
+        };
+        let (committed_at, committed) = self.kv_exchange(exchange, copied, commit).await?;
         let version = committed?;
         let now = self.now();
         // The PoP of the write sees it at once, for as long as its cache may serve a read with the default cacheTtl.
@@ -206,7 +206,15 @@ impl Engine {
     }
 
     /// The second copy of a duplicated write arrives; its result is discarded.
-    fn kv_copy(&self, namespace: u32, verb: &'static str, meter: Meter, put: Put, nanos: u64) {
+    fn kv_copy(
+        &self,
+        namespace: u32,
+        verb: &'static str,
+        meter: Meter,
+        put: Put,
+        nanos: u64,
+        begun: Begun,
+    ) {
         let engine = self.clone();
         self.spawn_in(
             None,
@@ -220,7 +228,7 @@ impl Engine {
                 if committed.is_ok() {
                     engine.count(meter, 1);
                 }
-                engine.kv_written(None, namespace, &put, &committed);
+                engine.kv_written(begun, namespace, &put, &committed);
             }),
         );
     }

@@ -71,7 +71,9 @@ impl Engine {
                 Op::Alarm { class, id, retry }
             },
         );
-        let result = self.object_event(class, index, Event::Alarm, begun).await;
+        let result = self
+            .object_event(class, index, Event::Alarm, None, begun)
+            .await;
         // The run counts as done only when its writes are durable (workerd actor-sqlite).
         let result = match self.durable(class, index).await {
             Ok(()) => result,

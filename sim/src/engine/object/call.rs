@@ -2,18 +2,20 @@
 
 use super::gates::Line;
 use crate::bill::usage::Meter;
-use crate::engine::record::failed;
+use crate::engine::record::{Begun, failed};
 use crate::engine::scope::Cause;
 use crate::engine::scope::{self, Failure, InScope};
+use crate::engine::transfer::Path;
 use crate::engine::{Engine, Invocation, Operation, digest};
 use crate::exception::Exception;
 use crate::history::{Op, Outcome};
-use crate::http::{Request, Response};
+use crate::http::{Body, Request, Response};
 use crate::kernel::time::Instant;
 use crate::limits;
 use crate::name;
 use crate::platform::durable::{ObjectId, ObjectRef};
-use crate::script::{Event, Reply};
+use crate::platform::outbound::NETWORK_CONNECTION_LOST;
+use crate::script::{Event, LocalBoxFuture, Reply};
 use crate::topology::{LocationHint, Pop};
 use std::future::Future;
 use std::pin::Pin;
@@ -88,8 +90,8 @@ impl Engine {
     pub(crate) fn object_call(
         &self,
         stub: Arc<StubState>,
-        request: Request,
-    ) -> Operation<Result<Response, Exception>> {
+        request: Request<Body>,
+    ) -> Operation<Result<Response<Body>, Exception>> {
         let engine = self.clone();
         let request = Box::new(request);
         Operation::new(async move {
@@ -118,12 +120,7 @@ impl Engine {
                     Err(exception) => fingerprint.mix_bytes(exception.message.as_bytes()),
                 }
             });
-            engine.finish(begun, || match &result {
-                Ok(response) => Outcome::Status {
-                    status: response.status,
-                },
-                Err(exception) => failed(exception),
-            });
+            engine.finish(begun, || call_outcome(&result));
             if let Err(exception) = &result
                 && (exception.flags.durable_object_reset || exception.flags.retryable)
             {
@@ -139,11 +136,11 @@ impl Engine {
 
     async fn object_exchange(
         &self,
-        caller: &Invocation,
+        caller: &Rc<Invocation>,
         stub: &StubState,
-        request: Box<Request>,
+        mut request: Box<Request<Body>>,
         cause: Cause,
-    ) -> Result<Response, Exception> {
+    ) -> Result<Response<Body>, Exception> {
         let class = stub.class;
         // Placed near the first caller, or where that caller's hint says.
         let home = stub.hint.map_or(caller.pop, |hint| {
@@ -157,23 +154,38 @@ impl Engine {
             (index, class.object(index).home)
         };
         let passage = self.send(caller.pop, home)?;
-        if let Some(nanos) = passage.copy_nanos {
-            self.object_copy(class, index, request.clone(), nanos, cause);
-        }
+        let body = std::mem::take(&mut request.body);
+        let way = Path::Between(caller.pop, home);
+        request.body = self.send_body(body, caller, way);
         let arrives = self.now().after(passage.nanos).0;
         let arrives = arrives.max(stub.last_arrival.load(Ordering::Relaxed));
         stub.last_arrival.store(arrives, Ordering::Relaxed);
+        if let Some(nanos) = passage.copy_nanos {
+            // Neither copy overtakes an earlier call of the stub.
+            let at = self.now().after(nanos).max(Instant(arrives));
+            let begun = self.begin_copy(cause);
+            let copy = Box::new(request.tee());
+            self.object_copy(class, index, copy, at, begun);
+        }
         self.sleep_until(Instant(arrives), name!("object.call"), stub.id.short())
             .await;
         self.count(Meter::ObjectRequests, 1);
 
-        let refusal = self.object_refusal(class);
-        let result = match refusal {
+        if self.object_unreachable(class) {
+            // Nothing answers, so no message is sent back: the caller sees the connection break.
+            let silence = self.silence_nanos(home, caller.pop);
+            let seen_at = self.now().after(silence);
+            self.sleep_until(seen_at, name!("object.answer"), 0).await;
+            return Err(unreachable());
+        }
+        let result = match self.object_refusal(class) {
             Some(refusal) => Err(refusal),
             None => {
                 let event = Event::Fetch(request);
-                let reply = self.object_event(class, index, event, cause).await;
-                reply.map(Reply::into_response)
+                let reply = self
+                    .object_event(class, index, event, Some(caller.pop), cause)
+                    .await;
+                reply.and_then(|reply| reply.into_response().map_err(Exception::remote))
             }
         };
         // The answer leaves when the object's writes are durable; if they never are, the answer never leaves.
@@ -201,15 +213,17 @@ impl Engine {
         result
     }
 
+    /// Whether nothing answers for the objects of a class.
+    fn object_unreachable(&self, class: u16) -> bool {
+        let faults = self.0.faults.borrow();
+        !faults.is_empty() && faults.object_unreachable(self.now(), class)
+    }
+
+    /// What the platform answers in place of an object.
     fn object_refusal(&self, class: u16) -> Option<Exception> {
         let faults = self.0.faults.borrow();
         if faults.is_empty() {
             return None;
-        }
-        if faults.object_unreachable(self.now(), class) {
-            return Some(
-                Exception::error(crate::platform::outbound::NETWORK_CONNECTION_LOST).retryable(),
-            );
         }
         faults
             .object_overloaded(self.now(), class)
@@ -217,29 +231,46 @@ impl Engine {
     }
 
     /// A second copy of a request arrives; its answer is thrown away.
-    fn object_copy(&self, class: u16, index: u32, request: Box<Request>, nanos: u64, cause: Cause) {
+    fn object_copy(
+        &self,
+        class: u16,
+        index: u32,
+        request: Box<Request<Body>>,
+        at: Instant,
+        begun: Begun,
+    ) {
         let engine = self.clone();
         self.spawn_in(
             None,
             Box::pin(async move {
-                let at = engine.now().after(nanos);
                 let detail = u64::from(index);
                 engine.sleep_until(at, name!("object.copy"), detail).await;
                 engine.count(Meter::ObjectRequests, 1);
-                if engine.object_refusal(class).is_none() {
-                    let event = Event::Fetch(request);
-                    let _ = engine.object_event(class, index, event, cause).await;
-                }
+                let refusal = match engine.object_unreachable(class) {
+                    true => Some(unreachable()),
+                    false => engine.object_refusal(class),
+                };
+                let result = match refusal {
+                    Some(refusal) => Err(refusal),
+                    None => {
+                        let event = Event::Fetch(request);
+                        engine.object_event(class, index, event, None, begun).await
+                    }
+                };
+                let result = result.and_then(Reply::into_response);
+                engine.finish(begun, || call_outcome(&result));
             }),
         );
     }
 
-    /// Delivers an event to an object, which is started if it is not live, and waits for the answer.
+    /// Delivers an event to an object, which is started if it is not live, and waits for the answer. The pieces of a
+    /// streamed answer go to `asker`.
     pub(super) async fn object_event(
         &self,
         class: u16,
         index: u32,
         event: Event,
+        asker: Option<Pop>,
         cause: Cause,
     ) -> Result<Reply, Exception> {
         let (generation, home) = self.wake_object(class, index, cause);
@@ -249,49 +280,112 @@ impl Engine {
             generation,
         };
         self.begin_event(object);
-        let result = self.object_handle(object, home, event, cause).await;
-        self.end_event(object);
+        let invocation = self.new_invocation(self.object_place(object, home, cause));
+        let mut result = self.object_handle(object, &invocation, event).await;
+        if let Ok(Reply::Response(response)) = &mut result
+            && response.body.whole().is_none()
+        {
+            let body = std::mem::take(&mut response.body);
+            let path = Path::Between(home, asker.unwrap_or(home));
+            response.body = self.object_stream(object, invocation, body, path);
+        } else {
+            self.end_event(object);
+        }
         result
     }
 
     async fn object_handle(
         &self,
         object: ObjectRef,
-        home: Pop,
+        invocation: &Rc<Invocation>,
         event: Event,
-        cause: Cause,
     ) -> Result<Reply, Exception> {
         self.pass(object, Line::Input).await?;
         let instance = self.with_hosted(object, |hosted| hosted.instance.clone());
         let instance = instance.flatten();
         let instance = instance.expect("an open gate has a started instance behind it");
-        let invocation = self.new_invocation(self.object_place(object, home, cause));
-        let handler = InScope::new(Rc::clone(&invocation), instance.handle(event));
-        let result = UntilReset {
-            engine: self.clone(),
-            object,
-            invocation: Rc::clone(&invocation),
-            handler,
-            begun: false,
-        }
-        .await;
+        let handler = instance.handle(event);
+        let result = self.until_reset(object, invocation, handler).await;
         invocation.ended_at.set(Some(self.now()));
         result
+    }
+
+    /// Sends the pieces of an object's answer. Its event ends with them; a reset ends both.
+    fn object_stream(
+        &self,
+        object: ObjectRef,
+        invocation: Rc<Invocation>,
+        body: Body,
+        path: Path,
+    ) -> Body {
+        let (body, sending) = self.transfer(body, Some(Rc::clone(&invocation)), path);
+        let engine = self.clone();
+        let sent = async move {
+            engine.object_sends(object, &invocation, sending).await;
+            engine.end_event(object);
+        };
+        self.spawn_in(None, Box::pin(sent));
+        body
+    }
+
+    /// Runs the sending of an object's body. A reset ends it, and a failure is logged.
+    pub(crate) async fn object_sends(
+        &self,
+        object: ObjectRef,
+        invocation: &Rc<Invocation>,
+        sending: LocalBoxFuture<Result<(), Exception>>,
+    ) {
+        let sent = self.until_reset(object, invocation, sending).await;
+        if let Err(exception) = sent
+            && self.is_live(object)
+        {
+            let text = format!("Uncaught {exception}");
+            self.console_in(&Some(Rc::clone(invocation)), "error", &text);
+        }
+    }
+
+    fn until_reset<T>(
+        &self,
+        object: ObjectRef,
+        invocation: &Rc<Invocation>,
+        handler: LocalBoxFuture<Result<T, Exception>>,
+    ) -> UntilReset<T> {
+        UntilReset {
+            engine: self.clone(),
+            object,
+            invocation: Rc::clone(invocation),
+            handler: InScope::new(Rc::clone(invocation), handler),
+            begun: false,
+        }
+    }
+}
+
+/// What a call of an object that cannot be reached fails with.
+fn unreachable() -> Exception {
+    Exception::error(NETWORK_CONNECTION_LOST).retryable()
+}
+
+fn call_outcome(result: &Result<Response<Body>, Exception>) -> Outcome {
+    match result {
+        Ok(response) => Outcome::Status {
+            status: response.status,
+        },
+        Err(exception) => failed(exception),
     }
 }
 
 /// Runs a handler until it ends or its object is reset.
-struct UntilReset {
+struct UntilReset<T> {
     engine: Engine,
     object: ObjectRef,
     /// Its waker is found again by the number of this invocation.
     invocation: Rc<Invocation>,
-    handler: InScope<Result<Reply, Exception>>,
+    handler: InScope<Result<T, Exception>>,
     begun: bool,
 }
 
-impl Future for UntilReset {
-    type Output = Result<Reply, Exception>;
+impl<T> Future for UntilReset<T> {
+    type Output = Result<T, Exception>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -308,14 +402,18 @@ impl Future for UntilReset {
         }
         this.begun = true;
         match Pin::new(&mut this.handler).poll(context) {
-            Poll::Ready(Ok(reply)) => Poll::Ready(Ok(reply)),
+            Poll::Ready(Ok(value)) => Poll::Ready(Ok(value)),
             Poll::Ready(Err(Failure::Thrown(exception))) => Poll::Ready(Err(exception.remote())),
             Poll::Ready(Err(failure @ Failure::Panic(_))) => {
                 let scope = Some(Rc::clone(&this.invocation));
                 let text = format!("Uncaught {failure}");
                 this.engine.console_in(&scope, "error", &text);
                 let exception = failure.into_exception();
-                this.engine.reset_instance(this.object, &exception.message);
+                let cause = this.invocation.cause;
+                this.engine
+                    .reset_instance(this.object, &exception.message, cause);
+                this.engine
+                    .host_panicked(&this.invocation, &exception.message);
                 Poll::Ready(Err(exception.remote().reset()))
             }
             Poll::Pending => {
@@ -338,7 +436,7 @@ impl Future for UntilReset {
     }
 }
 
-impl Drop for UntilReset {
+impl<T> Drop for UntilReset<T> {
     fn drop(&mut self) {
         let number = self.invocation.id;
         self.engine.with_hosted(self.object, |hosted| {

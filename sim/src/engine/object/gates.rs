@@ -29,15 +29,10 @@ impl Engine {
     /// Waits until an I/O event may be delivered to the running invocation: at once, unless it belongs to an object
     /// whose input gate is closed by another critical section.
     pub(crate) async fn deliver(&self) {
-        let Some(invocation) = scope::current() else {
+        let gated = scope::read(|invocation| invocation.object.filter(|_| !invocation.critical));
+        let Some(object) = gated.flatten() else {
             return;
         };
-        let Some(object) = invocation.object else {
-            return;
-        };
-        if invocation.critical {
-            return;
-        }
         let open = self.with_live(object, |live| live.gate.is_open());
         if open == Some(false) {
             // A reset needs no answer here: the handler that waits is dropped.
@@ -165,7 +160,7 @@ impl Engine {
         }
         let futures_util::future::Either::Left((result, _)) = ended else {
             let text = limits::durable::CRITICAL_SECTION_TIMEOUT;
-            self.reset_instance(object, text);
+            self.reset_instance(object, text, cause);
             return Err(Exception::error(text).reset());
         };
         if let Some(savepoint) = savepoint {
@@ -179,9 +174,13 @@ impl Engine {
             Ok(value) => Ok(value),
             Err(Failure::Thrown(exception)) if savepoint.is_some() => Err(exception),
             Err(failure) => {
+                let panicked = matches!(failure, Failure::Panic(_));
                 let exception = failure.into_exception();
-                self.reset_instance(object, &exception.message);
+                self.reset_instance(object, &exception.message, cause);
                 self.with_object(object, Object::blame_own_code);
+                if panicked {
+                    self.host_panicked(&invocation, &exception.message);
+                }
                 Err(exception.reset())
             }
         }

@@ -5,7 +5,7 @@ use crate::bill::usage::Meter;
 use crate::engine::Engine;
 use crate::engine::record::Author;
 use crate::engine::scope::Cause;
-use crate::engine::scope::InScope;
+use crate::engine::scope::{Failure, InScope};
 use crate::exception::Exception;
 use crate::history::{Op, Outcome};
 use crate::kernel::time::Instant;
@@ -76,11 +76,14 @@ impl Engine {
                 self.with_hosted(object, |hosted| hosted.instance = instance.take());
                 self.unlock(object, Line::Input);
             }
-            Err(failure) => self.reset_object(
-                object.class,
-                object.index,
-                &failure.into_exception().message,
-            ),
+            Err(failure) => {
+                let panicked = matches!(failure, Failure::Panic(_));
+                let reason = failure.into_exception().message;
+                self.reset_object(object.class, object.index, &reason, cause);
+                if panicked {
+                    self.host_panicked(&invocation, &reason);
+                }
+            }
         }
     }
 
@@ -128,13 +131,13 @@ impl Engine {
             .instances
             .borrow_mut()
             .take(object.class, object.index);
-        self.object_stopped(object.class, object.index, "idle");
+        self.object_stopped(object.class, object.index, "idle", None);
         // The instance's destructor may call the world: it runs outside of every borrow.
         drop(hosted);
     }
 
     /// Throws an object's instance away: what this turn wrote is undone, calls in flight fail with `reason`.
-    pub(crate) fn reset_object(&self, class: u16, index: u32, reason: &str) {
+    pub(crate) fn reset_object(&self, class: u16, index: u32, reason: &str, cause: Cause) {
         let now = self.now();
         let reason: Rc<str> = reason.into();
         let Some(cut_off) = self.with(class, index, |object| object.reset(now, &reason)) else {
@@ -144,7 +147,7 @@ impl Engine {
         let mut hosted = hosted.expect("a live object has an entry among the instances");
         // Set once: an instance is reset once.
         let _ = hosted.reset.set(cut_off.reset);
-        self.object_stopped(class, index, &reason);
+        self.object_stopped(class, index, &reason, cause);
         if let Some(span) = cut_off.active {
             self.bill_active(span);
         }
@@ -159,13 +162,13 @@ impl Engine {
     }
 
     /// The end of an instance goes into the fingerprint and the history.
-    fn object_stopped(&self, class: u16, index: u32, reason: &str) {
+    fn object_stopped(&self, class: u16, index: u32, reason: &str, cause: Cause) {
         self.mix(name!("object.stopped"), |fingerprint| {
             fingerprint.mix(u64::from(class) << 32 | u64::from(index));
             fingerprint.mix_bytes(reason.as_bytes());
         });
         self.note(
-            || Author::platform(None, None),
+            || Author::platform(None, cause),
             || {
                 let (class, id) = self.object_name(class, index);
                 let reason = reason.to_owned();
@@ -175,24 +178,30 @@ impl Engine {
     }
 
     /// Resets every live object of a class.
-    pub(crate) fn reset_class(&self, class: u16, reason: &str) {
+    pub(crate) fn reset_class(&self, class: u16, reason: &str, cause: Cause) {
+        self.reset_class_in(class, None, reason, cause);
+    }
+
+    /// Resets every live object of a class whose home is a PoP, or of all PoPs.
+    pub(super) fn reset_class_in(&self, class: u16, pop: Option<Pop>, reason: &str, cause: Cause) {
         let live: Vec<u32> = {
             let classes = self.0.classes.borrow();
             let objects = (0_u32..).zip(classes[usize::from(class)].objects());
             objects
                 .filter(|(_, object)| object.has_instance())
+                .filter(|(_, object)| pop.is_none_or(|pop| object.home == pop))
                 .map(|(index, _)| index)
                 .collect()
         };
         for index in live {
-            self.reset_object(class, index, reason);
+            self.reset_object(class, index, reason, cause);
         }
     }
 
     /// Resets an object, unless this instance has ended already.
-    pub(super) fn reset_instance(&self, object: ObjectRef, reason: &str) {
+    pub(super) fn reset_instance(&self, object: ObjectRef, reason: &str, cause: Cause) {
         if self.is_live(object) {
-            self.reset_object(object.class, object.index, reason);
+            self.reset_object(object.class, object.index, reason, cause);
         }
     }
 }

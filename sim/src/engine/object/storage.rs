@@ -102,12 +102,12 @@ impl Engine {
         key: &str,
         value: Bytes,
     ) -> Result<(), Exception> {
+        let digest = Fingerprint::of(&value);
         let begun = self.begin_storage(object, || StorageCall::Put {
             key: key.to_owned(),
             bytes: value.len() as u64,
-            digest: Fingerprint::of(&value),
+            value_digest: digest,
         });
-        let stored = value.clone();
         let written = self.room(object).and_then(|()| {
             self.write(object, |storage| {
                 storage.put(key, value).map(|rows| (rows, rows))
@@ -115,7 +115,7 @@ impl Engine {
         });
         self.mix(name!("storage.put"), |fingerprint| {
             fingerprint.mix_bytes(key.as_bytes());
-            fingerprint.mix_bytes(&stored);
+            fingerprint.mix(digest.value());
             digest::failure(fingerprint, &written);
         });
         self.finish_rows(begun, &written);
@@ -469,7 +469,7 @@ impl Engine {
         dirty.clear();
         *self.0.dirty.borrow_mut() = dirty;
         for (class, index, reason) in &failed {
-            self.reset_object(*class, *index, reason);
+            self.reset_object(*class, *index, reason, None);
         }
         !failed.is_empty()
     }

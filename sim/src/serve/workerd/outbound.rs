@@ -69,7 +69,7 @@ pub(super) async fn answer(world: &World, pop: Pop, head: Parts, body: Incoming)
         let world = world.clone();
         let host = message.url.host_str().unwrap_or_default().to_owned();
         async move {
-            let answered = world.bindings().fetch(message).await;
+            let answered = world.bindings().fetch(message.into()).await;
             // The Worker learns only that the connection broke, so the reason is logged here.
             if let Err(exception) = &answered
                 && exception.message != NETWORK_CONNECTION_LOST
@@ -83,7 +83,7 @@ pub(super) async fn answer(world: &World, pop: Pop, head: Parts, body: Incoming)
     };
     match world.bindings().guest(pop, task).await {
         Some(Ok(answer)) => {
-            let mut response = Response::new(Body::from(answer.body));
+            let mut response = Response::new(Body::leaving(world, answer.body));
             *response.status_mut() =
                 StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
             *response.headers_mut() = answer.headers;

@@ -1,9 +1,11 @@
 //! Puts the engine together: bindings, stores, classes, code.
 
+use super::databases::{self, Bound, Planned};
 use super::{BuildError, Builder, Deployment, ISOLATES_PER_WORLD};
 use crate::bill::usage::Usage;
 use crate::engine::clock::Clock;
 use crate::engine::deployment::{Binding, DeployedClass, Deployment as Deployed, Deployments};
+use crate::engine::hosts::Hosts;
 use crate::engine::inventory::Inventory;
 use crate::engine::persist::State;
 use crate::engine::record::Recorder;
@@ -50,6 +52,7 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         d1_home: network.d1_home,
         inventory,
         namespaces: Vec::new(),
+        planned: Vec::new(),
         databases: Vec::new(),
         classes: Vec::new(),
         code: Vec::new(),
@@ -76,7 +79,7 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         first_isolate(),
         Stream::new(builder.seed, "isolates"),
     );
-    let hosts = list.len() * Pop::COUNT;
+    let workers = list.len();
     let engine = Engine(Rc::new(Inner {
         clock: Clock::new(builder.start, builder.trace),
         network,
@@ -95,7 +98,7 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         outbound: RefCell::new(outbound),
         gateway: builder.gateway,
         isolates: RefCell::new(isolates),
-        object_hosts: RefCell::new(vec![None; hosts]),
+        hosts: Hosts::new(workers),
         dirty: RefCell::default(),
         object_commits: Cell::new(0),
         usage: RefCell::new(Usage::default()),
@@ -155,16 +158,18 @@ struct Parts<'a> {
     d1_home: Pop,
     inventory: Inventory,
     namespaces: Vec<Namespace>,
+    /// The databases that bindings mean, before they are opened.
+    planned: Vec<Planned<'a>>,
     databases: Vec<D1>,
     classes: Vec<Class>,
     code: Vec<DeployedClass>,
 }
 
-impl Parts<'_> {
+impl<'a> Parts<'a> {
     /// All Workers, each with its bindings.
     fn deploy(&mut self) -> Result<Vec<Deployed>, BuildError> {
         let builder = self.builder;
-        let workers: Vec<&Deployment> = std::iter::once(&builder.first)
+        let workers: Vec<&'a Deployment> = std::iter::once(&builder.first)
             .chain(&builder.others)
             .collect();
         for (place, worker) in workers.iter().enumerate() {
@@ -213,16 +218,18 @@ impl Parts<'_> {
                 version: Cell::new(1),
             });
         }
-        self.check_seeds(&workers)?;
+        databases::name_bindings(&mut self.planned);
+        self.check_seeds()?;
+        for planned in &self.planned {
+            let opened = builder.database(planned, self.d1_home)?;
+            self.databases.push(opened);
+        }
         Ok(list)
     }
 
-    /// Every database that is to be seeded must be there, under one of its bindings.
-    fn check_seeds(&self, workers: &[&Deployment]) -> Result<(), BuildError> {
-        let configs = workers.iter().filter_map(|worker| worker.config.as_ref());
-        let bound = configs.flat_map(|config| &config.d1_databases);
-        let mut known: Vec<_> = bound.map(|d1| d1.binding.as_str()).collect();
-        known.extend(self.databases.iter().map(|database| &*database.binding));
+    /// Every database that is to be seeded must be there, under one of its names.
+    fn check_seeds(&self) -> Result<(), BuildError> {
+        let mut known: Vec<_> = self.planned.iter().flat_map(Planned::names).collect();
         known.sort_unstable();
         known.dedup();
         let mut seeds = self.builder.seeds.iter();
@@ -240,8 +247,8 @@ impl Parts<'_> {
     fn bindings(
         &mut self,
         number: u16,
-        worker: &Deployment,
-        workers: &[&Deployment],
+        worker: &'a Deployment,
+        workers: &[&'a Deployment],
     ) -> Result<BTreeMap<String, Binding>, BuildError> {
         let mut bindings = BTreeMap::new();
         let Some(config) = &worker.config else {
@@ -286,17 +293,24 @@ impl Parts<'_> {
             bindings.insert(object.binding.clone(), Binding::Objects(class));
         }
         for d1 in &config.d1_databases {
-            let fresh = u32::try_from(self.databases.len()).expect("fewer than 2^32 databases");
+            let fresh = u32::try_from(self.planned.len()).expect("fewer than 2^32 databases");
             let (id, name) = (d1.id.as_deref(), d1.name.as_deref());
             let inventory = &mut self.inventory;
             let (id, item) = inventory.bind_database(&config.name, &d1.binding, id, name, start);
             let database = *item.number.get_or_insert(fresh);
             if database == fresh {
-                let taken = self.databases.iter().map(|known| &*known.binding);
-                let name = unique(taken, worker, &d1.binding);
-                let opened = self.builder.database(&name, d1, &id, self.d1_home)?;
-                self.databases.push(opened);
+                let taken = self.planned.iter().map(|known| &*known.name);
+                self.planned.push(Planned {
+                    name: unique(taken, worker, &d1.binding),
+                    id,
+                    bindings: Vec::new(),
+                });
             }
+            self.planned[database as usize].bindings.push(Bound {
+                worker,
+                config: d1,
+                name: String::new(),
+            });
             bindings.insert(d1.binding.clone(), Binding::D1(database));
         }
         Ok(bindings)

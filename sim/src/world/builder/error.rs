@@ -44,6 +44,18 @@ pub enum BuildError {
         /// The databases that there are.
         known: String,
     },
+    /// Two bindings of one database have different migrations.
+    #[error(
+        "the database {database} has two sets of migrations: that of {first}, and that of {second}. Migrations belong to the database: let both files name one folder as migrations_dir, or keep the migrations beside one of them alone"
+    )]
+    TwoSetsOfMigrations {
+        /// What records call the database.
+        database: String,
+        /// The file and the binding of the one, and its folder.
+        first: String,
+        /// Those of the other.
+        second: String,
+    },
     /// A class of a Worker that this world does not have.
     #[error(
         "{file} binds a class of the Worker {worker:?}; add that Worker to the world, which has {known}"

@@ -1,0 +1,53 @@
+//! `cargo edgeproof`: what edgeproof does for the Worker in this folder.
+//!
+//! `init` prepares a Worker's package. Every other command runs in a program that links the Worker ([`runner`]): it is built
+//! under the Worker's target folder, and its arguments are passed on as they are.
+//!
+//! Exit codes: 0 done, 1 the Worker or its configuration cannot be used, 2 usage; the burst has those of its own, which its help
+//! tells.
+
+mod failure;
+mod init;
+mod project;
+mod runner;
+mod source;
+
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Cargo starts `cargo-edgeproof edgeproof …` for `cargo edgeproof …`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo", bin_name = "cargo")]
+enum Cargo {
+    Edgeproof(Cli),
+}
+
+/// Proves the Cloudflare Worker in this folder before it is deployed.
+#[derive(Debug, clap::Args)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prepare the Worker's package for tests: shows every change and asks.
+    Init(init::Arguments),
+    /// serve, burst, forecast, workerd, build, api, tools: each has a --help of its own.
+    #[command(external_subcommand)]
+    Run(Vec<OsString>),
+}
+
+fn main() -> ExitCode {
+    let Cargo::Edgeproof(cli) = Cargo::parse();
+    let done = match cli.command {
+        Command::Init(arguments) => init::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Run(words) => runner::run(&words),
+    };
+    done.unwrap_or_else(|failure| {
+        eprintln!("error: {failure}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,3 @@
+//! Workers that are not ours, in the style of public ones, each with the tests that its author would write.
+
+mod visits;

@@ -1,0 +1,25 @@
+//! A Router and KV.
+
+use edgeproof::prelude::*;
+
+fn setup(builder: Builder) -> Builder {
+    builder.history(true)
+}
+
+#[edgeproof::test(
+    package = "foreign-visits",
+    library = foreign_visits,
+    config = "foreign/visits/wrangler.toml",
+    pops = ["MEX", "FRA"],
+    seeds = 0..20,
+    setup = setup,
+)]
+async fn a_reader_far_away_is_stale_for_a_minute(world: &World) {
+    let (mex, fra) = (world.client("MEX"), world.client("FRA"));
+    assert_eq!(fra.get("/count").await.text(), "0");
+    mex.post("/count").await.expect_status(200);
+    assert_eq!(fra.get("/count").await.text(), "0");
+    world.sleep(secs(61)).await;
+    assert_eq!(fra.get("/count").await.text(), "1");
+    assert_eq!(world.usage().total(Meter::KvWrites), 1);
+}
