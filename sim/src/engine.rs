@@ -18,6 +18,7 @@
 //! A call of the platform is an [`Operation`]: straight-line `async` code that sleeps while its messages travel, and
 //! calls a state machine of [`platform`](crate::platform) when they arrive.
 
+mod ambient;
 pub(crate) mod clock;
 pub(crate) mod d1;
 pub(crate) mod deployment;
@@ -136,6 +137,12 @@ pub(crate) struct Chance {
     pub(crate) ids: RefCell<Stream>,
     pub(crate) alarms: RefCell<Stream>,
     pub(crate) fault: RefCell<Stream>,
+    /// What a Worker's code draws from the operating system.
+    pub(crate) entropy: RefCell<Stream>,
+    /// The same for a test's code.
+    pub(crate) test: RefCell<Stream>,
+    /// The seeds of the next `HashMap`.
+    pub(crate) map_keys: Cell<[u64; 2]>,
 }
 
 impl Chance {
@@ -147,6 +154,12 @@ impl Chance {
             ids: stream("ids"),
             alarms: stream("alarms"),
             fault: stream("fault"),
+            entropy: stream("entropy"),
+            test: stream("test"),
+            map_keys: {
+                let mut maps = Stream::new(seed, "maps");
+                Cell::new([maps.next_u64(), maps.next_u64()])
+            },
         }
     }
 }

@@ -15,6 +15,8 @@ pub mod setup;
 pub use crate::engine::deployment::DeployError;
 pub use crate::engine::fetch::Gateway;
 pub use crate::engine::options;
+// What a test needs around a world whose clock and entropy are its thread's.
+pub use edgeproof_interpose::{as_host, on_fresh_thread};
 
 use crate::account::Account;
 use crate::bill::usage::Usage;
@@ -82,10 +84,15 @@ impl World {
 
     /// Runs `driver` in this world, and the world with it, until the driver returns.
     ///
+    /// Meanwhile the operating system's clock and entropy are the world's on this thread, for the driver's code and for every
+    /// Worker's: `SystemTime::now`, chrono, uuid, rand, the order of a `HashMap`. [`as_host`] gives the host's. A generator that
+    /// the thread has kept from before, such as `rand::rng()`, goes on as it was; [`on_fresh_thread`] starts without any.
+    ///
     /// Work that is unfinished by then (`waitUntil` tasks, alarms, timers) continues in the next run.
     ///
     /// # Panics
-    /// If another world runs on this thread; if the driver waits for something that can never happen.
+    /// If another world runs on this thread; if the driver waits for something that can never happen; with the backtrace of who
+    /// asked, if a Worker wants of the host what no world has: CPU time, `/dev/urandom`, a second thread.
     pub fn run<T>(&self, driver: impl AsyncFnOnce(&Self) -> T) -> T {
         let _entered = self.enter();
         self.engine.run(driver(self))

@@ -1,5 +1,6 @@
 //! Virtual time: the loop that moves it, sleeping, and the fingerprint of what happened.
 
+use super::ambient::{self, Ambient};
 use super::scope::{self, Scope};
 use super::{Engine, Operation};
 use crate::kernel::exec::{BoxedTask, Executor};
@@ -11,6 +12,7 @@ use crate::script::LocalBoxFuture;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -100,8 +102,11 @@ impl Engine {
     /// Runs `driver`, and everything else with it, until it returns.
     ///
     /// # Panics
-    /// If the driver waits for something that can never happen.
+    /// If the driver waits for something that can never happen; if a Worker asks the host for what no world has, such as CPU
+    /// time.
     pub(crate) fn run<T>(&self, driver: impl Future<Output = T>) -> T {
+        // First, so that the driver is dropped in the world as well.
+        let _ambient = edgeproof_interpose::enter(Rc::new(Ambient::jumping(self)));
         let mut future = pin!(driver);
         let mut result = None;
         let mut poll_driver =
@@ -126,6 +131,7 @@ impl Engine {
     /// becomes ready before then.
     pub(crate) fn drive(&self, now: Instant, outer: &Waker) -> Option<Instant> {
         let clock = &self.0.clock;
+        let _ambient = edgeproof_interpose::enter(Rc::new(Ambient::by_the_wall(self)));
         clock.executor.set_outer_waker(outer);
         // Work that became ready since the last call counts as ready now, not then; but it may not overtake a timer.
         let next_at = clock.queue.borrow_mut().next_at();
@@ -144,6 +150,7 @@ impl Engine {
     fn turn(&self, driver: &mut dyn FnMut(&Waker) -> bool) -> bool {
         loop {
             let done = self.0.clock.executor.run_ready(scope::within, driver);
+            ambient::refuse_leaks();
             let woken = self.commit_turn() | self.drop_ended_hosts();
             if done {
                 return true;
@@ -258,7 +265,6 @@ mod tests {
     use super::*;
     use crate::script::Elsewhere;
     use crate::world::World;
-    use std::rc::Rc;
 
     #[test]
     fn two_names_of_one_length_and_beginning_are_two_events() {
