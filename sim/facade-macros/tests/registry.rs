@@ -11,7 +11,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use futures_util::FutureExt;
-use worker_native_macros::{durable_object, event, send};
+use worker_macros::{durable_object, event, send};
 
 /// The path of the request.
 pub struct Request(pub &'static str);

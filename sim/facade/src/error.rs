@@ -14,7 +14,6 @@ use crate::js_sys::{self, Reflect};
 use crate::kv::KvError;
 use crate::wasm_bindgen::{JsCast, JsValue};
 use strum::IntoStaticStr;
-use worker_native_js::serde_wasm_bindgen;
 
 /// Everything that can go wrong in a Worker.
 #[derive(Debug, IntoStaticStr)]

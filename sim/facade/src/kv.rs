@@ -13,7 +13,6 @@ use edgeproof_sim::host::Binding;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A KV namespace.
 #[derive(Debug, Clone)]

@@ -104,6 +104,7 @@ pub fn script(package: &str) -> Rc<dyn Script> {
         },
         random: || Bindings::current().random(),
         spawn_local: |task| Bindings::current().spawn(task),
+        console,
     });
     let mut fetch = inventory::iter::<FetchEntry>
         .into_iter()

@@ -26,7 +26,6 @@ use edgeproof_sim::http::{self, Body};
 use futures_util::TryStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A response as it crosses the border of the Worker.
 pub(crate) type RawResponse = Response;

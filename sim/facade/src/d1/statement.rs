@@ -15,7 +15,6 @@ use edgeproof_sim::sql::Value;
 use serde::Deserialize;
 use std::future::IntoFuture;
 use std::pin::Pin;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A statement with its parameters.
 #[derive(Debug, Clone)]

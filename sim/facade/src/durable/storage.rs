@@ -19,7 +19,6 @@ use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
-use worker_native_js::serde_wasm_bindgen;
 
 /// What an object stores: keys and values, a SQL database, an alarm.
 pub struct Storage {

@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 use std::cell::Cell;
 use std::ops::Deref;
 use std::rc::Rc;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A transaction that is open.
 #[derive(Debug)]

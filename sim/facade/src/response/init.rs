@@ -5,7 +5,6 @@ use crate::js_sys::Object;
 use crate::wasm_bindgen::JsCast;
 use crate::{Headers, Result};
 use serde::Serialize;
-use worker_native_js::serde_wasm_bindgen;
 
 /// Whether the platform compresses a body on its way out.
 #[non_exhaustive]
