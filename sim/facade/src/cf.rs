@@ -6,7 +6,10 @@
 //! that decides by them does not compile here, which is better than an answer that is always
 //! `None`.
 
+use crate::Result;
+use crate::js_sys::Object;
 use send_wrapper::SendWrapper;
+use serde::de::DeserializeOwned;
 use std::rc::Rc;
 
 /// What is known of the client of a request.
@@ -53,6 +56,31 @@ impl From<Rc<edgeproof_sim::http::Cf>> for Cf {
         Self {
             inner: SendWrapper::new(inner),
         }
+    }
+}
+
+/// The `cf` object of a response, as an extension of a response of the crate `http`.
+#[derive(Clone, Debug)]
+pub struct CfResponseProperties(SendWrapper<Object>);
+
+impl CfResponseProperties {
+    /// The object.
+    pub fn into_raw(self) -> Object {
+        self.0.take()
+    }
+
+    /// The object as a `T`.
+    ///
+    /// # Errors
+    /// [`crate::Error`] when it has another shape.
+    pub fn try_into<T: DeserializeOwned>(self) -> Result<T> {
+        Ok(serde_wasm_bindgen::from_value(self.into_raw().into())?)
+    }
+}
+
+impl From<Object> for CfResponseProperties {
+    fn from(object: Object) -> Self {
+        Self(SendWrapper::new(object))
     }
 }
 

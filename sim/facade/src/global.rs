@@ -37,8 +37,11 @@ impl Fetch {
                 exchange(request, RequestRedirect::default(), true).await
             }
             Self::Request(request) => {
-                let redirect = request.options().redirect;
-                exchange(request.to_raw()?, redirect, request.can_rewind_body()).await
+                let sent = send(request);
+                match request.signal() {
+                    Some(signal) => until_aborted(sent, signal).await,
+                    None => sent.await,
+                }
             }
         }
     }
@@ -48,15 +51,27 @@ impl Fetch {
     /// # Errors
     /// As [`send`](Self::send); the signal's reason.
     pub async fn send_with_signal(&self, signal: &AbortSignal) -> Result<Response> {
-        if let Some(reason) = signal.reason() {
-            return Err(reason.into());
-        }
-        let answer = Box::pin(self.send());
-        let aborted = Box::pin(signal.wait_for_abort());
-        match select(answer, aborted).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right((reason, _)) => Err(reason.into()),
-        }
+        until_aborted(self.send(), signal).await
+    }
+}
+
+async fn send(request: &Request) -> Result<Response> {
+    let redirect = request.options().redirect;
+    exchange(request.to_raw()?, redirect, request.can_rewind_body()).await
+}
+
+/// What is answered, unless `signal` aborts it before.
+async fn until_aborted(
+    answer: impl Future<Output = Result<Response>>,
+    signal: &AbortSignal,
+) -> Result<Response> {
+    if let Some(reason) = signal.reason() {
+        return Err(reason.into());
+    }
+    let aborted = Box::pin(signal.wait_for_abort());
+    match select(Box::pin(answer), aborted).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right((reason, _)) => Err(reason.into()),
     }
 }
 

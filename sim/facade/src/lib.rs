@@ -27,7 +27,7 @@ pub use wasm_bindgen_futures;
 pub use web_sys;
 
 pub use crate::abort::*;
-pub use crate::cf::Cf;
+pub use crate::cf::{Cf, CfResponseProperties};
 pub use crate::context::Context;
 pub use crate::cors::Cors;
 #[cfg(feature = "d1")]
@@ -40,6 +40,11 @@ pub use crate::error::Error;
 pub use crate::formdata::*;
 pub use crate::global::Fetch;
 pub use crate::headers::Headers;
+#[cfg(feature = "http")]
+pub use crate::http::{
+    body::Body, request::from_wasm as request_from_wasm, request::to_wasm as request_to_wasm,
+    response::from_wasm as response_from_wasm, response::to_wasm as response_to_wasm,
+};
 pub use crate::kv::{KvError, KvStore};
 pub use crate::method::Method;
 pub use crate::request::{FromRequest, Request};
@@ -69,6 +74,8 @@ mod error;
 mod formdata;
 mod global;
 mod headers;
+#[cfg(feature = "http")]
+mod http;
 mod js;
 pub mod kv;
 mod method;
@@ -89,6 +96,14 @@ pub mod worker_sys {
     pub use crate::{console_debug, console_error, console_log, console_warn};
     pub use web_sys;
 }
+
+/// A request of the crate `http`.
+#[cfg(feature = "http")]
+pub type HttpRequest = ::http::Request<Body>;
+
+/// An answer of the crate `http`.
+#[cfg(feature = "http")]
+pub type HttpResponse = ::http::Response<Body>;
 
 /// A `Result` whose error is [`Error`] unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -292,6 +292,21 @@ impl Response {
         })
     }
 
+    /// Whether it could leave the Worker.
+    ///
+    /// # Errors
+    /// As [`Response::into_parts_native`].
+    #[cfg(feature = "http")]
+    pub(crate) fn check(&self) -> Result<()> {
+        check_status(self.init.status_code, &self.body)
+    }
+
+    /// The `cf` object.
+    #[cfg(feature = "http")]
+    pub(crate) fn cf_raw(&self) -> Option<js_sys::Object> {
+        self.init.cf.clone()
+    }
+
     /// The response as it leaves the Worker; a body that is a stream is still to be made.
     ///
     /// # Errors

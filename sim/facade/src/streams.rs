@@ -57,10 +57,10 @@ impl ReadableStream {
     }
 
     /// A stream the Worker makes.
-    pub(crate) fn from_stream(
-        stream: impl Stream<Item = Result<Vec<u8>, JsValue>> + 'static,
+    pub(crate) fn from_stream<P: Into<Bytes>>(
+        stream: impl Stream<Item = Result<P, JsValue>> + 'static,
     ) -> Self {
-        let pieces = stream.map(|piece| piece.map(Bytes::from));
+        let pieces = stream.map(|piece| piece.map(Into::into));
         Self::new(Content::Live(pieces.boxed_local()))
     }
 
@@ -195,17 +195,34 @@ impl Stream for ByteStream {
     type Item = Result<Vec<u8>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_piece(context)
+            .map(|piece| piece.map(|piece| piece.map(Vec::from).map_err(Error::from)))
+    }
+}
+
+impl ByteStream {
+    /// The next piece, or what the sender threw.
+    pub(crate) fn poll_piece(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, JsValue>>> {
         let source = &mut *self.inner.source.borrow_mut();
         source.disturbed = true;
         match &mut source.content {
             Content::Bytes(bytes) => {
                 let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
-                Poll::Ready((!piece.is_empty()).then(|| Ok(piece.into())))
+                Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
             }
-            Content::Live(pieces) => pieces
-                .poll_next_unpin(context)
-                .map(|piece| piece.map(|piece| piece.map(Vec::from).map_err(Error::from))),
+            Content::Live(pieces) => pieces.poll_next_unpin(context),
         }
+    }
+
+    /// A stream of what was not read; this one is at its end.
+    #[cfg(feature = "http")]
+    pub(crate) fn rest(&self) -> ReadableStream {
+        let source = &mut *self.inner.source.borrow_mut();
+        source.disturbed = true;
+        ReadableStream::new(std::mem::replace(&mut source.content, Content::NOTHING))
     }
 }
 

@@ -75,6 +75,13 @@ impl ResponseBuilder {
         self
     }
 
+    /// The same with this `cf` object.
+    #[cfg(feature = "http")]
+    pub(crate) fn with_cf_raw(mut self, cf: Object) -> Self {
+        self.cf = Some(cf);
+        self
+    }
+
     /// Sets the response's `cf` object, which has no effect of its own.
     ///
     /// # Errors
