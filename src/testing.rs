@@ -1,7 +1,8 @@
 //! What `#[edgeproof::test]` runs, and the same for a plain `#[test]` or proptest.
 
+use edgeproof_sim::world::on_fresh_thread;
 use edgeproof_sim::wrangler::WorkerConfig;
-use edgeproof_sim::{Builder, Setup, World};
+use edgeproof_sim::{Builder, World};
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
@@ -102,31 +103,44 @@ pub fn builder(
 
 /// Runs `body` in a world for each seed, or in one with the seed of [`SEED_VARIABLE`].
 ///
+/// Each world has a thread of its own: generators of random numbers that a thread keeps (`rand::rng()`) begin anew there, so
+/// that a seed that failed fails alone as well.
+///
 /// # Panics
 /// With the body's own panic, after the seed and the command that replays it were printed.
 pub fn run<T: Outcome>(
     test: &Test,
-    builder: Builder,
+    builder: impl Fn() -> Builder + Sync,
     seeds: impl IntoIterator<Item = u64>,
-    body: impl AsyncFn(&World) -> T,
+    body: impl AsyncFn(&World) -> T + Sync,
 ) {
-    let setup = Setup::new(builder);
     let only = only_seed();
     let seeds: Vec<u64> = only.map_or_else(|| seeds.into_iter().collect(), |seed| vec![seed]);
     assert!(!seeds.is_empty(), "{}: seeds is empty", test.name);
     for seed in seeds {
-        let world = setup.world(seed, &[]);
-        let world = world.unwrap_or_else(|error| panic!("{error}"));
-        let ran = catch_unwind(AssertUnwindSafe(|| {
-            world.run(async |world| body(world).await.check());
-        }));
+        let ran = on_fresh_thread(|| one(test, builder().seed(seed), &body));
         if let Err(panic) = ran {
-            let fingerprint = world.fingerprint();
-            eprintln!("\nseed {seed}, fingerprint {fingerprint}; to run it again:");
-            eprintln!("  {}\n", test.replay(seed));
             resume_unwind(panic);
         }
     }
+}
+
+/// Runs `body` in one world; the panic, if it panicked.
+fn one<T: Outcome>(
+    test: &Test,
+    builder: Builder,
+    body: &impl AsyncFn(&World) -> T,
+) -> std::thread::Result<()> {
+    let world = builder.build().unwrap_or_else(|error| panic!("{error}"));
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        world.run(async |world| body(world).await.check());
+    }));
+    if ran.is_err() {
+        let (seed, fingerprint) = (world.seed(), world.fingerprint());
+        eprintln!("\nseed {seed}, fingerprint {fingerprint}; to run it again:");
+        eprintln!("  {}\n", test.replay(seed));
+    }
+    ran
 }
 
 fn only_seed() -> Option<u64> {
@@ -143,8 +157,8 @@ fn only_seed() -> Option<u64> {
 mod tests {
     use super::*;
     use edgeproof_sim::script::Elsewhere;
-    use std::cell::RefCell;
     use std::rc::Rc;
+    use std::sync::Mutex;
 
     const HERE: Test = Test {
         package: "my-worker",
@@ -176,10 +190,10 @@ mod tests {
 
     #[test]
     fn the_body_runs_once_for_each_seed_until_it_fails() {
-        let seen = RefCell::new(Vec::new());
+        let seen = Mutex::new(Vec::new());
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            run(&HERE, world(), 3..10, async |world| {
-                seen.borrow_mut().push(world.seed());
+            run(&HERE, world, 3..10, async |world| {
+                seen.lock().expect("no panic").push(world.seed());
                 if world.seed() == 5 {
                     return Err("five");
                 }
@@ -189,13 +203,13 @@ mod tests {
         let panic = ran.expect_err("seed 5 fails");
         let text = panic.downcast_ref::<String>().expect("a text");
         assert_eq!(text, "the test returned an error: \"five\"");
-        assert_eq!(seen.into_inner(), [3, 4, 5]);
+        assert_eq!(seen.into_inner().expect("no panic"), [3, 4, 5]);
     }
 
     #[test]
     #[should_panic(expected = "seeds is empty")]
     fn no_seed_is_no_test() {
-        run(&HERE, world(), [], async |_| ());
+        run(&HERE, world, [], async |_| ());
     }
 
     #[test]

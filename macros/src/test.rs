@@ -90,14 +90,17 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
                 module: #module,
                 name: ::core::stringify!(#name),
             };
-            let builder = ::edgeproof::testing::builder(
-                #package,
-                ::core::env!("CARGO_MANIFEST_DIR"),
-                #config,
-                #environment,
-            );
-            #pops
-            #setup
+            let builder = || {
+                let builder = ::edgeproof::testing::builder(
+                    #package,
+                    ::core::env!("CARGO_MANIFEST_DIR"),
+                    #config,
+                    #environment,
+                );
+                #pops
+                #setup
+                builder
+            };
             ::edgeproof::testing::run(&test, builder, #seeds, async |world| #name(world).await);
         }
     })
