@@ -20,6 +20,8 @@ pub struct Test {
     pub package: &'static str,
     /// The crate: the package's library, or a file of `tests/`.
     pub target: &'static str,
+    /// Whether it is a file of `tests/`.
+    pub is_outside: bool,
     /// The module, as `module_path!()`.
     pub module: &'static str,
     /// The function.
@@ -32,13 +34,14 @@ impl Test {
         let Self {
             package,
             target,
+            is_outside,
             module,
             name,
         } = self;
-        let target = if package.replace('-', "_") == *target {
-            "--lib".to_owned()
-        } else {
+        let target = if *is_outside {
             format!("--test {target}")
+        } else {
+            "--lib".to_owned()
         };
         let path = module
             .split_once("::")
@@ -68,7 +71,7 @@ impl<T: Outcome, E: Debug> Outcome for Result<T, E> {
 }
 
 /// The builder of a world with the Worker of a Cargo package and its configuration: `config`, or the package's own
-/// `wrangler.json`, `wrangler.jsonc` or `wrangler.toml`.
+/// `wrangler.json`, `wrangler.jsonc` or `wrangler.toml`. It prints the Worker's console.
 ///
 /// # Panics
 /// If there is no configuration, or one that cannot be honoured; if the package has no handler of requests, or is not
@@ -99,6 +102,8 @@ pub fn builder(
     World::builder()
         .script(worker::native::script(package))
         .config(config)
+        // Tests show it when they fail: it says why the Worker answered as it did.
+        .console(true)
 }
 
 /// Runs `body` in a world for each seed, or in one with the seed of [`SEED_VARIABLE`].
@@ -163,6 +168,7 @@ mod tests {
     const HERE: Test = Test {
         package: "my-worker",
         target: "my_worker",
+        is_outside: false,
         module: "my_worker::tests::deep",
         name: "it_counts",
     };
@@ -179,6 +185,7 @@ mod tests {
         );
         let in_tests = Test {
             target: "counts",
+            is_outside: true,
             module: "counts",
             ..HERE
         };
