@@ -1,3 +1,5 @@
 //! Workers that are not ours, in the style of public ones, each with the tests that its author would write.
 
+mod dice;
+mod reminders;
 mod visits;
