@@ -265,6 +265,16 @@ edgeproof = { version = "0.1.0" }
     }
 
     #[test]
+    fn a_package_from_the_template_is_prepared() {
+        let template = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../templates/worker/Cargo.toml"
+        );
+        let template = fs::read_to_string(template).expect("the template");
+        assert_eq!(prepare(&template).as_ref(), Ok(&template));
+    }
+
+    #[test]
     fn what_deploys_keeps_its_features_and_what_links_already_is_left_alone() {
         let text = prepare(
             "[dependencies]\nworker = \"0.8\"\n[lib]\ncrate-type = [\"cdylib\", \"lib\"]\n",
