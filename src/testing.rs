@@ -5,7 +5,7 @@ use edgeproof_sim::wrangler::WorkerConfig;
 use edgeproof_sim::{Builder, World};
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Environment variable with the one seed that tests use instead of their own.
 pub const SEED_VARIABLE: &str = "EDGEPROOF_SEED";
@@ -86,16 +86,13 @@ pub fn builder(
     let folder = Path::new(folder);
     let path = match config {
         Some(config) => folder.join(config),
-        None => {
-            let mut paths = CONFIGURATIONS.map(|name| folder.join(name)).into_iter();
-            paths.find(|path| path.is_file()).unwrap_or_else(|| {
-                panic!(
-                    "{} has no wrangler.toml, wrangler.json or wrangler.jsonc; if the Worker is configured elsewhere, name \
-                     the file: config = \"…\"",
-                    folder.display()
-                )
-            })
-        }
+        None => configuration(folder).unwrap_or_else(|| {
+            panic!(
+                "{} has no wrangler.toml, wrangler.json or wrangler.jsonc; if the Worker is configured elsewhere, name \
+                 the file: config = \"…\"",
+                folder.display()
+            )
+        }),
     };
     let config = WorkerConfig::load(&path, environment);
     let config = config.unwrap_or_else(|error| panic!("{error}"));
@@ -104,6 +101,12 @@ pub fn builder(
         .config(config)
         // Tests show it when they fail: it says why the Worker answered as it did.
         .console(true)
+}
+
+/// The configuration in a package's folder.
+pub(crate) fn configuration(folder: &Path) -> Option<PathBuf> {
+    let mut paths = CONFIGURATIONS.map(|name| folder.join(name)).into_iter();
+    paths.find(|path| path.is_file())
 }
 
 /// Runs `body` in a world for each seed, or in one with the seed of [`SEED_VARIABLE`].

@@ -213,6 +213,8 @@ mod tests {
             library: Some("mine".to_owned()),
             workspace: folder.to_owned(),
             target: folder.join("target"),
+            is_linkable: false,
+            has_facade: false,
             edgeproof: None,
         }
     }

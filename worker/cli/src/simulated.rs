@@ -1,16 +1,16 @@
 //! The Worker as the embedded simulator runs it.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
+use edgeproof_loadgen::configuration::{Configuration, Migrations};
 use edgeproof_loadgen::contract::{Charge, Configured, Lookup, Quota, Seed, Simulated};
 use edgeproof_loadgen::secret::Secret;
-use edgeproof_loadgen::target::embedded::{Migrations, Worker};
 use edgeproof_worker::core::config::{Config, Environment};
 use edgeproof_worker::core::jwt;
 use edgeproof_worker::core::limiter::Algorithm;
 use edgeproof_worker::core::policy::PolicyName;
 
+use crate::JWT_SECRET;
 use crate::api::{AUTH, GENERAL, WRITE};
 
 /// Every migration, in the order in which wrangler applies them.
@@ -33,28 +33,26 @@ pub const MIGRATIONS: Migrations = Migrations {
 };
 
 /// Rows of the environment `development`: the demo user, among others.
+pub const SEEDS: &str = include_str!("../../seeds/development.sql");
+
 const SEED: Seed = Seed {
     binding: "DB",
     name: "seeds/development.sql",
-    sql: include_str!("../../seeds/development.sql"),
+    sql: SEEDS,
 };
 
 /// Signs tokens that are valid only in a simulated world.
-const JWT_SECRET: &str = "of the embedded simulator, good for no other Worker";
+const SECRET: &str = "of the embedded simulator, good for no other Worker";
 
 /// How long tokens are valid: no burst may outlive its tokens.
 const TOKEN_SECONDS: u64 = 365 * 24 * 3600;
 
-/// The Worker with its configuration and data.
-pub fn worker() -> Worker {
-    Worker {
-        script: worker::native::script("edgeproof-worker"),
-        config_name: "worker/wrangler.toml",
-        config: include_str!("../../wrangler.toml"),
-        migrations: &[MIGRATIONS],
-        rules: Rc::new(Rules),
-    }
-}
+/// The Worker's configuration, which is in the program.
+pub const CONFIGURATION: Configuration = Configuration::Compiled {
+    name: "worker/wrangler.toml",
+    text: include_str!("../../wrangler.toml"),
+    migrations: &[MIGRATIONS],
+};
 
 /// What the Worker's variables mean, and the tokens of its users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,13 +60,13 @@ pub struct Rules;
 
 impl Simulated for Rules {
     /// The names that the Worker itself asks for when it reads its configuration.
-    fn variables(&self) -> Vec<String> {
+    fn variables(&self) -> Option<Vec<String>> {
         let names = RefCell::new(Vec::new());
         Config::from_lookup(|name| {
             names.borrow_mut().push(name.to_owned());
             None
         });
-        names.into_inner()
+        Some(names.into_inner())
     }
 
     /// The plain variables are those of `wrangler.toml`; everything else that the Worker reads is a secret.
@@ -103,7 +101,7 @@ impl Simulated for Rules {
     }
 
     fn secrets(&self) -> Vec<(&'static str, &'static str)> {
-        vec![("AUTH_JWT_SECRET", JWT_SECRET)]
+        vec![(JWT_SECRET, SECRET)]
     }
 
     fn seeds(&self, variables: Lookup<'_>) -> Vec<Seed> {
@@ -115,7 +113,7 @@ impl Simulated for Rules {
 
     fn token(&self, user: u32, now: u64) -> Secret {
         let subject = format!("user-{user}");
-        Secret::new(jwt::mint(JWT_SECRET, &subject, "user", now, TOKEN_SECONDS))
+        Secret::new(jwt::mint(SECRET, &subject, "user", now, TOKEN_SECONDS))
     }
 }
 

@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker");
+const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The bundle of this repository's Worker, once it is built. All tests share its folder, so a test holds the lock while it uses it.
 fn bundle() -> MutexGuard<'static, PathBuf> {

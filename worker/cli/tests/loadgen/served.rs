@@ -26,7 +26,8 @@ fn serve() -> Served {
 
 /// `loadgen burst URL --login demo:…` with further arguments; exit code and report.
 fn burst(served: &Served, arguments: &[&str]) -> (Option<i32>, Value) {
-    let output = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+    let output = Command::new(env!("CARGO_BIN_EXE_sim"))
+        .arg("loadgen")
         .args(["burst", "--json", "-", "--login", "demo:demo-pass-9137"])
         .args(arguments)
         .arg(served.url())

@@ -16,7 +16,7 @@ use support::client::{Connection, TEA, ask};
 use tempfile::TempDir;
 use workerd::Workerd;
 
-const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker");
+const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const SECRET: &str = "a secret for panics, of 32 bytes or more";
 
 /// The bundle, behind a main module that makes it panic.

@@ -8,7 +8,8 @@ use serde_json::Value;
 const LOGIN: [&str; 2] = ["--login", "demo:demo-pass-9137"];
 
 fn loadgen(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_loadgen"))
+    Command::new(env!("CARGO_BIN_EXE_sim"))
+        .arg("loadgen")
         .arg("burst")
         .args(arguments)
         .env("STUB_TOKEN", TOKEN)

@@ -130,13 +130,7 @@ fn the_program_holds_no_path_of_the_workers_files() {
         let end = text.iter().take(400);
         let end = end.into_iter().position(|byte| !byte.is_ascii_graphic());
         let path = String::from_utf8_lossy(&text[..end.unwrap_or(400)]);
-        for part in [
-            "/../../worker",
-            "wrangler.toml",
-            "migrations/",
-            "seeds",
-            ".sql",
-        ] {
+        for part in ["wrangler.toml", "migrations", "seeds", ".sql"] {
             assert!(!path.contains(part), "{path}");
         }
     }

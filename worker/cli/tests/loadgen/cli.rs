@@ -3,7 +3,8 @@
 use std::process::{Command, Output, Stdio};
 
 fn loadgen(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_loadgen"))
+    Command::new(env!("CARGO_BIN_EXE_sim"))
+        .arg("loadgen")
         .args(arguments)
         .env_remove("ABSENT_TOKEN")
         .env("NO_COLOR", "1")
@@ -356,7 +357,8 @@ fn a_report_that_cannot_be_written_is_no_success() {
         (vec!["burst", "-n", "1"], full().into()),
         (vec!["schema"], full().into()),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        let output = Command::new(env!("CARGO_BIN_EXE_sim"))
+            .arg("loadgen")
             .args(&arguments)
             .stdin(Stdio::null())
             .stdout(stdout)

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 const TOKEN: &str = "planted-token-of-the-api";
 
 /// The Worker's folder, with its `wrangler.toml`.
-const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker");
+const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Node, and wrangler's entry.
 static TOOLS: LazyLock<(PathBuf, PathBuf)> = LazyLock::new(|| {

@@ -197,8 +197,11 @@ fn only_the_paid_plan_costs_money() {
 #[test]
 fn a_wrong_usage_is_refused_with_what_would_be_right() {
     for (arguments, said) in [
-        (&["--traffic", "real"][..], "[possible values: reference]"),
-        (&[], "--traffic <NAME>"),
+        (
+            &["--traffic", "real"][..],
+            "[possible values: reference, a file]",
+        ),
+        (&[], "--traffic <NAME|FILE>"),
         (
             &["--traffic", "reference", "--plan", "pro"],
             "[possible values: free, paid]",

@@ -1,0 +1,68 @@
+//! Where the configuration of a program's Worker is: in the program itself, or in a file.
+
+use std::path::{Path, PathBuf};
+
+use edgeproof_sim::wrangler::{ConfigError, Migration, WorkerConfig};
+
+/// A Worker's configuration, for any of its environments.
+#[derive(Debug, Clone)]
+pub enum Configuration {
+    /// All of it is in the program, so nothing is read from disk.
+    Compiled {
+        /// What errors call it.
+        name: &'static str,
+        /// The text of its `wrangler.toml`.
+        text: &'static str,
+        /// The migrations of its databases; one that is not listed has none.
+        migrations: &'static [Migrations],
+    },
+    /// A file, with the migrations in the folders that it names.
+    File(PathBuf),
+}
+
+/// The migrations of a database.
+#[derive(Debug, Clone, Copy)]
+pub struct Migrations {
+    /// The database's binding.
+    pub binding: &'static str,
+    /// File name and SQL of each, in the order in which they are applied.
+    pub files: &'static [(&'static str, &'static str)],
+}
+
+impl Configuration {
+    /// What the configuration says for an environment; `None`: its top level.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds what the simulator does not support.
+    pub fn load(&self, environment: Option<&str>) -> Result<WorkerConfig, ConfigError> {
+        let (name, text, migrations) = match self {
+            Self::File(path) => return WorkerConfig::load(path, environment),
+            Self::Compiled {
+                name,
+                text,
+                migrations,
+            } => (name, text, migrations),
+        };
+        let mut config = WorkerConfig::parse(text, name, environment)?;
+        for database in &mut config.d1_databases {
+            let given = migrations
+                .iter()
+                .find(|given| given.binding == database.binding);
+            let files = given.map_or(&[][..], |given| given.files);
+            let files = files.iter().map(|(name, text)| Migration {
+                name: (*name).to_owned(),
+                text: (*text).to_owned(),
+            });
+            database.given_migrations = Some(files.collect());
+        }
+        Ok(config)
+    }
+
+    /// The file, or the name that errors give the text in the program.
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::Compiled { name, .. } => Path::new(name),
+            Self::File(path) => path,
+        }
+    }
+}
