@@ -5,7 +5,7 @@ use crate::project::Project;
 use crate::source::Source;
 use semver::{Version, VersionReq};
 use std::fs;
-use toml_edit::{Array, Document, DocumentMut, InlineTable, Item, Table, Value};
+use toml_edit::{Array, Document, DocumentMut, Item, Table, Value};
 
 const WASM: &str = "cfg(target_family = \"wasm\")";
 const NATIVE: &str = "cfg(not(target_family = \"wasm\"))";
@@ -163,19 +163,17 @@ fn separate(
         table(root, &["target", WASM, "dependencies"])?.insert_formatted(&key, dependency);
     }
     let natively = table(root, &["target", NATIVE, "dependencies"])?;
-    if natively.contains_key(name) || natively.contains_key(native) {
+    if natively.contains_key(native) {
         return Ok(());
     }
-    let mut stand_in = InlineTable::new();
-    stand_in.insert("package", Value::from(native));
-    for (key, value) in source.dependency(native) {
-        stand_in.insert(&key, value);
-    }
+    // Under its own name, although its library has the name of the other: Cargo takes no dependency that has one source for
+    // wasm and another natively.
+    let mut stand_in = source.dependency(native);
     if !dependency.features.is_empty() {
         let features: Array = dependency.features.iter().map(String::as_str).collect();
         stand_in.insert("features", Value::from(features));
     }
-    natively.insert(name, stand_in.into());
+    natively.insert(native, stand_in.into());
     Ok(())
 }
 
@@ -252,7 +250,7 @@ serde = "1"
 worker = { version = "0.8.7", features = ["d1"] }
 
 [target.'cfg(not(target_family = "wasm"))'.dependencies]
-worker = { package = "worker-native", version = "0.1.0", features = ["d1"] }
+worker-native = { version = "0.1.0", features = ["d1"] }
 
 [dev-dependencies]
 edgeproof = { version = "0.1.0" }
@@ -276,7 +274,7 @@ edgeproof = { version = "0.1.0" }
         );
         let text = text.expect("it is right");
         assert!(
-            text.contains("worker = { package = \"worker-native\", version = \"0.1.0\" }"),
+            text.contains("worker-native = { version = \"0.1.0\" }"),
             "{text}"
         );
         assert!(
@@ -294,8 +292,7 @@ edgeproof = { version = "0.1.0" }
         fs::write(folder.path().join("Cargo.toml"), root).expect("written");
         let text = "[dependencies]\nworker.workspace = true\n";
         let text = prepared(&project, text, &Source::Registry).expect("it is right");
-        let native =
-            "worker = { package = \"worker-native\", version = \"0.1.0\", features = [\"d1\"] }";
+        let native = "worker-native = { version = \"0.1.0\", features = [\"d1\"] }";
         assert!(text.contains(native), "{text}");
         let wasm = "[target.'cfg(target_family = \"wasm\")'.dependencies]\nworker.workspace = true";
         assert!(text.contains(wasm), "{text}");
