@@ -66,3 +66,51 @@ impl Configuration {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "name = 'w'\ncompatibility_date = '2026-08-20'\n\
+                        d1_databases = [{ binding = 'A' }, { binding = 'B' }]\n\
+                        [env.other]\nname = 'elsewhere'\n";
+
+    fn migrations(config: &WorkerConfig) -> Vec<Vec<String>> {
+        let databases = config.d1_databases.iter();
+        let migrations = databases.map(|database| database.migrations().expect("readable"));
+        migrations
+            .map(|files| files.into_iter().map(|file| file.text).collect())
+            .collect()
+    }
+
+    /// The working directory has no such folder, but it may have one with the same name.
+    #[test]
+    fn a_configuration_in_the_program_has_the_migrations_that_it_lists() {
+        let configuration = Configuration::Compiled {
+            name: "w/wrangler.toml",
+            text: TEXT,
+            migrations: &[Migrations {
+                binding: "B",
+                files: &[("1.sql", "SELECT 1")],
+            }],
+        };
+        let config = configuration.load(None).expect("it is right");
+        assert_eq!(migrations(&config), [vec![], vec!["SELECT 1".to_owned()]]);
+        let other = configuration.load(Some("other")).expect("it is right");
+        assert_eq!((&*config.name, &*other.name), ("w", "elsewhere"));
+        assert_eq!(configuration.file(), Path::new("w/wrangler.toml"));
+    }
+
+    #[test]
+    fn a_file_has_the_migrations_of_its_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("wrangler.toml");
+        std::fs::write(&file, TEXT).expect("written");
+        std::fs::create_dir(folder.path().join("migrations")).expect("made");
+        std::fs::write(folder.path().join("migrations/1.sql"), "SELECT 2").expect("written");
+        let configuration = Configuration::File(file);
+        let config = configuration.load(None).expect("it is right");
+        let both = vec!["SELECT 2".to_owned()];
+        assert_eq!(migrations(&config), [both.clone(), both]);
+    }
+}

@@ -166,7 +166,8 @@ fn separate(
     if natively.contains_key(native) {
         return Ok(());
     }
-    // Under its own name: Cargo wants one source for each name, whatever the target.
+    // Under its own name, although its library has the name of the other: Cargo takes no dependency that has one source for
+    // wasm and another natively.
     let mut stand_in = source.dependency(native);
     if !dependency.features.is_empty() {
         let features: Array = dependency.features.iter().map(String::as_str).collect();
