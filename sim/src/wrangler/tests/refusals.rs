@@ -205,3 +205,18 @@ fn missing_basics_are_named() {
         "{error}"
     );
 }
+
+#[test]
+fn an_unwrapped_error_does_not_print_the_file() {
+    let text = format!("{HEAD}colour = \"red\"\n[vars]\nTOKEN = \"not-to-be-shown\"\n");
+    let error = WorkerConfig::parse(&text, "wrangler.toml", None).expect_err("an unknown key");
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert!(
+        !format!("{error:?}").contains("not-to-be-shown"),
+        "{error:?}"
+    );
+    let config = text.replace("colour", "main");
+    let config = WorkerConfig::parse(&config, "wrangler.toml", None).expect("valid");
+    // The variables are shown, as every field is; the text of the file is not.
+    assert!(!format!("{config:?}").contains("[vars]"), "{config:?}");
+}
