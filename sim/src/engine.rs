@@ -10,7 +10,7 @@
 //! - `network`: messages between PoPs, and how faults change them; `fault`: starts the faults.
 //! - `deployment`: the Workers of this world, their bindings and their code; `invoke`: isolates, events, `waitUntil`;
 //!   `hosts`: the isolates of objects.
-//! - `kv`, `object`, `d1`, `fetch`: calls of the platform: send, arrive, act, answer.
+//! - `kv`, `object`, `d1`, `fetch`, `rate_limit`: calls of the platform: send, arrive, act, answer.
 //! - `inventory`: which namespaces and databases the account has; `persist`: state kept between runs of a server,
 //!   with `saved`, an object in it.
 //! - [`options`]: every assumption about latency, as options.
@@ -33,6 +33,7 @@ pub(crate) mod object;
 pub(crate) mod operation;
 pub mod options;
 pub(crate) mod persist;
+mod rate_limit;
 pub(crate) mod record;
 mod saved;
 pub(crate) mod scope;

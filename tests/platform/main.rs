@@ -10,6 +10,7 @@ mod invocation;
 mod kv;
 mod meta;
 mod objects;
+mod rate_limit;
 mod regress;
 mod setups;
 mod streams;

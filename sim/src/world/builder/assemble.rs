@@ -4,7 +4,9 @@ use super::databases::{self, Bound, Planned};
 use super::{BuildError, Builder, Deployment, ISOLATES_PER_WORLD};
 use crate::bill::usage::Usage;
 use crate::engine::clock::Clock;
-use crate::engine::deployment::{Binding, DeployedClass, Deployment as Deployed, Deployments};
+use crate::engine::deployment::{
+    Binding, DeployedClass, Deployment as Deployed, Deployments, Limiter,
+};
 use crate::engine::hosts::Hosts;
 use crate::engine::inventory::Inventory;
 use crate::engine::persist::State;
@@ -56,6 +58,7 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         databases: Vec::new(),
         classes: Vec::new(),
         code: Vec::new(),
+        limiters: Vec::new(),
     };
     let list = parts.deploy()?;
     parts.open_unbound()?;
@@ -65,6 +68,7 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         databases,
         classes,
         code,
+        limiters,
         ..
     } = parts;
 
@@ -88,6 +92,7 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         deployments: Deployments {
             list,
             classes: code,
+            limiters,
         },
         inventory: RefCell::new(inventory),
         namespaces: RefCell::new(namespaces),
@@ -163,6 +168,7 @@ struct Parts<'a> {
     databases: Vec<D1>,
     classes: Vec<Class>,
     code: Vec<DeployedClass>,
+    limiters: Vec<Limiter>,
 }
 
 impl<'a> Parts<'a> {
@@ -254,13 +260,15 @@ impl<'a> Parts<'a> {
         let Some(config) = &worker.config else {
             return Ok(bindings);
         };
-        if let Some(limiter) = config.rate_limits.first()
-            && !worker.script.runs_elsewhere()
-        {
-            return Err(BuildError::RateLimiter {
-                file: worker.file(),
-                name: limiter.name.clone(),
+        for limiter in &config.rate_limits {
+            let number = u32::try_from(self.limiters.len()).expect("fewer than 2^32 limiters");
+            self.limiters.push(Limiter {
+                name: limiter.name.as_str().into(),
+                namespace: limiter.namespace_id.as_str().into(),
+                limit: limiter.limit,
+                period_seconds: limiter.period_seconds,
             });
+            bindings.insert(limiter.name.clone(), Binding::RateLimiter(number));
         }
         for (name, value) in &config.vars {
             let value = match value {
