@@ -10,6 +10,7 @@
 //! - `network`: messages between PoPs, and how faults change them; `fault`: starts the faults.
 //! - `deployment`: the Workers of this world, their bindings and their code; `invoke`: isolates, events, `waitUntil`;
 //!   `hosts`: the isolates of objects.
+//! - `cron`: triggers that fire by themselves.
 //! - `kv`, `object`, `d1`, `fetch`, `rate_limit`: calls of the platform: send, arrive, act, answer.
 //! - `inventory`: which namespaces and databases the account has; `persist`: state kept between runs of a server,
 //!   with `saved`, an object in it.
@@ -19,6 +20,7 @@
 //! calls a state machine of [`platform`](crate::platform) when they arrive.
 
 pub(crate) mod clock;
+pub(crate) mod cron;
 pub(crate) mod d1;
 pub(crate) mod deployment;
 pub(crate) mod digest;
@@ -55,6 +57,7 @@ use crate::platform::outbound::Outbound;
 use crate::platform::rate_limit::RateLimits;
 use crate::topology::{Pop, Topology};
 use clock::Clock;
+use cron::Crons;
 use deployment::Deployments;
 use hosts::Hosts;
 use inventory::Inventory;
@@ -84,6 +87,8 @@ pub(crate) struct Inner {
     pub(crate) network: Network,
     pub(crate) chance: Chance,
     pub(crate) recorder: Recorder,
+    /// The cron triggers that fire by themselves.
+    pub(crate) crons: RefCell<Crons>,
     pub(crate) deployments: Deployments,
     /// The ids and names of the stores below.
     pub(crate) inventory: RefCell<Inventory>,

@@ -59,7 +59,7 @@ pub struct WorkerConfig {
     pub rate_limits: Vec<RateLimit>,
     /// Classes declared with SQLite storage, bound or not, by name.
     pub sqlite_classes: Vec<String>,
-    /// Cron expressions of `[triggers]`.
+    /// Cron expressions of `[triggers]`; every one parses as a [cron `Expression`](crate::platform::cron::Expression).
     pub crons: Vec<String>,
     /// `[limits]`.
     pub limits: ConfiguredLimits,

@@ -1,5 +1,6 @@
 //! The simulated platform, seen from inside a Worker: closures run as invocations and as events of objects.
 
+mod crons;
 mod d1;
 mod deployments;
 mod edges;

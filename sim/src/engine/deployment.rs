@@ -56,6 +56,8 @@ pub(crate) struct Deployment {
     pub(crate) hosts: Vec<String>,
     /// Its bindings, in order of their names.
     pub(crate) bindings: Vec<(Rc<str>, Binding)>,
+    /// The cron expressions of its configuration; `None` if it has no configuration.
+    pub(crate) crons: Option<Vec<Rc<str>>>,
     /// Whether `deleteAll()` deletes the alarm too, by its compatibility date.
     pub(crate) delete_all_deletes_alarm: bool,
     pub(crate) script: RefCell<Rc<dyn Script>>,

@@ -115,6 +115,8 @@ pub(crate) fn run(plans: Plans<'_>) -> Result<Outcome, BuildError> {
         .script(worker::native::script("edgeproof-worker"))
         .config(plans.config)
         .pops(POPS)
+        // The days below run them.
+        .crons(false)
         .plan(plans.plan)
         .seed(plans.seed)
         .start_unix_ms(START_UNIX_MS)

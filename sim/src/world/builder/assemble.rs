@@ -4,6 +4,7 @@ use super::databases::{self, Bound, Planned};
 use super::{BuildError, Builder, Deployment, ISOLATES_PER_WORLD};
 use crate::bill::usage::Usage;
 use crate::engine::clock::Clock;
+use crate::engine::cron::Crons;
 use crate::engine::deployment::{
     Binding, DeployedClass, Deployment as Deployed, Deployments, Limiter,
 };
@@ -84,11 +85,17 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         Stream::new(builder.seed, "isolates"),
     );
     let workers = list.len();
+    let crons = if builder.crons {
+        Crons::of(&list, builder.start)
+    } else {
+        Crons::default()
+    };
     let engine = Engine(Rc::new(Inner {
         clock: Clock::new(builder.start, builder.trace),
         network,
         chance: Chance::new(builder.seed),
         recorder: Recorder::new(builder.history),
+        crons: RefCell::new(crons),
         deployments: Deployments {
             list,
             classes: code,
@@ -216,6 +223,10 @@ impl<'a> Parts<'a> {
                     .into_iter()
                     .map(|(name, binding)| (name.into(), binding))
                     .collect(),
+                crons: worker.config.as_ref().map(|config| {
+                    let crons = config.crons.iter();
+                    crons.map(|cron| cron.as_str().into()).collect()
+                }),
                 delete_all_deletes_alarm: worker
                     .config
                     .as_ref()

@@ -96,7 +96,12 @@ fn a_wrong_file_is_refused_at_its_place() {
         (
             "triggers.crons = [\"* * * *\"]",
             "3:20",
-            "a cron expression has five fields",
+            "\"* * * *\" is no cron expression: it has 4 fields, not five",
+        ),
+        (
+            "[triggers]\ncrons = [\n  \"0 3 * * 1\",\n  \"0 3 * * 0\",\n]",
+            "6:4",
+            "\"0 3 * * 0\" is no cron expression: the weekday `0` has the value `0`; it takes 1-7 (1 is Sunday)",
         ),
         // Names.
         (
