@@ -119,15 +119,24 @@ impl World {
         self.engine.spawn(task);
     }
 
-    /// Runs a cron trigger of the first Worker now, in the first PoP of the world.
+    /// Runs a cron trigger of the first Worker now, in the first PoP of the world, as if it were scheduled for now.
     ///
-    /// The simulator does not run triggers by itself: a test says when.
+    /// Triggers also fire by themselves, unless the world was built without
+    /// ([`Builder::crons`](builder::Builder::crons)).
     ///
     /// # Errors
     /// What the handler threw.
+    ///
+    /// # Panics
+    /// If the Worker's configuration does not have the expression; the message names those that it has. A Worker without
+    /// a configuration may be given any expression.
+    #[track_caller]
     pub fn scheduled(&self, cron: &str) -> Operation<Result<(), Exception>> {
+        if let Some(refused) = self.engine.refused_cron(0, cron) {
+            panic!("{refused}");
+        }
         let (engine, cron) = (self.engine.clone(), cron.to_owned());
-        Operation::new(async move { engine.scheduled(0, &cron).await })
+        Operation::new(async move { engine.scheduled(0, &cron, engine.now()).await })
     }
 
     // --- changing what runs ----------------------------------------------------------------------------------------

@@ -99,11 +99,18 @@ fn check_signature(handler: Handler, function: &ItemFn) -> Result<()> {
 /// kind a compile error, as it is in a Worker.
 fn register(handler: Handler, entry: &str, glue: &TokenStream) -> TokenStream {
     let once = format_ident!("_worker_{}", handler.name());
-    let entry = format_ident!("{entry}");
+    let entry = submit(entry, glue, &TokenStream::new());
     quote! {
         #[doc(hidden)]
         mod #once {}
 
+        #entry
+    }
+}
+
+fn submit(entry: &str, glue: &TokenStream, more: &TokenStream) -> TokenStream {
+    let entry = format_ident!("{entry}");
+    quote! {
         const _: () = {
             #glue
 
@@ -111,6 +118,7 @@ fn register(handler: Handler, entry: &str, glue: &TokenStream) -> TokenStream {
                 ::worker::__native::#entry {
                     package: ::core::env!("CARGO_PKG_NAME"),
                     handler: __handler,
+                    #more
                 }
             }
         };
@@ -178,7 +186,9 @@ fn start(function: &ItemFn) -> TokenStream {
             #call
         }
     };
-    register(Handler::Start, "StartEntry", &glue)
+    // A Worker may have several.
+    let place = quote! { place: (::core::file!(), ::core::line!(), ::core::column!()), };
+    submit("StartEntry", &glue, &place)
 }
 
 #[cfg(test)]

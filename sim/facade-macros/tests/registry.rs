@@ -173,6 +173,8 @@ pub mod __native {
         pub package: &'static str,
         /// The function.
         pub handler: fn(),
+        /// File, line and column of the function.
+        pub place: (&'static str, u32, u32),
     }
 
     /// A class of objects.
@@ -234,6 +236,11 @@ async fn tick(event: ScheduledEvent, _env: Env, _context: ScheduleContext) {
 fn start() -> Result<()> {
     console("started".to_owned());
     Ok(())
+}
+
+#[event(start)]
+fn start_more() {
+    console("started more".to_owned());
 }
 
 #[durable_object]
@@ -331,12 +338,17 @@ fn the_cron_handler_is_found() {
 }
 
 #[test]
-fn the_start_function_is_found() {
+fn every_start_function_is_found_with_its_place() {
     lines();
-    for entry in inventory::iter::<__native::StartEntry> {
+    let mut entries: Vec<_> = inventory::iter::<__native::StartEntry>
+        .into_iter()
+        .collect();
+    entries.sort_by_key(|entry| entry.place);
+    for entry in entries {
+        assert!(entry.place.0.ends_with("registry.rs"), "{}", entry.place.0);
         (entry.handler)();
     }
-    assert_eq!(lines(), ["started"]);
+    assert_eq!(lines(), ["started", "started more"]);
 }
 
 #[test]

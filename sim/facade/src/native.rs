@@ -46,6 +46,8 @@ pub struct StartEntry {
     pub package: &'static str,
     /// The handler.
     pub handler: fn(),
+    /// File, line and column of the handler.
+    pub place: (&'static str, u32, u32),
 }
 
 /// `#[durable_object]`.
@@ -118,10 +120,12 @@ pub fn script(package: &str) -> Rc<dyn Script> {
     let scheduled = inventory::iter::<ScheduledEntry>
         .into_iter()
         .find(|entry| entry.package == package);
-    let start = inventory::iter::<StartEntry>
+    let mut start: Vec<_> = inventory::iter::<StartEntry>
         .into_iter()
         .filter(|entry| entry.package == package)
         .collect();
+    // The linker's order is not the same in every build.
+    start.sort_by_key(|entry| entry.place);
     let classes = inventory::iter::<ClassEntry>
         .into_iter()
         .filter(|entry| entry.package == package)
