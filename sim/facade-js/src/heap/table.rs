@@ -270,11 +270,19 @@ mod tests {
     use crate::heap::objects;
     use crate::js_sys::{Array, Object};
     use crate::wasm_bindgen::JsValue;
-    use std::thread;
+    use std::thread::JoinHandle;
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what other threads may do is tested"
+    )]
+    fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        std::thread::spawn(work)
+    }
 
     /// The text of the panic of a thread.
     fn panic_of(work: impl FnOnce() + Send + 'static) -> String {
-        let panic = thread::spawn(work).join().expect_err("it panics");
+        let panic = spawn(work).join().expect_err("it panics");
         let text = panic.downcast_ref::<&str>().copied();
         text.expect("a literal").to_owned()
     }
@@ -305,7 +313,7 @@ mod tests {
         let before = objects();
         let value = JsValue::from(Object::new());
         let moved = value.clone();
-        thread::spawn(move || {
+        spawn(move || {
             let _own = Object::new();
             drop(moved);
             assert_eq!(objects(), 1, "what this thread has of its own");
@@ -320,7 +328,7 @@ mod tests {
     #[test]
     fn primitives_go_from_thread_to_thread() {
         let value = JsValue::from(1.5);
-        thread::spawn(move || assert_eq!(value, value.clone()))
+        spawn(move || assert_eq!(value, value.clone()))
             .join()
             .unwrap();
     }

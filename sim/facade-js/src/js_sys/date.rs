@@ -84,10 +84,10 @@ impl Date {
         (host::current("Date.now()").now_ms)()
     }
 
-    /// `Date.parse(&text)`: milliseconds since the Unix epoch, or NaN.
+    /// `Date.parse(text)`: milliseconds since the Unix epoch, or NaN.
     #[must_use]
     pub fn parse(text: &str) -> f64 {
-        parse(&text)
+        parse(text)
     }
 
     /// `Date.UTC(year, month)`.
@@ -295,7 +295,7 @@ mod tests {
             ("yesterday", f64::NAN),
             ("", f64::NAN),
         ] {
-            let parsed = Date::parse(&text);
+            let parsed = Date::parse(text);
             assert!(
                 parsed == time || (parsed.is_nan() && time.is_nan()),
                 "{text}: {parsed}"
