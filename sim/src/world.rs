@@ -47,23 +47,43 @@ pub struct World {
 
 /// Shared by the clones that a user holds. Tasks hold the engine, and the engine holds the tasks; dropping the tasks
 /// with the last user's clone breaks that cycle.
-struct Owner(Engine);
+struct Owner {
+    engine: Engine,
+    /// After the engine, because that holds the objects' instances.
+    ended: Ended,
+}
+
+/// Tells the Workers' codes that their world has ended.
+#[derive(Default)]
+struct Ended(Vec<Rc<dyn Script>>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|script| script.world_ended());
+    }
+}
 
 impl Drop for Owner {
     fn drop(&mut self) {
         // Another world may run on this thread: what ends here must not continue there.
         scope::without_engine(|| {
-            self.0.0.clock.clear();
+            let engine = &self.engine.0;
+            engine.clock.clear();
             // The memory of the world's isolates lives on the thread.
-            let first = self.0.0.isolates.borrow().first();
+            let first = engine.isolates.borrow().first();
             edgeproof_isolate::evict_range(first..first + builder::ISOLATES_PER_WORLD);
+            let scripts = engine.deployments.list.iter();
+            self.ended.0 = scripts.map(|one| one.script.borrow().clone()).collect();
         });
     }
 }
 
 impl World {
     fn new(engine: Engine) -> Self {
-        let owner = Some(Rc::new(Owner(engine.clone())));
+        let owner = Some(Rc::new(Owner {
+            engine: engine.clone(),
+            ended: Ended::default(),
+        }));
         Self { engine, owner }
     }
 

@@ -7,8 +7,8 @@
 //! that exist upstream only under the features `http` and `timezone` are absent, as those features
 //! are.
 //!
-//! Upstream's `Error` is `Send` and `Sync` because a `JsValue` is on a target without threads; ours
-//! is as thread-bound as the native `JsValue` it may hold.
+//! It is `Send` and `Sync`, as upstream's is, so `?` turns it into an `anyhow::Error`. A JavaScript value inside stays on its thread:
+//! read on another one, it panics.
 
 use crate::js_sys::{self, Reflect};
 use crate::kv::KvError;

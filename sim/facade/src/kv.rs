@@ -10,6 +10,7 @@ use crate::wasm_bindgen::{JsCast, JsValue};
 use bytes::Bytes;
 use edgeproof_sim::Bindings;
 use edgeproof_sim::host::Binding;
+use send_wrapper::SendWrapper;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -41,7 +42,7 @@ impl KvStore {
     pub fn get(&self, name: &str) -> GetOptionsBuilder {
         GetOptionsBuilder {
             namespace: self.namespace,
-            key: name.into(),
+            key: SendWrapper::new(name.into()),
             cache_ttl: None,
         }
     }
@@ -51,7 +52,7 @@ impl KvStore {
         let keys = keys.iter().map(|key| key.as_ref().into()).collect();
         GetBulkOptionsBuilder {
             namespace: self.namespace,
-            keys,
+            keys: SendWrapper::new(keys),
             cache_ttl: None,
         }
     }
@@ -91,7 +92,7 @@ impl KvStore {
         let namespace = self.namespace;
         PutOptionsBuilder {
             namespace,
-            key: name.into(),
+            key: SendWrapper::new(name.into()),
             value,
             expiration: None,
             expiration_ttl: None,

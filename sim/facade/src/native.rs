@@ -173,6 +173,10 @@ impl Script for Package {
         }
     }
 
+    fn world_ended(&self) {
+        host::collect_garbage();
+    }
+
     fn class(&self, name: &str) -> Option<Rc<dyn ObjectClass>> {
         let entry = *self.classes.iter().find(|entry| entry.class == name)?;
         Some(Rc::new(Class(entry)))

@@ -18,6 +18,7 @@ use futures_util::{Stream, StreamExt};
 use send_wrapper::SendWrapper;
 use std::cell::RefCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -183,11 +184,16 @@ impl fmt::Debug for ReadableStream {
 #[derive(Debug)]
 pub struct ByteStream {
     inner: ReadableStream,
+    /// Upstream's is neither `Send` nor `Sync`, so a Worker that needs either must not compile here alone.
+    thread: PhantomData<Rc<()>>,
 }
 
 impl From<ReadableStream> for ByteStream {
     fn from(inner: ReadableStream) -> Self {
-        Self { inner }
+        Self {
+            inner,
+            thread: PhantomData,
+        }
     }
 }
 
