@@ -1,7 +1,7 @@
 //! The production Worker as wasm beside the same Worker in JavaScript (`benches/javascript/worker.js`), both on workerd: CPU time
 //! of each request, and the time to the first answer.
 //!
-//! `cargo bench -p edgeproof-cli --features real --bench javascript [-- [--test] [--rounds N] [--only TEXT] [--bundle FOLDER]]`
+//! `cargo bench -p edgeproof-worker-cli --features real --bench javascript [-- [--test] [--rounds N] [--only TEXT] [--bundle FOLDER]]`
 //!
 //! First it is checked that both give the same answers on the routes that are measured, so that what is compared does the same
 //! work. Then the same requests go in turn to each side, several rounds of each, so that a machine that grows slower does so for
@@ -14,7 +14,7 @@
 
 #[path = "measure.rs"]
 mod measure;
-#[path = "../sim/cli/tests/support/workerd.rs"]
+#[path = "../worker/cli/tests/support/workerd.rs"]
 mod workerd;
 
 use measure::{SECRET, cpu, median, micros, now, sorted, token};

@@ -1,6 +1,6 @@
 //! The production POST on real workerd and in the simulator, side by side: requests a second, and CPU time of each request.
 //!
-//! `cargo bench -p edgeproof-cli --features real --bench runtime`
+//! `cargo bench -p edgeproof-worker-cli --features real --bench runtime`
 //!
 //! The same posts, all admitted, go in turn to each side, several rounds of each, so that a machine that grows slower does so for
 //! both. On workerd they travel over HTTP through `sim workerd`, whose simulated latencies are waited out: its requests a second
@@ -12,7 +12,7 @@
 
 #[path = "measure.rs"]
 mod measure;
-#[path = "../sim/cli/tests/support/workerd.rs"]
+#[path = "../worker/cli/tests/support/workerd.rs"]
 mod workerd;
 
 // Nothing else names the Worker; without this its handlers would not be linked.

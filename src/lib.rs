@@ -36,6 +36,8 @@
 //! - [`sim`]: the simulator, all of it. Its first page has the map.
 //! - The repository's `worker/` is a production Worker, `tests/worker/` are its tests.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod testing;
 
 pub use edgeproof_sim as sim;

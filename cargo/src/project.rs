@@ -21,6 +21,10 @@ pub(crate) struct Project {
     pub(crate) workspace: PathBuf,
     /// The target folder.
     pub(crate) target: PathBuf,
+    /// Whether another crate can link that library.
+    pub(crate) is_linkable: bool,
+    /// Whether it depends on `worker-native`, which stands in for the crate `worker` natively.
+    pub(crate) has_facade: bool,
     /// The package `edgeproof` that it depends on: its folder.
     pub(crate) edgeproof: Option<PathBuf>,
 }
@@ -37,14 +41,34 @@ struct Package {
     name: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
+    dependencies: Vec<Dependency>,
     /// `None` for a package at a path.
     source: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
 }
 
 #[derive(Deserialize)]
 struct Target {
     name: String,
     crate_types: Vec<String>,
+}
+
+impl Package {
+    fn depends_on(&self, name: &str) -> bool {
+        let mut names = self.dependencies.iter();
+        names.any(|dependency| dependency.name == name)
+    }
+}
+
+impl Target {
+    fn is_linkable(&self) -> bool {
+        let mut kinds = self.crate_types.iter();
+        kinds.any(|kind| kind == "lib" || kind == "rlib")
+    }
 }
 
 impl Project {
@@ -79,7 +103,7 @@ impl Project {
         let edgeproof = metadata
             .packages
             .iter()
-            .find(|package| package.name == "edgeproof")
+            .find(|found| found.name == "edgeproof" && package.depends_on("edgeproof"))
             .and_then(|package| package.manifest_path.parent());
         let is_library = |target: &&Target| {
             let kinds = ["lib", "rlib", "cdylib", "dylib", "staticlib"];
@@ -91,6 +115,8 @@ impl Project {
         let library = package.targets.iter().find(is_library);
         Ok(Self {
             name: package.name.clone(),
+            is_linkable: library.is_some_and(Target::is_linkable),
+            has_facade: package.depends_on("worker-native"),
             library: library.map(|target| target.name.replace('-', "_")),
             workspace: metadata.workspace_root.clone(),
             target: metadata.target_directory.clone(),

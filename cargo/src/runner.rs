@@ -14,22 +14,40 @@ use toml_edit::{DocumentMut, Item, Table, value};
 pub(crate) fn run(words: &[OsString]) -> Result<ExitCode, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::new(error.to_string()))?;
     let project = Project::find(&here)?;
-    let manifest = Runner::of(&project)?.write()?;
+    let runner = Runner::of(&project)?;
+    let manifest = runner.write()?;
+    let target = project.target.join("edgeproof");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["run", "--quiet", "--release", "--manifest-path"])
-        .arg(&manifest)
-        .arg("--target-dir")
-        .arg(project.target.join("edgeproof"))
-        .arg("--")
-        .args(words)
+    let mut command = Command::new(cargo);
+    command.args(["run", "--release", "--manifest-path"]);
+    command.arg(&manifest).arg("--target-dir").arg(&target);
+    if target.join("release").join(runner.program()).exists() {
+        command.arg("--quiet");
+    } else {
+        // Minutes without a word would look like a hang.
+        eprintln!(
+            "the first command builds a program that links the Worker, which takes some minutes"
+        );
+    }
+    command.arg("--").args(words);
+    become_program(command)
+}
+
+/// Runs the command in place of this program, so that Ctrl-C and its exit code are the command's own.
+#[cfg(unix)]
+fn become_program(mut command: Command) -> Result<ExitCode, Failure> {
+    use std::os::unix::process::CommandExt as _;
+    let error = command.exec();
+    Err(Failure::new(format!("cannot start cargo: {error}")))
+}
+
+#[cfg(not(unix))]
+fn become_program(mut command: Command) -> Result<ExitCode, Failure> {
+    let status = command
         .status()
         .map_err(|error| Failure::new(format!("cannot start cargo: {error}")))?;
-    Ok(match status.code() {
-        Some(code) => u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from),
-        // Ended by a signal, Ctrl-C for example.
-        None => ExitCode::FAILURE,
-    })
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// The program's package.
@@ -48,17 +66,46 @@ impl<'a> Runner<'a> {
                 .at(&project.manifest, None)
                 .help(prepare)
         })?;
+        if !project.is_linkable {
+            let line = line_of(&project.manifest, "crate-type");
+            return Err(Failure::new(
+                "the library is a cdylib only, which no other crate can link",
+            )
+            .at(&project.manifest, line)
+            .help(format!(
+                "{prepare}, or write crate-type = [\"cdylib\", \"rlib\"]"
+            )));
+        }
         let edgeproof = project.edgeproof.as_deref().ok_or_else(|| {
             Failure::new("this package does not depend on edgeproof")
                 .at(&project.manifest, None)
                 .help(prepare)
         })?;
+        if !project.has_facade {
+            let line = line_of(&project.manifest, "worker");
+            return Err(Failure::new(
+                "natively this package links the crate worker itself, which runs on wasm only, and not worker-native",
+            )
+            .at(&project.manifest, line)
+            .help(prepare));
+        }
+        project.configuration()?;
         Ok(Self {
             project,
             folder: project.target.join("edgeproof/runner").join(&project.name),
             library,
             edgeproof,
         })
+    }
+
+    /// The name of the program, which is that of its package.
+    fn name(&self) -> String {
+        format!("edgeproof-of-{}", self.project.name)
+    }
+
+    /// The file of the program.
+    fn program(&self) -> String {
+        format!("{}{}", self.name(), std::env::consts::EXE_SUFFIX)
     }
 
     /// Writes what has changed; the path of its Cargo.toml.
@@ -79,7 +126,7 @@ impl<'a> Runner<'a> {
         let mut manifest = DocumentMut::new();
         let package = &mut manifest["package"];
         *package = Item::Table(Table::new());
-        package["name"] = value(format!("edgeproof-of-{}", self.project.name));
+        package["name"] = value(self.name());
         package["version"] = value("0.0.0");
         package["edition"] = value("2024");
         package["publish"] = value(false);
@@ -139,6 +186,16 @@ impl<'a> Runner<'a> {
             configuration.to_string_lossy()
         ))
     }
+}
+
+/// The first line of a manifest that sets a key, from 1.
+fn line_of(manifest: &Path, key: &str) -> Option<usize> {
+    let text = fs::read_to_string(manifest).ok()?;
+    let sets = |line: &str| {
+        let rest = line.trim_start().strip_prefix(key);
+        rest.is_some_and(|rest| rest.trim_start().starts_with(['=', '.']))
+    };
+    text.lines().position(sets).map(|line| line + 1)
 }
 
 /// Writes a file if its text is another: Cargo builds again what is newer.

@@ -51,7 +51,7 @@ pub fn run(
                 env: args.env.clone(),
                 vars: prepared.vars.clone(),
             };
-            let worker = program.worker.as_ref().ok_or_else(no_worker)?;
+            let worker = program.worker.as_ref().ok_or_else(|| no_worker(program))?;
             embedded::run(contract, worker, &prepared.plan, &options, progress).map_err(usage)?
         }
     };

@@ -3,6 +3,7 @@
 //! It only reads arguments, prints results and turns verdicts into exit codes; [`crate::burst`] does the work. The
 //! contract supplies the help's text about the API.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -42,7 +43,7 @@ enum Command {
 }
 
 /// The command line, with what the contract and the Worker add to its help.
-fn command(program: &Program) -> clap::Command {
+pub fn command(program: &Program) -> clap::Command {
     let words = program.contract.words();
     let no_target = match program.worker {
         Some(_) => "the Worker runs in the embedded simulator, in virtual time",
@@ -56,6 +57,7 @@ fn command(program: &Program) -> clap::Command {
     );
     Cli::command()
         .name(program.name)
+        .bin_name(program.name)
         .mut_subcommand("burst", |burst| {
             burst
                 .long_about(about)
@@ -66,7 +68,13 @@ fn command(program: &Program) -> clap::Command {
 
 /// The program: reads the process's arguments, prints, and gives the exit code.
 pub fn main(program: &Program) -> ExitCode {
-    let matches = command(program).try_get_matches();
+    run(program, std::env::args_os().skip(1))
+}
+
+/// The same with arguments that a program of several commands has read already.
+pub fn run(program: &Program, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let words = std::iter::once(program.name.into()).chain(arguments);
+    let matches = command(program).try_get_matches_from(words);
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -79,7 +87,7 @@ pub fn main(program: &Program) -> ExitCode {
             }
             eprintln!(
                 "error: {}\n\nFor more information, try '--help'.",
-                explain(&error)
+                explain(program, &error)
             );
             return ExitCode::from(2);
         }
@@ -93,7 +101,8 @@ pub fn main(program: &Program) -> ExitCode {
 }
 
 /// A usage error with a text of our own: clap repeats what it did not understand, and that may be a credential.
-fn explain(error: &clap::Error) -> String {
+fn explain(program: &Program, error: &clap::Error) -> String {
+    let name = program.name;
     let named = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
@@ -102,24 +111,33 @@ fn explain(error: &clap::Error) -> String {
     let argument = named(ContextKind::InvalidArg);
     match error.kind() {
         ErrorKind::UnknownArgument => match argument.filter(|text| is_option_name(text)) {
-            Some(name) => format!("{name} is not an option of loadgen"),
-            None => "an argument is not understood; a curl command stands after `--`: loadgen burst -- curl …".into(),
+            Some(option) => format!("{option} is not an option of {name}"),
+            None => format!(
+                "an argument is not understood; a curl command stands after `--`: {name} burst -- curl …"
+            ),
         },
         ErrorKind::InvalidSubcommand => "the commands are `burst` and `schema`".into(),
         // The other errors name arguments as the help does, and their reasons are those of our own parsers.
         ErrorKind::ValueValidation => {
             let reason = std::error::Error::source(error).map(ToString::to_string);
             let argument = argument.unwrap_or_else(|| "an argument".into());
-            format!("{argument}: {}", reason.as_deref().unwrap_or("the value is not valid"))
+            format!(
+                "{argument}: {}",
+                reason.as_deref().unwrap_or("the value is not valid")
+            )
         }
         ErrorKind::ArgumentConflict => format!(
             "{} cannot be used with {}",
             argument.as_deref().unwrap_or("an argument"),
-            named(ContextKind::PriorArg).as_deref().unwrap_or("itself, twice")
+            named(ContextKind::PriorArg)
+                .as_deref()
+                .unwrap_or("itself, twice")
         ),
         kind => {
             let problem = kind.as_str().unwrap_or("the command line is wrong");
-            argument.map_or(problem.to_owned(), |argument| format!("{argument}: {problem}"))
+            argument.map_or(problem.to_owned(), |argument| {
+                format!("{argument}: {problem}")
+            })
         }
     }
 }

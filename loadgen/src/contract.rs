@@ -48,8 +48,8 @@ pub trait Contract: fmt::Debug {
 
 /// The Worker behind a contract, as the embedded simulator runs it.
 pub trait Simulated: fmt::Debug {
-    /// Names of the variables and secrets that the Worker reads.
-    fn variables(&self) -> Vec<String>;
+    /// Names of the variables and secrets that the Worker reads; `None` if they are not known, so that any can be given.
+    fn variables(&self) -> Option<Vec<String>>;
 
     /// Whether the value of this variable is no secret.
     fn is_plain(&self, name: &str) -> bool;

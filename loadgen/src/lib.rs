@@ -1,7 +1,8 @@
 //! Sends bursts to a Worker and judges whether it kept its contract.
 //!
 //! This crate knows no Worker. A program for one API hands its contract and its Worker to [`cli::main`] as a
-//! [`program::Program`]; the binary of this crate has the generic contract and no Worker.
+//! [`program::Program`]; where its Worker's configuration is, [`configuration`] says. The binary of this crate has the generic
+//! contract and no Worker.
 //!
 //! A burst's way through the files:
 //!
@@ -22,6 +23,7 @@ pub mod args;
 pub mod burst;
 pub mod cli;
 pub mod clock;
+pub mod configuration;
 pub mod contract;
 pub mod curl;
 pub mod driver;

@@ -10,7 +10,7 @@ use crate::target::embedded::Worker;
 /// A load generator for one API: its contract and, if it has one to run, its Worker.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// The name of the binary.
+    /// What help and messages call the program, such as `loadgen`.
     pub name: &'static str,
     /// The command that starts the program, where a report repeats the command.
     pub command: &'static str,

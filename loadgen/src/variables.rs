@@ -2,8 +2,8 @@
 
 use crate::secret::Secret;
 
-/// Splits every `NAME=VALUE`; `known` are the names that the Worker reads. The error repeats no part of the argument.
-pub fn parse(given: &[Secret], known: &[String]) -> Result<Vec<(String, String)>, String> {
+/// Splits every `NAME=VALUE`; `known` are the names that the Worker reads, if they are known. The error repeats no part of the argument.
+pub fn parse(given: &[Secret], known: Option<&[String]>) -> Result<Vec<(String, String)>, String> {
     given
         .iter()
         .map(|var| {
@@ -11,7 +11,9 @@ pub fn parse(given: &[Secret], known: &[String]) -> Result<Vec<(String, String)>
                 .expose()
                 .split_once('=')
                 .ok_or("--var: a variable is NAME=VALUE")?;
-            if !known.iter().any(|known| known == name) {
+            if let Some(known) = known
+                && !known.iter().any(|known| known == name)
+            {
                 return Err(format!(
                     "--var: the Worker has no variable of this name; it has {}",
                     known.join(", ")

@@ -87,17 +87,21 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
             let test = ::edgeproof::testing::Test {
                 package: ::core::env!("CARGO_PKG_NAME"),
                 target: ::core::env!("CARGO_CRATE_NAME"),
+                is_outside: ::core::option_env!("CARGO_TARGET_TMPDIR").is_some(),
                 module: #module,
                 name: ::core::stringify!(#name),
             };
-            let builder = ::edgeproof::testing::builder(
-                #package,
-                ::core::env!("CARGO_MANIFEST_DIR"),
-                #config,
-                #environment,
-            );
-            #pops
-            #setup
+            let builder = || {
+                let builder = ::edgeproof::testing::builder(
+                    #package,
+                    ::core::env!("CARGO_MANIFEST_DIR"),
+                    #config,
+                    #environment,
+                );
+                #pops
+                #setup
+                builder
+            };
             ::edgeproof::testing::run(&test, builder, #seeds, async |world| #name(world).await);
         }
     })
@@ -128,9 +132,10 @@ fn link(arguments: &Arguments) -> TokenStream {
         None => {
             let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
             let library = package.replace('-', "_");
-            if library.is_empty()
-                || std::env::var("CARGO_CRATE_NAME").is_ok_and(|own| own == library)
-            {
+            // Cargo sets it for what is in tests/ and benches/ alone; a file there may have the library's name.
+            let is_outside = std::env::var_os("CARGO_TARGET_TMPDIR").is_some();
+            let own = std::env::var("CARGO_CRATE_NAME").unwrap_or_default();
+            if library.is_empty() || (own == library && !is_outside) {
                 return TokenStream::new();
             }
             Ident::new(&library, Span::call_site())

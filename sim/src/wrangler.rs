@@ -55,11 +55,11 @@ pub struct WorkerConfig {
     pub d1_databases: Vec<D1Database>,
     /// Durable Object bindings, in the order of the file.
     pub durable_objects: Vec<DurableObject>,
-    /// Rate limiters, in the order of the file. A Worker inside the simulator cannot have any: the façade lacks the binding.
+    /// Rate limiters, in the order of the file.
     pub rate_limits: Vec<RateLimit>,
     /// Classes declared with SQLite storage, bound or not, by name.
     pub sqlite_classes: Vec<String>,
-    /// Cron expressions of `[triggers]`.
+    /// Cron expressions of `[triggers]`; every one parses as a [cron `Expression`](crate::platform::cron::Expression).
     pub crons: Vec<String>,
     /// `[limits]`.
     pub limits: ConfiguredLimits,

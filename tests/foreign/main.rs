@@ -1,3 +1,7 @@
 //! Workers that are not ours, in the style of public ones, each with the tests that its author would write.
 
+mod dice;
+#[cfg(feature = "real")]
+mod real;
+mod reminders;
 mod visits;

@@ -1,6 +1,7 @@
 //! The simulated platform, seen from inside a Worker: closures run as invocations and as events of objects.
 
 mod ambient;
+mod crons;
 mod d1;
 mod deployments;
 mod edges;
@@ -11,6 +12,7 @@ mod invocation;
 mod kv;
 mod meta;
 mod objects;
+mod rate_limit;
 mod regress;
 mod setups;
 mod streams;

@@ -26,10 +26,11 @@ pub(super) struct Prepared {
 }
 
 /// A run without a TARGET needs a Worker.
-pub(super) fn no_worker() -> Trouble {
-    usage(
-        "this program has no Worker of its own: give a TARGET, as in `loadgen burst http://127.0.0.1:8787`",
-    )
+pub(super) fn no_worker(program: &Program) -> Trouble {
+    usage(format!(
+        "this program has no Worker of its own: give a TARGET, as in `{} burst http://127.0.0.1:8787`",
+        program.name
+    ))
 }
 
 /// Turns the arguments into a plan, and refuses impossible ones.
@@ -45,7 +46,11 @@ pub(super) fn prepare(
             Some(parsed.map_err(|error| Trouble::Usage(error.into()))?)
         }
     };
-    let origin = args.target.as_deref().map(parse_target).transpose()?;
+    let origin = args
+        .target
+        .as_deref()
+        .map(|text| parse_target(program, text))
+        .transpose()?;
     let mut notes = command
         .as_ref()
         .map(|command| command.notes.clone())
@@ -59,10 +64,10 @@ pub(super) fn prepare(
     }
     let known = match &program.worker {
         Some(worker) => worker.rules.variables(),
-        None if origin.is_none() => return Err(no_worker()),
-        None => Vec::new(),
+        None if origin.is_none() => return Err(no_worker(program)),
+        None => Some(Vec::new()),
     };
-    let vars = variables::parse(&args.var, &known).map_err(usage)?;
+    let vars = variables::parse(&args.var, known.as_deref()).map_err(usage)?;
     vars.iter()
         .filter(|(name, _)| !program.is_plain(name))
         .for_each(|(_, value)| redactor.add(value));
@@ -136,11 +141,12 @@ pub(super) fn prepare(
     })
 }
 
-fn parse_target(text: &str) -> Result<Url, Trouble> {
+fn parse_target(program: &Program, text: &str) -> Result<Url, Trouble> {
     if text == "curl" {
-        return Err(usage(
-            "write `--` before a curl command: loadgen burst -- curl …",
-        ));
+        return Err(usage(format!(
+            "write `--` before a curl command: {} burst -- curl …",
+            program.name
+        )));
     }
     let absolute = if text.contains("://") {
         text.to_owned()
@@ -159,8 +165,9 @@ fn parse_target(text: &str) -> Result<Url, Trouble> {
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return Err(usage(format!(
-            "TARGET {} is more than scheme, host and port: give the path in a curl command, as in `loadgen burst {} -- curl {}`",
+            "TARGET {} is more than scheme, host and port: give the path in a curl command, as in `{} burst {} -- curl {}`",
             shown_url(text),
+            program.name,
             url.origin().ascii_serialization(),
             shown_url(text)
         )));

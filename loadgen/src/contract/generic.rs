@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method};
 
-use super::{Charge, Contract, Denial, Sample, Words};
+use super::{Charge, Configured, Contract, Denial, Lookup, Sample, Seed, Simulated, Words};
 use crate::answer::Answer;
 use crate::plan::{Plan, Template};
 use crate::refusal::Platform429;
@@ -72,6 +72,38 @@ impl Contract for Generic {
             mark: "a status of the server's own",
             own_denials: "no 429 came from the platform",
         }
+    }
+}
+
+/// A Worker of which nothing is known but its configuration: any variable can be given, and each value is kept out of
+/// reports; it has no quota, no users and no tokens.
+impl Simulated for Generic {
+    fn variables(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    fn is_plain(&self, _: &str) -> bool {
+        false
+    }
+
+    fn configured(&self, _: Charge, _: Lookup<'_>) -> Configured {
+        Configured {
+            enabled: true,
+            quota: None,
+            inexact: None,
+        }
+    }
+
+    fn secrets(&self) -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+
+    fn seeds(&self, _: Lookup<'_>) -> Vec<Seed> {
+        Vec::new()
+    }
+
+    fn token(&self, _: u32, _: u64) -> Secret {
+        unreachable!("the generic contract's requests need no token")
     }
 }
 

@@ -82,7 +82,7 @@ impl<'a> Parser<'a> {
         if !matches!(first.rsplit(['/', '\\']).next(), Some("curl" | "curl.exe")) {
             let shown = if first.is_empty() { "(nothing)" } else { "…" };
             let message = "this is not a curl command";
-            let help = "write `loadgen burst -- curl …`".to_owned();
+            let help = "write `burst -- curl …`".to_owned();
             return Err(self.fault(shown, shown, message, "expected `curl`", Some(help)));
         }
         self.draft.shown.push("curl");

@@ -14,7 +14,7 @@ use edgeproof_sim::http::Request;
 use edgeproof_sim::script::Script;
 use edgeproof_sim::topology::Pop;
 use edgeproof_sim::world::client::Client;
-use edgeproof_sim::wrangler::{Migration, Var, WorkerConfig};
+use edgeproof_sim::wrangler::{Var, WorkerConfig};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use thiserror::Error;
@@ -23,6 +23,7 @@ use url::Url;
 use super::{BudgetRow, Measured, Platform, Staleness};
 use crate::answer::{Answer, SendError};
 use crate::clock::Stopwatch;
+use crate::configuration::Configuration;
 use crate::contract::{Contract, Simulated};
 use crate::driver::{Burst, Target};
 use crate::observe::Checks;
@@ -33,34 +34,26 @@ use crate::secret::Secret;
 /// Bursts up to this size keep a history, from which staleness is measured; a larger one's would fill the memory.
 const HISTORY_REQUESTS: u64 = 20_000;
 
-/// A Worker that the simulator can run: all of it is in the program, so nothing is read from disk.
+/// A Worker that the simulator can run.
 #[derive(Clone)]
 pub struct Worker {
     /// Its code.
     pub script: Rc<dyn Script>,
-    /// What errors call its configuration.
-    pub config_name: &'static str,
-    /// The text of its `wrangler.toml`.
-    pub config: &'static str,
-    /// The migrations of its databases.
-    pub migrations: &'static [Migrations],
+    /// Its configuration.
+    pub configuration: Configuration,
     /// What its variables mean, and the tokens of its users.
     pub rules: Rc<dyn Simulated>,
 }
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Worker({}, {:?})", self.config_name, self.rules)
+        write!(
+            f,
+            "Worker({}, {:?})",
+            self.configuration.file().display(),
+            self.rules
+        )
     }
-}
-
-/// The migrations of a database.
-#[derive(Debug, Clone, Copy)]
-pub struct Migrations {
-    /// The database's binding.
-    pub binding: &'static str,
-    /// File name and SQL of each, in the order in which they are applied.
-    pub files: &'static [(&'static str, &'static str)],
 }
 
 /// The options of the simulated world, beside the plan and the Worker.
@@ -87,7 +80,8 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Measured, EmbeddedError> {
     let refused = |problem: &dyn fmt::Display| EmbeddedError(problem.to_string());
-    let config = config(worker, options.env.as_deref())?;
+    let config = worker.configuration.load(options.env.as_deref());
+    let config = config.map_err(|problem| refused(&problem))?;
     let variables = variables(&config, options);
     let charge = contract.charge(plan);
     let configured = worker.rules.configured(charge, &variables);
@@ -177,25 +171,6 @@ pub fn run(
 
 /// How long to wait for work after the answers, in virtual time: as long as the platform allows it.
 const AFTERMATH: Duration = edgeproof_sim::limits::workers::WAIT_UNTIL;
-
-/// The Worker's configuration in one environment, with its migrations.
-fn config(worker: &Worker, env: Option<&str>) -> Result<WorkerConfig, EmbeddedError> {
-    let mut config = WorkerConfig::parse(worker.config, worker.config_name, env)
-        .map_err(|problem| EmbeddedError(problem.to_string()))?;
-    for database in &mut config.d1_databases {
-        let given = worker
-            .migrations
-            .iter()
-            .find(|given| given.binding == database.binding);
-        let files = given.map_or(&[][..], |given| given.files);
-        let files = files.iter().map(|(name, text)| Migration {
-            name: (*name).to_owned(),
-            text: (*text).to_owned(),
-        });
-        database.given_migrations = Some(files.collect());
-    }
-    Ok(config)
-}
 
 /// The variables of the world by name: those of the options, then those of the configuration.
 fn variables(config: &WorkerConfig, options: &Options) -> impl Fn(&str) -> Option<String> + use<> {

@@ -1,6 +1,7 @@
-//! `sim api`: Cloudflare's REST API, as far as wrangler's KV and D1 commands use it.
+//! `api`: Cloudflare's REST API, as far as wrangler's KV and D1 commands use it.
 
-use crate::own::Project;
+use crate::linked::Linked;
+use crate::project::Project;
 use crate::server::{Hidden, hidden, now_ms, pop, random_secret, say, told_to_stop};
 use crate::state::StateFolder;
 use clap::Args;
@@ -23,7 +24,7 @@ use tokio::net::TcpListener;
 /// The environment variable with the token.
 const TOKEN: &str = "EDGEPROOF_API_TOKEN";
 
-/// Options of `sim api`.
+/// Options of `api`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Port on 127.0.0.1; 0 takes a free one and prints it.
@@ -37,7 +38,7 @@ pub(crate) struct Arguments {
     /// Environment of wrangler.toml; the top level if absent.
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
-    /// The Worker configuration whose namespaces and databases there are from the start; the project's own if absent.
+    /// The Worker configuration whose namespaces and databases there are from the start; the Worker's own if absent.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// PoP where databases live.
@@ -106,8 +107,12 @@ impl Token {
     }
 }
 
-pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    let project = Project::load(arguments.config.as_deref(), arguments.env.as_deref())?;
+pub(crate) fn run(linked: &Linked, arguments: Arguments) -> Result<()> {
+    let project = Project::load(
+        linked,
+        arguments.config.as_deref(),
+        arguments.env.as_deref(),
+    )?;
     let mut config = project.config;
     // Nothing of the Worker runs here: its objects stay in the state folder as they are.
     config.durable_objects.clear();

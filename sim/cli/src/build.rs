@@ -1,4 +1,4 @@
-//! `sim build`: the Worker's bundle, ready to deploy.
+//! `build`: the Worker's bundle, ready to deploy.
 //!
 //! worker-build makes it: cargo compiles to wasm, wasm-bindgen writes the JavaScript glue, wasm-opt shrinks the one and esbuild
 //! the other. A crate may have a main module of its own, `entry.js`, which imports what worker-build made as `glue.js`.
@@ -7,7 +7,7 @@
 
 mod bundle;
 
-use crate::own;
+use crate::linked::Linked;
 use crate::tools::{Consent, Metadata, Tool, Tools, lock};
 use bundle::{Bundle, Entry, Stamp};
 use clap::Args;
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// (developers.cloudflare.com/workers/platform/limits, "Worker size", 2026-09.)
 const GZIPPED_MAX: usize = 1_000_000;
 
-/// Options of `sim build`.
+/// Options of `build`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 built, 1 the build failed or the bundle is too large, 2 usage."
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// Install what is missing, system packages too, without asking.
     #[arg(long)]
     yes: bool,
-    /// Folder of the Worker's crate; if absent, the Worker of the checkout around the working directory. The bundle is DIR/build.
+    /// Folder of the Worker's crate; if absent, that of this command's Worker. The bundle is DIR/build.
     #[arg(long = "crate", value_name = "DIR")]
     folder: Option<PathBuf>,
     /// Link faster, for tests: no optimisation across crates. The bundle is larger.
@@ -40,10 +40,10 @@ pub(crate) struct Arguments {
     max_gzipped: usize,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(linked: &Linked, arguments: &Arguments) -> Result<()> {
     let metadata = match &arguments.folder {
         Some(folder) => Metadata::of(folder)?,
-        None => Metadata::of(&own::folder()?)?,
+        None => Metadata::of(&linked.folder.find()?)?,
     };
     let tools = Tools::provide(&metadata, Consent { yes: arguments.yes })?;
     let build = Build {

@@ -1,50 +1,57 @@
-//! `sim forecast`: what a day of traffic uses of each allowance, and which one ends first.
+//! `forecast`: what a day of traffic uses of each allowance, and which one ends first.
+//!
+//! [`Traffic`] says who asks for what, where and when. It is that of a file, or traffic that the linked Worker has under a
+//! name ([`Named`](crate::Named)). `day` plays it in a world of its own, and `report` tells the result.
 
 mod day;
+mod file;
+pub mod people;
 mod report;
 mod traffic;
 
+pub use traffic::{Planned, Sender, Senders, Traffic};
+
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 use edgeproof_sim::limits::Plan;
 use miette::{Context as _, IntoDiagnostic as _, Result, miette};
 
-use crate::own::Project;
-use crate::server::{Pair, check_given, pair};
+use crate::linked::Linked;
+use crate::project::Project;
+use crate::server::{Hidden, Pair, check_given, hidden, hidden_usage_error, pair};
+use file::FileTraffic;
 
-/// Options of `sim forecast`.
+/// Options of `forecast`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 done, 1 the forecast could not be made, 2 usage.")]
 pub(crate) struct Arguments {
     /// The traffic.
-    #[arg(long, value_enum, value_name = "NAME")]
-    traffic: TrafficName,
+    #[arg(long, value_name = "NAME|FILE")]
+    traffic: String,
     /// The plan whose allowances count.
     #[arg(long, value_enum, default_value_t = PlanName::Free)]
     plan: PlanName,
     /// Seed of the traffic and of the platform's chance.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Requests of a day; a multiple of 1,000, so that the mix is exact.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = requests)]
-    requests: u64,
+    /// Requests of a day [default: as the traffic says].
+    #[arg(long, value_name = "N")]
+    requests: Option<u64>,
     /// How many days, one after the other; the report is about the worst.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=366))]
     days: u32,
-    /// Set a variable of the Worker, over what wrangler.toml says.
+    /// Set a variable of the Worker, over what its configuration says.
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     var: Vec<Pair>,
+    /// Set a secret of the Worker.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = hidden)]
+    secret: Vec<Hidden>,
     /// Write the report as JSON to this file; `-` prints it, and nothing else.
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum TrafficName {
-    /// 500 users at 20 PoPs: 45 % dashboard, 15 % reports, 20 % transactions, 15 % new transactions, 3 % logins, 2 % refused.
-    Reference,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -65,47 +72,99 @@ impl From<PlanName> for Plan {
 }
 
 /// The most requests of a day; a schedule of more would not be wise to keep in memory.
-const REQUESTS_MAX: u64 = 1_000_000;
+pub(crate) const REQUESTS_MAX: u64 = 1_000_000;
 
-fn requests(text: &str) -> Result<u64, String> {
-    let number = text.parse().ok();
-    number
-        .filter(|number: &u64| {
-            (1..=REQUESTS_MAX).contains(number) && number.is_multiple_of(traffic::MIX_OF)
-        })
-        .ok_or_else(|| {
-            format!(
-                "expected a multiple of {}, at most {REQUESTS_MAX}",
-                traffic::MIX_OF
-            )
-        })
+/// The help of `--traffic`: the names that the Worker has, and what stands in a file.
+pub(crate) fn describe(command: clap::Command, linked: &Linked) -> clap::Command {
+    let mut help = "The traffic: a TOML file with routes and weights".to_owned();
+    if let Some(named) = &linked.traffic {
+        help = format!(
+            "{help}, or\n{}: {}\n[possible values: {}, a file]",
+            named.name, named.help, named.name
+        );
+    }
+    command
+        .mut_arg("traffic", |argument| argument.help(help))
+        .after_long_help(file::FORMAT)
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let TrafficName::Reference = arguments.traffic;
-    let Project { config, .. } = Project::load(None, None)?;
-    check_given(&config, &arguments.var, &[])?;
+/// Where the traffic comes from.
+enum Source {
+    Named(crate::Named),
+    File(PathBuf),
+}
+
+impl Arguments {
+    fn source(&self, linked: &Linked) -> Source {
+        match linked.traffic {
+            Some(named) if named.name == self.traffic => Source::Named(named),
+            _ => Source::File(PathBuf::from(&self.traffic)),
+        }
+    }
+
+    /// What is wrong with the arguments that the parser took, without repeating what may be a secret.
+    pub(crate) fn usage_error(&self, linked: &Linked) -> Option<String> {
+        let multiple = match self.source(linked) {
+            Source::Named(named) => (named.of_seed)(self.seed).multiple(),
+            Source::File(path) if !path.exists() => {
+                let names = linked.traffic.map_or("a file".to_owned(), |named| {
+                    format!("{}, a file", named.name)
+                });
+                return Some(format!(
+                    "invalid value '{}' for '--traffic <NAME|FILE>': there is no such file\n  [possible values: {names}]\n",
+                    self.traffic
+                ));
+            }
+            Source::File(_) => 1,
+        };
+        let allowed =
+            |number: u64| (1..=REQUESTS_MAX).contains(&number) && number.is_multiple_of(multiple);
+        if let Some(number) = self.requests.filter(|number| !allowed(*number)) {
+            let expected = match multiple {
+                1 => format!("a number from 1 to {REQUESTS_MAX}"),
+                _ => format!("a multiple of {multiple}, at most {REQUESTS_MAX}"),
+            };
+            return Some(format!(
+                "invalid value '{number}' for '--requests <N>': expected {expected}\n"
+            ));
+        }
+        hidden_usage_error(&self.secret)
+    }
+}
+
+pub(crate) fn run(linked: &Linked, arguments: &Arguments) -> Result<()> {
+    let traffic: Rc<dyn Traffic> = match arguments.source(linked) {
+        Source::Named(named) => (named.of_seed)(arguments.seed),
+        Source::File(path) => Rc::new(FileTraffic::read(&path, arguments.seed)?),
+    };
+    let requests = arguments.requests.unwrap_or_else(|| traffic.requests());
+    let Project { config, .. } = Project::load(linked, None, None)?;
+    check_given(&config, &arguments.var, &arguments.secret)?;
+    let secrets = arguments.secret.iter();
+    let secrets: Vec<Pair> = secrets.filter_map(|Hidden(text)| pair(text).ok()).collect();
     let plan = Plan::from(arguments.plan);
     let outcome = day::run(day::Plans {
+        script: linked.script(),
+        traffic: &*traffic,
         config,
         vars: &arguments.var,
+        secrets: &secrets,
         plan,
         seed: arguments.seed,
         days: arguments.days,
-        requests: arguments.requests,
+        requests,
     })?;
     for day in &outcome.days {
         let answered = day.answers.total();
-        if answered != arguments.requests {
+        if answered != requests {
             return Err(miette!(
-                "{} of the {} requests of {} were never answered: the simulator or the Worker has a fault",
-                arguments.requests.abs_diff(answered),
-                arguments.requests,
+                "{} of the {requests} requests of {} were never answered: the simulator or the Worker has a fault",
+                requests.abs_diff(answered),
                 day.date
             ));
         }
     }
-    let report = report::Report::new(&outcome, plan, arguments.seed, arguments.requests);
+    let report = report::Report::new(&outcome, &*traffic, plan, arguments.seed, requests);
     if arguments.json.as_deref() == Some("-") {
         return print(&report.json());
     }

@@ -1,10 +1,11 @@
-//! `sim serve`: the Worker over HTTP.
+//! `serve`: the Worker over HTTP.
 
 use crate::api::TokenArgument;
-use crate::own::Project;
+use crate::linked::Linked;
+use crate::project::Project;
 use crate::server::{
-    Hidden, JWT_SECRET, Pair, check_given, hidden, hidden_usage_error, host, is_development,
-    now_ms, pair, pop, random_secret, say, told_to_stop,
+    Hidden, Pair, check_given, hidden, hidden_usage_error, host, is_development, now_ms, pair, pop,
+    random_secret, say, told_to_stop,
 };
 use crate::state::StateFolder;
 use clap::Args;
@@ -22,7 +23,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Options of `sim serve`.
+/// Options of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Port on 127.0.0.1; 0 takes a free one and prints it.
@@ -54,7 +55,7 @@ pub(crate) struct Arguments {
     /// Seed of the simulated platform's chance.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Another Worker configuration than the project's own, which is in the program.
+    /// Another configuration of the same Worker.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -66,8 +67,12 @@ impl Arguments {
     }
 }
 
-pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    let project = Project::load(arguments.config.as_deref(), arguments.env.as_deref())?;
+pub(crate) fn run(linked: &Linked, arguments: Arguments) -> Result<()> {
+    let project = Project::of_worker(
+        linked,
+        arguments.config.as_deref(),
+        arguments.env.as_deref(),
+    )?;
     let config = &project.config;
     for warning in &config.warnings {
         eprintln!(
@@ -85,12 +90,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         .into_diagnostic()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        let state = arguments.state.as_deref().map(StateFolder::open).transpose()?;
+        let state = arguments
+            .state
+            .as_deref()
+            .map(StateFolder::open)
+            .transpose()?;
         let token = arguments.token.token()?;
-        let world = build(&arguments, &project, development)?;
+        let world = build(linked, &arguments, &project, development)?;
         let listener = TcpListener::bind(("127.0.0.1", arguments.port)).await;
         let listener = listener.into_diagnostic().wrap_err_with(|| {
-            format!("cannot listen on 127.0.0.1:{}: choose another port with --port", arguments.port)
+            format!(
+                "cannot listen on 127.0.0.1:{}: choose another port with --port",
+                arguments.port
+            )
         })?;
         let address = listener.local_addr().into_diagnostic()?;
         let mut listeners = vec![(listener, http::handler(&world))];
@@ -102,15 +114,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         }
         let mut stop = Box::pin(told_to_stop());
         // The handler is there from the first poll on: before the line that says the server is up.
-        let interrupted = poll_fn(|context| Poll::Ready(stop.as_mut().poll(context).is_ready())).await;
+        let interrupted =
+            poll_fn(|context| Poll::Ready(stop.as_mut().poll(context).is_ready())).await;
         say(&format!("listening on http://{address}"));
-        if development {
-            say("demo user: POST /api/auth/login {\"username\":\"demo\",\"password\":\"demo-pass-9137\"}");
+        if let Some(line) = linked.development.line.filter(|_| development) {
+            say(line);
         }
         if let Some(address) = api_address {
             token.announce(address);
         }
-        say(&format!("PoP {} unless a request names one in x-sim-pop; Ctrl-C ends", arguments.pop.code()));
+        say(&format!(
+            "PoP {} unless a request names one in x-sim-pop; Ctrl-C ends",
+            arguments.pop.code()
+        ));
         let stop = async move {
             if !interrupted {
                 stop.await;
@@ -125,9 +141,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     })
 }
 
-fn build(arguments: &Arguments, project: &Project, development: bool) -> Result<World> {
+fn build(
+    linked: &Linked,
+    arguments: &Arguments,
+    project: &Project,
+    development: bool,
+) -> Result<World> {
     let mut builder = World::builder()
-        .script(worker::native::script("edgeproof-worker"))
+        .script(linked.script())
         .config(project.config.clone())
         .pops([arguments.pop.code()])
         .seed(arguments.seed)
@@ -146,9 +167,11 @@ fn build(arguments: &Arguments, project: &Project, development: bool) -> Result<
         given.insert(name);
     }
     if development {
-        if !given.contains(JWT_SECRET) {
-            // Good for this process only: tokens come from the login route.
-            builder = builder.secret(JWT_SECRET, &random_secret()?);
+        for name in linked.development.secrets {
+            if !given.contains(*name) {
+                // Good for this process only.
+                builder = builder.secret(name, &random_secret()?);
+            }
         }
         builder = project.with_seeds(builder)?;
     }

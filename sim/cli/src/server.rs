@@ -8,9 +8,6 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The secret without which the Worker serves no user.
-pub(crate) const JWT_SECRET: &str = "AUTH_JWT_SECRET";
-
 #[derive(Debug, Clone)]
 pub(crate) struct Pair(pub(crate) String, pub(crate) String);
 
@@ -154,7 +151,7 @@ pub(crate) fn random_secret() -> Result<String> {
     let mut bytes = [0_u8; 32];
     let file = std::fs::File::open("/dev/urandom");
     let mut file = file.map_err(|problem| {
-        miette!("no entropy for a secret ({problem}): give one with --secret {JWT_SECRET}=…")
+        miette!("no entropy for a secret ({problem}): give one on the command line")
     })?;
     file.read_exact(&mut bytes).into_diagnostic()?;
     Ok(bytes.iter().fold(String::new(), |mut text, byte| {

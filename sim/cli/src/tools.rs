@@ -1,4 +1,4 @@
-//! `sim tools`: the pinned tools that building and running a wasm Worker needs, found or installed once.
+//! `tools`: the pinned tools that building and running a wasm Worker needs, found or installed once.
 //!
 //! | what | from | where it is pinned |
 //! |---|---|---|
@@ -20,6 +20,7 @@ mod metadata;
 mod npm;
 mod rust;
 
+use crate::linked::Linked;
 use clap::Args;
 use miette::{IntoDiagnostic, Result};
 use std::path::PathBuf;
@@ -31,7 +32,7 @@ pub(crate) use metadata::Metadata;
 pub(crate) use npm::Npm;
 pub(crate) use rust::WasmRust;
 
-/// Options of `sim tools`.
+/// Options of `tools`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "The tools are kept in $EDGEPROOF_TOOLS, else in $XDG_CACHE_HOME/edgeproof, else in ~/.cache/edgeproof.\n\
@@ -71,8 +72,8 @@ impl Tools {
 }
 
 /// Prints where each tool is, as one JSON object on standard output; what it does on the way goes to standard error.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let metadata = Metadata::of(&crate::own::folder()?)?;
+pub(crate) fn run(linked: &Linked, arguments: &Arguments) -> Result<()> {
+    let metadata = Metadata::of(&linked.folder.find()?)?;
     let tools = Tools::provide(&metadata, Consent { yes: arguments.yes })?;
     let npm = &tools.npm;
     let paths = serde_json::json!({

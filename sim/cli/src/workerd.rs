@@ -1,4 +1,4 @@
-//! `sim workerd`: a real workerd whose KV and D1 are the simulator's.
+//! `workerd`: a real workerd whose KV and D1 are the simulator's.
 //!
 //! The Worker's bundle, or any JavaScript Worker, runs on the runtime that Cloudflare runs it on; what it binds is simulated: each
 //! PoP has its own eventually consistent view of KV, all share one D1 and one namespace of Durable Objects, which are workerd's
@@ -9,10 +9,11 @@ mod configuration;
 mod process;
 
 use crate::api::TokenArgument;
-use crate::own::{self, Project};
+use crate::linked::Linked;
+use crate::project::Project;
 use crate::server::{
-    Hidden, JWT_SECRET, Pair, bindings, check_given, hidden, host, is_development, now_ms, pair,
-    pop, random_secret, say, told_to_stop,
+    Hidden, Pair, bindings, check_given, hidden, host, is_development, now_ms, pair, pop,
+    random_secret, say, told_to_stop,
 };
 use crate::state::StateFolder;
 use crate::tools::{Cache, Npm};
@@ -49,7 +50,7 @@ const FAULTS_BYTES_MAX: u64 = 16 << 20;
 /// A fault that lasts as long as the command: a century.
 const FOR_EVER_MS: u64 = 100 * 365 * 86_400_000;
 
-/// Options of `sim workerd`.
+/// Options of `workerd`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// PoPs, by IATA code; D1 and the objects' own view of KV are at the first.
@@ -58,7 +59,7 @@ pub(crate) struct Arguments {
     /// Port on 127.0.0.1 of the first PoP, each further one the next; 0 takes free ones and prints them.
     #[arg(long, default_value_t = 8787)]
     port: u16,
-    /// The Worker: a JavaScript module, or a folder with index.js or worker.js [default: what `sim build` made].
+    /// The Worker: a JavaScript module, or a folder with index.js or worker.js [default: what `build` made].
     #[arg(long, value_name = "FILE|FOLDER")]
     script: Option<PathBuf>,
     /// Its configuration [default: wrangler.toml beside the script or in the folder above].
@@ -163,16 +164,25 @@ impl Arguments {
     }
 }
 
-pub(crate) fn run(arguments: Arguments) -> Result<()> {
+pub(crate) fn run(linked: &Linked, arguments: Arguments) -> Result<()> {
     let bundle = match &arguments.script {
         Some(path) => Bundle::read(path)?,
-        None => Bundle::read(&own::folder()?.join("build")).wrap_err(
-            "the Worker is not built yet: run `cargo sim build`, or name another with --script",
-        )?,
+        None => Bundle::read(&linked.folder.find()?.join("build")).wrap_err_with(|| {
+            let command = linked.command;
+            format!(
+                "the Worker is not built yet: run `{command} build`, or name another with --script"
+            )
+        })?,
     };
     let file = match (&arguments.config, &arguments.script) {
         (Some(file), _) => file.clone(),
-        (None, None) => own::folder()?.join("wrangler.toml"),
+        (None, None) => {
+            let own = linked.configuration.file().file_name();
+            linked
+                .folder
+                .find()?
+                .join(own.unwrap_or("wrangler.toml".as_ref()))
+        }
         (None, Some(script)) => bundle::wrangler_of(script).ok_or_else(|| {
             miette!(
                 help = "name it with --config",
@@ -181,7 +191,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             )
         })?,
     };
-    let project = Project::load(Some(&file), arguments.env.as_deref())?;
+    let environment = arguments.env.as_deref();
+    let project = match arguments.script {
+        Some(_) => Project::load(linked, Some(&file), environment)?,
+        None => Project::of_worker(linked, Some(&file), environment)?,
+    };
     let config = &project.config;
     for warning in &config.warnings {
         eprintln!(
@@ -197,7 +211,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         .into_diagnostic()?;
     check_names(config)?;
     check_given(config, &arguments.var, &arguments.secret)?;
-    tokio::task::LocalSet::new().block_on(&runtime, serve(arguments, bundle, project))
+    tokio::task::LocalSet::new().block_on(&runtime, serve(linked, arguments, bundle, project))
 }
 
 /// Names travel in headers.
@@ -223,7 +237,12 @@ fn check_names(config: &WorkerConfig) -> Result<()> {
     clippy::disallowed_methods,
     reason = "a real process is waited for under the wall clock"
 )]
-async fn serve(arguments: Arguments, bundle: Bundle, project: Project) -> Result<()> {
+async fn serve(
+    linked: &Linked,
+    arguments: Arguments,
+    bundle: Bundle,
+    project: Project,
+) -> Result<()> {
     let config = &project.config;
     let workerd = Npm::provide(&Cache::of_user()?)?.workerd()?;
     // From the beginning on: Ctrl-C during the start ends what was started.
@@ -263,7 +282,7 @@ async fn serve(arguments: Arguments, bundle: Bundle, project: Project) -> Result
         Some(port) => Some((crate::api::listen(port).await?, arguments.token.token()?)),
     };
     let vars = vars(config, &arguments.var);
-    let secrets = secrets(&arguments, development)?;
+    let secrets = secrets(linked, &arguments, development)?;
     let names: Vec<(String, String)> = secrets
         .keys()
         .map(|name| (name.clone(), format!("EDGEPROOF_SECRET_{name}")))
@@ -308,10 +327,12 @@ async fn serve(arguments: Arguments, bundle: Bundle, project: Project) -> Result
         token.announce(listener.local_addr().into_diagnostic()?);
         listeners.push((listener, api::handler(&world, token.secret())));
     }
-    if development && secrets.contains_key(JWT_SECRET) {
-        say(
-            "demo user: POST /api/auth/login {\"username\":\"demo\",\"password\":\"demo-pass-9137\"}",
-        );
+    let has_all = |names: &[&str]| names.iter().all(|name| secrets.contains_key(*name));
+    if let Some(line) = linked.development.line
+        && development
+        && has_all(linked.development.secrets)
+    {
+        say(line);
     }
     say("Ctrl-C ends");
 
@@ -383,15 +404,23 @@ fn vars(config: &WorkerConfig, given: &[Pair]) -> Vec<(String, Var)> {
     vars.into_iter().collect()
 }
 
-/// The secrets by name; in development the project's own Worker gets one to sign tokens with.
-fn secrets(arguments: &Arguments, development: bool) -> Result<BTreeMap<String, String>> {
+/// The secrets by name; in development the linked Worker gets those that it needs.
+fn secrets(
+    linked: &Linked,
+    arguments: &Arguments,
+    development: bool,
+) -> Result<BTreeMap<String, String>> {
     let mut secrets = BTreeMap::new();
     for Hidden(text) in &arguments.secret {
         let Pair(name, value) = pair(text).expect("the usage has been checked");
         secrets.insert(name, value);
     }
-    if development && arguments.script.is_none() && !secrets.contains_key(JWT_SECRET) {
-        secrets.insert(JWT_SECRET.to_owned(), random_secret()?);
+    if development && arguments.script.is_none() {
+        for name in linked.development.secrets {
+            if !secrets.contains_key(*name) {
+                secrets.insert((*name).to_owned(), random_secret()?);
+            }
+        }
     }
     Ok(secrets)
 }

@@ -7,6 +7,8 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::heap;
+
 /// A future handed to the host's executor.
 pub type LocalTask = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -57,6 +59,18 @@ pub(crate) fn current(wanted: &str) -> Host {
             "{wanted} needs a host: no simulator is installed on this thread (worker_native_js::host::install)"
         ),
     }
+}
+
+/// Frees the objects of this thread that only each other still hold. Without it a cycle stays until the thread ends.
+///
+/// To be called when a world has ended. Values that are held outside of objects stay as they are, with all they refer to.
+pub fn collect_garbage() {
+    heap::collect();
+}
+
+/// How many objects this thread has: what is held, and the cycles that [`collect_garbage`] would free.
+pub fn live_objects() -> usize {
+    heap::objects()
 }
 
 #[cfg(test)]

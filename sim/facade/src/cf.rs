@@ -61,12 +61,12 @@ impl From<Rc<edgeproof_sim::http::Cf>> for Cf {
 
 /// The `cf` object of a response, as an extension of a response of the crate `http`.
 #[derive(Clone, Debug)]
-pub struct CfResponseProperties(SendWrapper<Object>);
+pub struct CfResponseProperties(Object);
 
 impl CfResponseProperties {
     /// The object.
     pub fn into_raw(self) -> Object {
-        self.0.take()
+        self.0
     }
 
     /// The object as a `T`.
@@ -80,7 +80,7 @@ impl CfResponseProperties {
 
 impl From<Object> for CfResponseProperties {
     fn from(object: Object) -> Self {
-        Self(SendWrapper::new(object))
+        Self(object)
     }
 }
 

@@ -5,8 +5,8 @@
 //! a code of their own), a thrown string becomes [`Error::JsError`], anything else
 //! [`Error::Internal`]. The way back, [`Error::to_js_value`], keeps a stored original.
 //!
-//! Upstream's `Error` is `Send` and `Sync` because a `JsValue` is on a target without threads; ours
-//! is as thread-bound as the native `JsValue` it may hold.
+//! It is `Send` and `Sync`, as upstream's is, so `?` turns it into an `anyhow::Error`. A JavaScript value inside stays on its thread:
+//! read on another one, it panics.
 
 use crate::js_sys::{self, Reflect};
 use crate::kv::KvError;

@@ -13,10 +13,10 @@
 //! [`EncodeBody`]: crate::EncodeBody
 //! [`CfResponseProperties`]: crate::CfResponseProperties
 
-pub mod body;
+pub(crate) mod body;
 mod headers;
-pub mod request;
-pub mod response;
+pub(crate) mod request;
+pub(crate) mod response;
 
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,7 @@ pub use crate::http::{
 };
 pub use crate::kv::{KvError, KvStore};
 pub use crate::method::Method;
+pub use crate::rate_limit::*;
 pub use crate::request::{FromRequest, Request};
 pub use crate::request_init::*;
 pub use crate::response::{EncodeBody, IntoResponse, Response, ResponseBody, ResponseBuilder};
@@ -80,6 +81,7 @@ mod js;
 pub mod kv;
 mod method;
 pub mod native;
+mod rate_limit;
 mod request;
 mod request_init;
 mod response;

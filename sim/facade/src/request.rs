@@ -17,8 +17,7 @@
 mod body;
 mod crossing;
 
-pub use crossing::FromRequest;
-pub(crate) use crossing::RawRequest;
+pub use crossing::{FromRequest, RawRequest};
 
 use crate::cf::Cf;
 use crate::error::Error;

@@ -18,6 +18,7 @@ use futures_util::{Stream, StreamExt};
 use send_wrapper::SendWrapper;
 use std::cell::RefCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -143,6 +144,29 @@ impl ReadableStream {
         Ok(whole.into())
     }
 
+    /// The next piece, or what the sender threw.
+    pub(crate) fn poll_piece(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, JsValue>>> {
+        let source = &mut *self.source.borrow_mut();
+        source.disturbed = true;
+        match &mut source.content {
+            Content::Bytes(bytes) => {
+                let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
+                Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+            }
+            Content::Live(pieces) => pieces.poll_next_unpin(context),
+        }
+    }
+
+    /// What was not read, behind a handle of its own. The others have nothing more to read.
+    pub(crate) fn rest(&self) -> Self {
+        let source = &mut *self.source.borrow_mut();
+        source.disturbed = true;
+        Self::new(std::mem::replace(&mut source.content, Content::NOTHING))
+    }
+
     fn hand_on(&self) -> Option<Content> {
         let source = &mut *self.source.borrow_mut();
         let content = std::mem::replace(&mut source.content, Content::NOTHING);
@@ -183,11 +207,16 @@ impl fmt::Debug for ReadableStream {
 #[derive(Debug)]
 pub struct ByteStream {
     inner: ReadableStream,
+    /// Upstream's is neither `Send` nor `Sync`, so a Worker that needs either must not compile here alone.
+    thread: PhantomData<Rc<()>>,
 }
 
 impl From<ReadableStream> for ByteStream {
     fn from(inner: ReadableStream) -> Self {
-        Self { inner }
+        Self {
+            inner,
+            thread: PhantomData,
+        }
     }
 }
 
@@ -195,45 +224,15 @@ impl Stream for ByteStream {
     type Item = Result<Vec<u8>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_piece(context)
+        self.inner
+            .poll_piece(context)
             .map(|piece| piece.map(|piece| piece.map(Vec::from).map_err(Error::from)))
-    }
-}
-
-impl ByteStream {
-    /// The next piece, or what the sender threw.
-    pub(crate) fn poll_piece(
-        &self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, JsValue>>> {
-        let source = &mut *self.inner.source.borrow_mut();
-        source.disturbed = true;
-        match &mut source.content {
-            Content::Bytes(bytes) => {
-                let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
-                Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
-            }
-            Content::Live(pieces) => pieces.poll_next_unpin(context),
-        }
-    }
-
-    /// A stream of what was not read; this one is at its end.
-    #[cfg(feature = "http")]
-    pub(crate) fn rest(&self) -> ReadableStream {
-        let source = &mut *self.inner.source.borrow_mut();
-        source.disturbed = true;
-        ReadableStream::new(std::mem::replace(&mut source.content, Content::NOTHING))
     }
 }
 
 impl Drop for ByteStream {
     fn drop(&mut self) {
-        let cancelled = {
-            let source = &mut *self.inner.source.borrow_mut();
-            source.disturbed = true;
-            std::mem::replace(&mut source.content, Content::NOTHING)
-        };
-        drop(cancelled);
+        drop(self.inner.rest());
     }
 }
 

@@ -21,6 +21,7 @@ both! {
     fn database<T: Into<String>>(database: &D1Database, query: T, statements: Vec<D1PreparedStatement>) {
         let _: Is<D1PreparedStatement> = of(database.prepare(query));
         let _: Is<Result<Vec<D1Result>>> = output(database.batch(statements));
+        let _: Is<Result<Vec<u8>>> = output(database.dump());
     }
 
     /// What `exec` answers has no name outside the real crate.

@@ -82,6 +82,7 @@ mod global;
 mod headers;
 mod kv;
 mod method;
+mod rate_limit;
 mod request;
 mod request_init;
 mod response;

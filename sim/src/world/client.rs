@@ -10,6 +10,7 @@ use crate::http::{Body, Cf, End, Request, Response};
 use crate::kernel::time::nanos;
 use crate::limits;
 use crate::name;
+use crate::nearest::nearest;
 use crate::topology::Pop;
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -36,11 +37,25 @@ impl World {
     /// A new client at a PoP, with an address of its own from 198.18.0.0/15 (RFC 2544, for benchmarks).
     ///
     /// # Panics
-    /// If the world has no such PoP.
+    /// If the world was built without that PoP; the message names those that it has.
+    #[track_caller]
     pub fn client(&self, pop: &str) -> Client {
         let found = self.pops().iter().find(|known| known.code() == pop);
-        let pop = *found.unwrap_or_else(|| panic!("this world was not built with a PoP {pop}"));
-        self.client_at(pop)
+        match found {
+            Some(pop) => self.client_at(*pop),
+            None => panic!("{}", self.no_such_pop(pop)),
+        }
+    }
+
+    fn no_such_pop(&self, pop: &str) -> String {
+        let codes = || self.pops().iter().map(|known| known.code());
+        let help = match nearest(pop, codes()) {
+            Some(code) => format!("did you mean {code}?"),
+            None if Pop::from_code(pop).is_some() => "add it to Builder::pops.".to_owned(),
+            None => "no PoP has that code.".to_owned(),
+        };
+        let codes = codes().collect::<Vec<_>>().join(", ");
+        format!("this world was not built with a PoP {pop:?}: {help} It was built with {codes}")
     }
 
     /// A new client at a PoP.
@@ -283,5 +298,32 @@ impl RequestBuilder {
     /// Sends it and waits for the head of the answer; see [`Client::open`].
     pub fn open(self) -> Operation<Response<Body>> {
         self.client.open(self.request.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Elsewhere;
+
+    #[test]
+    fn a_pop_that_was_not_built_lists_those_that_were() {
+        let builder = World::builder().script(Rc::new(Elsewhere));
+        let world = builder.pops(["MEX", "FRA"]).build().expect("builds");
+        let wrong = |code: &str| {
+            let client = std::panic::AssertUnwindSafe(|| world.client(code));
+            let panic = std::panic::catch_unwind(client).expect_err("no such PoP");
+            panic.downcast_ref::<String>().expect("a text").clone()
+        };
+        let begins = |code: &str| format!("this world was not built with a PoP {code:?}: ");
+        let ends = " It was built with MEX, FRA";
+        for (code, help) in [
+            ("FRB", "did you mean FRA?"),
+            ("fra", "did you mean FRA?"),
+            ("SIN", "add it to Builder::pops."),
+            ("QQQ", "no PoP has that code."),
+        ] {
+            assert_eq!(wrong(code), begins(code) + help + ends);
+        }
     }
 }

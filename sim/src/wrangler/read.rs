@@ -15,6 +15,7 @@ use super::reader::{Layers, Reader};
 use super::value::{Item, is_empty, json, names};
 use super::{ConfiguredLimits, D1Database, KvNamespace, Note, RateLimit, Var, WorkerConfig};
 use crate::limits::workers;
+use crate::platform::cron;
 use crate::platform::rate_limit::PERIODS_SECONDS;
 
 /// Reads the file for one environment.
@@ -431,15 +432,13 @@ impl Reader {
         self.only_keys(&item, &["crons"]);
         let mut crons = Vec::new();
         for (cron, span) in self.strings(&item, "crons") {
-            if cron.split_whitespace().count() != 5 {
-                let help = "minute, hour, day of month, month, day of week".to_owned();
-                self.refuse(
-                    span,
-                    format!("a cron expression has five fields, not \"{cron}\""),
-                    Some(help),
-                );
+            match cron.parse::<cron::Expression>() {
+                Ok(_) => crons.push(cron),
+                Err(error) => {
+                    let message = format!("\"{cron}\" is no cron expression: {error}");
+                    self.refuse(span, message, None);
+                }
             }
-            crons.push(cron);
         }
         crons
     }

@@ -11,6 +11,8 @@ fn project(folder: &Path) -> Project {
         library: Some("mine".to_owned()),
         workspace: folder.to_owned(),
         target: folder.join("target"),
+        is_linkable: false,
+        has_facade: false,
         edgeproof: None,
     }
 }
@@ -60,6 +62,16 @@ fn prepare(text: &str) -> Result<String, String> {
 fn a_fresh_package_is_prepared_and_stays_so() {
     assert_eq!(prepare(FRESH).as_deref(), Ok(PREPARED));
     assert_eq!(prepare(PREPARED).as_deref(), Ok(PREPARED));
+}
+
+#[test]
+fn a_package_from_the_template_is_prepared() {
+    let template = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../templates/worker/Cargo.toml"
+    );
+    let template = fs::read_to_string(template).expect("the template");
+    assert_eq!(prepare(&template).as_ref(), Ok(&template));
 }
 
 #[test]

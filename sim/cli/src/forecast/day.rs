@@ -1,4 +1,4 @@
-//! Days of traffic at the production Worker, in a world of its own: every request at its instant, whether or not those before it
+//! Days of traffic at a Worker, in a world of its own: every request at its instant, whether or not those before it
 //! have been answered; and a look at the bill now and then, to see when an allowance is used up.
 
 use std::cell::RefCell;
@@ -9,35 +9,18 @@ use std::time::Duration;
 use edgeproof_sim::World;
 use edgeproof_sim::bill::prices::{self, Per};
 use edgeproof_sim::bill::usage::{DAY_NANOS, Meter, Usage, UtcDay};
-use edgeproof_sim::http::{Request, Response};
+use edgeproof_sim::http::Response;
 use edgeproof_sim::kernel::time::{Instant, SECOND, nanos};
 use edgeproof_sim::limits::{self, Plan};
-use edgeproof_sim::platform::outbound::Origin;
-use edgeproof_sim::topology::Pop;
+use edgeproof_sim::script::Script;
 use edgeproof_sim::world::builder::BuildError;
-use edgeproof_sim::world::client::Client;
 use edgeproof_sim::wrangler::WorkerConfig;
-use edgeproof_worker::core::jwt::Key;
-use edgeproof_worker::core::password;
-use serde_json::json;
 
-use super::traffic::{Kind, POPS, Planned, Sender, Traffic, USERS};
-use crate::server::{JWT_SECRET, Pair};
+use super::traffic::{Planned, Senders, Traffic};
+use crate::server::Pair;
 
 /// The first day, 2026-01-01.
 const START_UNIX_MS: u64 = 1_767_225_600_000;
-
-/// Signs tokens that are good in this world and nowhere else.
-const SECRET: &str = "of a forecast's own world, good for no other Worker";
-
-/// Longer than any forecast, in seconds: tokens do not expire within it.
-const TOKEN_SECONDS: u64 = 10 * 365 * 24 * 3_600;
-
-/// What stored passwords are hashed with. CPU time is not simulated, so nothing but the wait for the forecast depends on it.
-const HASH_ITERATIONS: u32 = 1;
-
-/// Where alerts go: a simulated host that takes them.
-const ALERTS: &str = "alerts.example";
 
 /// How often the bill is looked at.
 const LOOK: u64 = 60 * SECOND;
@@ -46,10 +29,12 @@ const LOOK: u64 = 60 * SECOND;
 const CLOSE_LOOK: u64 = SECOND / 10;
 
 /// What is to be run.
-#[derive(Debug)]
 pub(crate) struct Plans<'a> {
+    pub(crate) script: Rc<dyn Script>,
+    pub(crate) traffic: &'a dyn Traffic,
     pub(crate) config: WorkerConfig,
     pub(crate) vars: &'a [Pair],
+    pub(crate) secrets: &'a [Pair],
     pub(crate) plan: Plan,
     pub(crate) seed: u64,
     pub(crate) days: u32,
@@ -81,13 +66,13 @@ pub(crate) struct Day {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Answers {
     /// By kind of request and status.
-    pub(crate) statuses: BTreeMap<Kind, BTreeMap<u16, u64>>,
+    pub(crate) statuses: BTreeMap<usize, BTreeMap<u16, u64>>,
     /// By the value of `X-Cache`.
     pub(crate) x_cache: BTreeMap<String, u64>,
 }
 
 impl Answers {
-    fn add(&mut self, kind: Kind, answer: &Response) {
+    fn add(&mut self, kind: usize, answer: &Response) {
         let statuses = self.statuses.entry(kind).or_default();
         *statuses.entry(answer.status).or_insert(0) += 1;
         if let Some(value) = answer.header("x-cache") {
@@ -103,35 +88,35 @@ impl Answers {
 
 /// Runs the days one after the other in one world, so that the later ones begin with what the earlier ones stored.
 pub(crate) fn run(plans: Plans<'_>) -> Result<Outcome, BuildError> {
-    let traffic = Traffic::reference(plans.seed);
+    let traffic = plans.traffic;
     let crons: Vec<_> = plans
         .config
         .crons
         .iter()
         .map(|cron| (cron.clone(), daily(cron)))
         .collect();
-    let webhook = format!("https://{ALERTS}/");
-    let mut builder = World::builder()
-        .script(worker::native::script("edgeproof-worker"))
+    let builder = World::builder()
+        .script(plans.script)
         .config(plans.config)
-        .pops(POPS)
+        .pops(traffic.pops().iter().map(|pop| pop.code()))
+        // The days below run them.
+        .crons(false)
         .plan(plans.plan)
         .seed(plans.seed)
-        .start_unix_ms(START_UNIX_MS)
-        .secret(JWT_SECRET, SECRET)
-        .secret("ERROR_ALERT_WEBHOOK", &webhook)
-        .secret("SECURITY_ALERT_WEBHOOK", &webhook)
-        .origin(ALERTS, Origin::new())
-        .seed_sql("DB", "the users of the forecast", &users_sql());
+        .start_unix_ms(START_UNIX_MS);
+    let mut builder = traffic.furnish(builder);
     for Pair(name, value) in plans.vars {
         builder = builder.var(name, value);
     }
+    for Pair(name, value) in plans.secrets {
+        builder = builder.secret(name, value);
+    }
     let world = builder.build()?;
-    let senders = Senders::new(&world);
+    let senders = traffic.enter(&world);
     let mut days = Vec::new();
     for day in 0..plans.days {
         let planned = traffic.day(day, plans.requests);
-        days.push(world.run(async |world| one_day(world, &senders, &planned, &crons).await));
+        days.push(world.run(async |world| one_day(world, &*senders, &planned, &crons).await));
     }
     // What is still to be answered, and what follows the answers.
     world.run(async |world| world.sleep(limits::workers::WAIT_UNTIL).await);
@@ -155,7 +140,7 @@ pub(crate) fn run(plans: Plans<'_>) -> Result<Outcome, BuildError> {
 /// One UTC day, from midnight to midnight. The last answers may come in later.
 async fn one_day(
     world: &World,
-    senders: &Senders,
+    senders: &dyn Senders,
     planned: &[Planned],
     crons: &[(String, Option<u64>)],
 ) -> (UtcDay, Rc<RefCell<Answers>>, BTreeMap<Meter, Duration>) {
@@ -274,127 +259,6 @@ fn daily(cron: &str) -> Option<u64> {
     };
     let below = |field: &str, end: u64| field.parse().ok().filter(|number: &u64| *number < end);
     Some((below(hour, 24)? * 60 + below(minute, 60)?) * 60 * SECOND)
-}
-
-/// The users as rows of the database.
-fn users_sql() -> String {
-    let rows = (0..USERS).map(|user| {
-        let name = user_name(user);
-        let salt = format!("the salt of {name}");
-        let hash = password::hash(&password_of(user), salt.as_bytes(), HASH_ITERATIONS);
-        format!("('{name}', '{name}', '{hash}', 'user')")
-    });
-    let rows: Vec<String> = rows.collect();
-    format!(
-        "INSERT INTO users (id, username, password_hash, role) VALUES {}",
-        rows.join(", ")
-    )
-}
-
-fn user_name(user: usize) -> String {
-    format!("user-{user}")
-}
-
-fn password_of(user: usize) -> String {
-    format!("the password of {user}")
-}
-
-/// Everybody who sends, with token and address.
-struct Senders {
-    world: World,
-    tokens: Vec<String>,
-    forged: String,
-    addresses: Vec<String>,
-}
-
-impl Senders {
-    fn new(world: &World) -> Self {
-        let now = world.now().unix_seconds();
-        let key = Key::new(SECRET);
-        let somebody_else = Key::new("of somebody else, who would like to be a user here");
-        let address = || world.client_at(world.pops()[0]).ip().to_owned();
-        Self {
-            world: world.clone(),
-            tokens: (0..USERS)
-                .map(|user| key.mint(&user_name(user), "user", now, TOKEN_SECONDS))
-                .collect(),
-            forged: somebody_else.mint(&user_name(0), "admin", now, TOKEN_SECONDS),
-            addresses: (0..USERS).map(|_| address()).collect(),
-        }
-    }
-
-    /// A client at `pop` with this address.
-    fn client(&self, pop: Pop, address: &str) -> Client {
-        self.world.client_at(pop).with_ip(address)
-    }
-
-    /// The request, and who sends it.
-    fn request(&self, planned: &Planned, date: UtcDay) -> (Client, Request) {
-        let (user, client) = match planned.sender {
-            Sender::User(user) => (user, self.client(planned.pop, &self.addresses[user])),
-            Sender::Attacker { number, victim } => {
-                // From the networks for documentation (RFC 5737), in which no user is.
-                let network = ["203.0.113", "198.51.100"][number / 254 % 2];
-                let address = format!("{network}.{}", number % 254 + 1);
-                (victim, self.client(planned.pop, &address))
-            }
-        };
-        let token = &self.tokens[user];
-        let login = |password: &str| {
-            let body = json!({"username": user_name(user), "password": password});
-            client.post("/api/auth/login").json(&body)
-        };
-        let transactions = "/api/transactions";
-        let request = match planned.kind {
-            Kind::Dashboard => client.get("/api/dashboard").bearer(token),
-            Kind::Reports => client.get("/api/reports").bearer(token),
-            Kind::List => client.get(transactions).bearer(token),
-            Kind::Create => client
-                .post(transactions)
-                .bearer(token)
-                .json(&transaction(planned.draw, date)),
-            Kind::Login => login(&password_of(user)),
-            Kind::Guess => login(&format!("guess {:08x}", planned.draw as u32)),
-            Kind::NoToken => client.get("/api/dashboard"),
-            Kind::ForgedToken => client.get("/api/dashboard").bearer(&self.forged),
-            Kind::UnknownPath => client.get("/api/accounts").bearer(token),
-            Kind::BrokenBody => client
-                .post(transactions)
-                .bearer(token)
-                .json(&json!({"test": "data"})),
-            Kind::WrongMediaType => client
-                .post(transactions)
-                .bearer(token)
-                .header("content-type", "text/plain")
-                .body(transaction(planned.draw, date).to_string()),
-        };
-        (client, request.build())
-    }
-}
-
-/// A transaction that keeps every rule: a third is income; most are of the day itself, one in ten of the thirty days before.
-fn transaction(draw: u64, date: UtcDay) -> serde_json::Value {
-    let descriptions = [
-        "groceries",
-        "rent",
-        "a train ticket",
-        "lunch",
-        "tea for two",
-        "a book",
-    ];
-    let part = |shift: u32, below: u64| (draw >> shift) % below;
-    let days_ago = if part(0, 10) == 0 {
-        part(8, 31) as u32
-    } else {
-        0
-    };
-    let cents = 1 + part(16, 25_000);
-    json!({
-        "type": if part(4, 3) == 0 { "income" } else { "expense" },
-        "amount": cents as f64 / 100.0,
-        "description": descriptions[part(40, descriptions.len() as u64) as usize],
-        "date": UtcDay(date.0 - days_ago).to_string(),
-    })
 }
 
 #[cfg(test)]

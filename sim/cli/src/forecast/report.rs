@@ -13,19 +13,25 @@ use edgeproof_sim::report::budget_table;
 use serde::Serialize;
 
 use super::day::{Day, Outcome};
-use super::traffic::{POPS, USERS};
+use super::traffic::Traffic;
 use crate::number::thousands;
 
 /// A forecast, for programs.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     /// Name of the traffic.
-    traffic: &'static str,
+    traffic: String,
     plan: Plan,
     seed: u64,
     /// Requests of each day.
     requests: u64,
     fingerprint: String,
+    #[serde(skip)]
+    users: usize,
+    #[serde(skip)]
+    pops: usize,
+    #[serde(skip)]
+    assumed: String,
     /// The day on which the largest share of an allowance is used: the one that the fields below are about.
     worst_day: String,
     #[serde(flatten)]
@@ -46,7 +52,7 @@ struct DayReport {
     /// Answers with `X-Cache`, by its value.
     x_cache: BTreeMap<String, u64>,
     /// Answers by kind of request and status.
-    mix: BTreeMap<&'static str, BTreeMap<u16, u64>>,
+    mix: BTreeMap<String, BTreeMap<u16, u64>>,
     /// Meter of the allowance that ends first, and when; `null` if the day ends before.
     first_to_end: &'static str,
     first_to_end_at_seconds: Option<f64>,
@@ -62,7 +68,7 @@ struct DayReport {
 }
 
 impl DayReport {
-    fn new(day: &Day, plan: Plan) -> Self {
+    fn new(day: &Day, kinds: &[String], plan: Plan) -> Self {
         let budget = budget(&day.usage, plan, DAY);
         let mut statuses = BTreeMap::new();
         for (&status, &number) in day.answers.statuses.values().flatten() {
@@ -76,7 +82,7 @@ impl DayReport {
             statuses,
             x_cache: day.answers.x_cache.clone(),
             mix: mix
-                .map(|(kind, statuses)| (kind.name(), statuses.clone()))
+                .map(|(kind, statuses)| (kinds[*kind].clone(), statuses.clone()))
                 .collect(),
             first_to_end: first.name(),
             first_to_end_at_seconds: at.map(|at| at.as_secs_f64()),
@@ -133,8 +139,15 @@ fn first_to_end(
 const DAY: Duration = Duration::from_nanos(DAY_NANOS);
 
 impl Report {
-    pub(crate) fn new(outcome: &Outcome, plan: Plan, seed: u64, requests: u64) -> Self {
-        let days = outcome.days.iter().map(|day| DayReport::new(day, plan));
+    pub(crate) fn new(
+        outcome: &Outcome,
+        traffic: &dyn Traffic,
+        plan: Plan,
+        seed: u64,
+        requests: u64,
+    ) -> Self {
+        let days = outcome.days.iter();
+        let days = days.map(|day| DayReport::new(day, traffic.kinds(), plan));
         let days: Vec<DayReport> = days.collect();
         // The last of equals: it begins with the most data.
         let worst = days
@@ -147,7 +160,10 @@ impl Report {
             .expect("there is a day")
             .clone();
         Self {
-            traffic: "reference",
+            traffic: traffic.name().to_owned(),
+            users: traffic.users(),
+            pops: traffic.pops().len(),
+            assumed: traffic.assumed(),
             plan,
             seed,
             requests,
@@ -178,11 +194,12 @@ impl Report {
         let day = &self.worst;
         writeln!(
             out,
-            "{} traffic on {}: {} requests of {USERS} users at {} PoPs, {} plan",
+            "{} traffic on {}: {} requests of {} users at {} PoPs, {} plan",
             self.traffic,
             day.date,
             thousands(self.requests),
-            POPS.len(),
+            self.users,
+            self.pops,
             plan_name(self.plan),
         )?;
         if self.days.len() > 1 {
@@ -220,7 +237,10 @@ impl Report {
         let mut statuses = day.statuses.iter().map(|(s, n)| (s.to_string(), *n));
         writeln!(out, "\nanswers  {}", counts(&mut statuses))?;
         let mut x_cache = day.x_cache.iter().map(|(value, n)| (value.clone(), *n));
-        writeln!(out, "cache    {}", counts(&mut x_cache))?;
+        // Only some Workers tell it.
+        if !day.x_cache.is_empty() {
+            writeln!(out, "cache    {}", counts(&mut x_cache))?;
+        }
         if self.days.len() > 1 {
             writeln!(out, "\nday by day, the allowances with the largest shares:")?;
             for day in &self.days {
@@ -239,7 +259,7 @@ impl Report {
                 "\nnot run: the trigger {cron:?}; only those of once a day are"
             )?;
         }
-        writeln!(out, "\n{ASSUMED}")?;
+        writeln!(out, "\n{}", self.assumed)?;
         writeln!(out, "seed {}, fingerprint {}", self.seed, self.fingerprint)
     }
 
@@ -263,16 +283,6 @@ impl Report {
         }
     }
 }
-
-/// What a reader must know to trust the figures as far as they go.
-const ASSUMED: &str = "\
-assumed  Users in proportion to 1 / rank^1.1; homes spread evenly over the PoPs; 5 % of a user's requests come in
-         at another PoP, under the same address.
-         Activity follows the hours of the home, by solar time: 1 + 0.8 cos, highest at 14:00. Each request comes on its own and not
-         in sessions, so it wakes more objects and finds less in memory.
-         2 % refused: 1.2 % are wrong passwords, 30 tries in half a minute from one address; 0.8 % are invalid.
-         The first day begins with users and nothing else stored. A receiver of alerts is configured.
-         Latencies and the number of isolates are the simulator's assumptions. CPU time is not simulated and not in the figures.";
 
 /// What people call a meter.
 fn label(meter: &str) -> &'static str {
@@ -321,6 +331,7 @@ fn clock(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::day::Answers;
+    use super::super::file::FileTraffic;
     use super::*;
     use edgeproof_sim::bill::usage::{Usage, UtcDay};
 
@@ -395,12 +406,14 @@ mod tests {
             fingerprint: String::new(),
             crons_not_run: Vec::new(),
         };
-        let paid = Report::new(&outcome, Plan::Paid, 0, 60_000);
+        let text = "[[routes]]\npath = '/'";
+        let traffic = FileTraffic::parse("traffic.toml".as_ref(), text, 0).expect("it is right");
+        let paid = Report::new(&outcome, &traffic, Plan::Paid, 0, 60_000);
         assert_eq!(paid.worst_day, "2026-01-01");
         let cost = paid.worst.monthly_cost.as_ref().expect("paid costs");
         assert_eq!(cost.total.to_string(), "$5.15");
         assert!(paid.text().contains("A month of such days costs $5.15"));
-        let free = Report::new(&outcome, Plan::Free, 0, 60_000);
+        let free = Report::new(&outcome, &traffic, Plan::Free, 0, 60_000);
         assert_eq!(free.worst.monthly_cost, None);
     }
 

@@ -1,6 +1,6 @@
 //! [`Body`]: the body of a request or an answer, as [`http_body::Body`].
 
-use crate::streams::{ByteStream, ReadableStream};
+use crate::streams::ReadableStream;
 use crate::wasm_bindgen::JsValue;
 use crate::{Error, Result};
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready as poll_ready};
 #[derive(Debug, Default)]
 pub struct Body {
     /// `None` stands for no body.
-    stream: Option<ByteStream>,
+    stream: Option<ReadableStream>,
     /// Whether its end was read.
     ended: bool,
 }
@@ -24,14 +24,14 @@ impl Body {
     /// The body that a stream gives.
     pub fn new(stream: ReadableStream) -> Self {
         Self {
-            stream: Some(stream.into()),
+            stream: Some(stream),
             ended: false,
         }
     }
 
     /// What was not read of it, as a stream; `None` when there is no body.
-    pub fn into_inner(self) -> Option<ReadableStream> {
-        self.stream.as_ref().map(ByteStream::rest)
+    pub fn into_inner(mut self) -> Option<ReadableStream> {
+        self.stream.take().map(|stream| stream.rest())
     }
 
     /// No body.
@@ -53,6 +53,14 @@ impl Body {
             .map_ok(Into::<Vec<u8>>::into)
             .map_err(|error| JsValue::from(format!("{error:?}")));
         Ok(Self::new(ReadableStream::from_stream(pieces)))
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            drop(stream.rest());
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use url::Url;
 
 /// A request as it crosses the border of the Worker.
-pub(crate) type RawRequest = edgeproof_sim::http::Request<Body>;
+pub type RawRequest = edgeproof_sim::http::Request<Body>;
 
 impl Request {
     /// A request that reached the Worker.
