@@ -2,6 +2,7 @@
 
 mod argument;
 mod error;
+mod macros;
 mod result;
 mod statement;
 

@@ -27,7 +27,7 @@ pub use wasm_bindgen_futures;
 pub use web_sys;
 
 pub use crate::abort::*;
-pub use crate::cf::{Cf, CfResponseProperties};
+pub use crate::cf::{BotManagement, Cf, CfResponseProperties, JsDetection, TlsClientAuth};
 pub use crate::context::Context;
 pub use crate::cors::Cors;
 #[cfg(feature = "d1")]
