@@ -52,7 +52,7 @@ async fn echo(body: Body) -> Body {
 #[worker::send]
 async fn list(State(env): State<Env>) -> axum::response::Result<Json<Vec<Book>>> {
     let books = query!(
-        &env.d1("BOOKS").map_err(failed)?,
+        &books(&env)?,
         "SELECT id, title, author FROM books ORDER BY id"
     );
     let books = books.all().await.map_err(failed)?;
@@ -64,9 +64,10 @@ async fn add(
     State(env): State<Env>,
     Json(book): Json<NewBook>,
 ) -> axum::response::Result<impl IntoResponse> {
+    let database = books(&env)?;
     let added = String::from(Date::new_0().to_iso_string());
     let id: Option<u32> = query!(
-        &env.d1("BOOKS").map_err(failed)?,
+        &database,
         "INSERT INTO books (title, author, added) VALUES (?1, ?2, ?3) RETURNING id",
         &book.title,
         &book.author,
@@ -84,8 +85,9 @@ async fn add(
 
 #[worker::send]
 async fn one(State(env): State<Env>, Path(id): Path<u32>) -> axum::response::Result<Json<Book>> {
+    let database = books(&env)?;
     let book: Option<Book> = query!(
-        &env.d1("BOOKS").map_err(failed)?,
+        &database,
         "SELECT id, title, author FROM books WHERE id = ?1",
         &id
     )
@@ -94,6 +96,10 @@ async fn one(State(env): State<Env>, Path(id): Path<u32>) -> axum::response::Res
     .await
     .map_err(failed)?;
     book.map(Json).ok_or_else(|| StatusCode::NOT_FOUND.into())
+}
+
+fn books(env: &Env) -> axum::response::Result<D1Database> {
+    env.d1("BOOKS").map_err(|error| failed(error).into())
 }
 
 fn failed(error: Error) -> (StatusCode, String) {
