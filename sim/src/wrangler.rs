@@ -1,9 +1,10 @@
 //! The Worker's own `wrangler.toml`: what it binds, declares and sets.
 //!
 //! [`WorkerConfig::load`] reads the file that also deploys the Worker and answers either a configuration that the
-//! simulator can honour in full, or a [`ConfigError`] that names every problem with file, line, column and what to write
+//! simulator can honour, or a [`ConfigError`] that names every problem with file, line, column and what to write
 //! instead. Nothing is skipped in silence: a key is understood, or known to have no effect here (and then listed in
-//! [`WorkerConfig::no_effect`] with the reason), or refused.
+//! [`WorkerConfig::no_effect`] with the reason), or binds a product that is not simulated (and then stands in
+//! [`WorkerConfig::warnings`]), or is refused.
 //!
 //! Environments are wrangler's: `[env.X]` overrides the inheritable keys, while variables and bindings are **not**
 //! inherited; [`WorkerConfig::warnings`] names what the top level has and the chosen environment lacks. Only the parts
@@ -57,7 +58,7 @@ pub struct WorkerConfig {
     pub durable_objects: Vec<DurableObject>,
     /// Rate limiters, in the order of the file.
     pub rate_limits: Vec<RateLimit>,
-    /// Classes declared with SQLite storage, bound or not, by name.
+    /// The declared classes, bound or not, by name. All of them run with SQLite storage.
     pub sqlite_classes: Vec<String>,
     /// Cron expressions of `[triggers]`; every one parses as a [cron `Expression`](crate::platform::cron::Expression).
     pub crons: Vec<String>,
@@ -65,7 +66,7 @@ pub struct WorkerConfig {
     pub limits: ConfiguredLimits,
     /// Keys that the simulator understands and that change nothing in it.
     pub no_effect: Vec<Note>,
-    /// Legal settings that are probably a mistake.
+    /// Legal settings that are probably a mistake, and bindings of products that are not simulated.
     pub warnings: Vec<Note>,
     source: Source,
 }

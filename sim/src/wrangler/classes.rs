@@ -219,12 +219,12 @@ impl Reader {
                 Some(Storage::Sqlite) => {}
                 Some(Storage::LegacyKv) => {
                     let message = format!(
-                        "the class `{class}` is declared with key-value storage, which is not simulated and which new accounts cannot create"
+                        "the class `{class}` is declared with key-value storage, which new accounts cannot create: it runs as one \
+                         with SQLite storage, with the limits of that (write new_sqlite_classes = [\"{class}\"], or \
+                         storage = \"sqlite\" in [exports])"
                     );
-                    let help = format!(
-                        "write new_sqlite_classes = [\"{class}\"] (or storage = \"sqlite\" in [exports])"
-                    );
-                    self.refuse(class_span, message, Some(help));
+                    let note = self.note(class_span, message);
+                    self.warnings.push(note);
                 }
                 None => {
                     let message = format!("the class `{class}` is bound but not declared");

@@ -10,6 +10,8 @@ pub(super) enum Treatment {
     Read,
     /// It is understood and changes nothing here, because …
     NoEffect(&'static str),
+    /// It binds a product that is not simulated, …: the Worker runs as long as it does not call that binding.
+    Absent(&'static str),
     /// A Worker with it would behave differently here, because …
     Refused(&'static str),
     /// Wrangler itself no longer takes it; write … instead.
@@ -48,6 +50,14 @@ const fn no_effect(name: &'static str, scope: Scope, why: &'static str) -> Key {
         name,
         scope,
         treatment: Treatment::NoEffect(why),
+    }
+}
+
+const fn absent(name: &'static str, product: &'static str) -> Key {
+    Key {
+        name,
+        scope: Scope::NotInherited,
+        treatment: Treatment::Absent(product),
     }
 }
 
@@ -124,10 +134,16 @@ pub(super) const KEYS: &[Key] = &[
     no_effect("upload_source_maps", Inherited, BUILD),
     no_effect("workers_dev", Inherited, NETWORK),
 
-    refused("ai", NotInherited, "Workers AI is not simulated"),
+    absent("ai", "Workers AI"),
+    absent("analytics_engine_datasets", "Analytics Engine"),
+    absent("queues", "Queues"),
+    absent("r2_buckets", "R2"),
+    absent("secrets_store_secrets", "the Secrets Store"),
+    absent("send_email", "Email"),
+    absent("services", "calling another Worker"),
+
     refused("ai_search", NotInherited, "AI Search is not simulated"),
     refused("ai_search_namespaces", NotInherited, "AI Search is not simulated"),
-    refused("analytics_engine_datasets", NotInherited, "Analytics Engine is not simulated"),
     refused("assets", Inherited, "static assets are not simulated: they would answer before the Worker"),
     refused("browser", NotInherited, "Browser Rendering is not simulated"),
     refused("cache", Inherited, "the Workers cache is not simulated: it would answer before the Worker"),
@@ -143,11 +159,6 @@ pub(super) const KEYS: &[Key] = &[
     refused("mtls_certificates", NotInherited, "client certificates are not simulated"),
     refused("pages_build_output_dir", TopLevel, "Pages projects are not simulated; a Pages project cannot define Durable Objects either"),
     refused("pipelines", NotInherited, "Pipelines is not simulated"),
-    refused("queues", NotInherited, "Queues is not simulated"),
-    refused("r2_buckets", NotInherited, "R2 is not simulated"),
-    refused("secrets_store_secrets", NotInherited, "the Secrets Store is not simulated"),
-    refused("send_email", NotInherited, "Email is not simulated"),
-    refused("services", NotInherited, "service bindings are not simulated: the world runs one Worker"),
     refused("site", Inherited, "Workers Sites is not simulated: its assets would answer before the Worker"),
     refused("stream", NotInherited, "Stream is not simulated"),
     refused("text_blobs", TopLevel, "service-worker blobs are not simulated"),

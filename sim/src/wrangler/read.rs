@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use toml_span::ErrorKind;
 use toml_span::value::{Key, Table, ValueInner};
 
-use super::classes::Storage;
 use super::error::{ConfigError, Problem, Source};
 use super::jsonc;
 use super::keys::{self, Scope, Treatment};
@@ -30,6 +29,7 @@ pub(super) fn read(source: Source, environment: Option<&str>) -> Result<WorkerCo
         source,
         problems: Vec::new(),
         binding_lines: BTreeMap::new(),
+        warnings: Vec::new(),
     };
     let config = reader.config(
         root.as_table().expect("a configuration is a table"),
@@ -75,11 +75,7 @@ impl Reader {
         let d1_databases = self.d1_databases(&layers);
         let classes = self.classes(&layers);
         let durable_objects = self.durable_objects(&layers, &classes, name.as_deref());
-        let sqlite_classes = classes
-            .into_iter()
-            .filter(|(_, storage)| *storage == Storage::Sqlite)
-            .map(|(class, _)| class)
-            .collect();
+        let sqlite_classes = classes.into_keys().collect();
         Some(WorkerConfig {
             file: PathBuf::from(&*self.source.file),
             environment: environment.map(str::to_owned),
@@ -95,7 +91,12 @@ impl Reader {
             crons: self.crons(&layers),
             limits: self.limits(&layers),
             no_effect,
-            warnings: self.not_inherited(&layers),
+            warnings: {
+                let mut warnings = self.not_inherited(&layers);
+                warnings.append(&mut self.warnings);
+                warnings.sort_by_key(|note| (note.line, note.column));
+                warnings
+            },
             source: self.source.clone(),
         })
     }
@@ -163,7 +164,13 @@ impl Reader {
                 Treatment::Refused(why) if applies && !is_empty(value) => {
                     self.refuse(key.span, format!("`{name}` is not supported: {why}"), None);
                 }
-                Treatment::NoEffect(_) | Treatment::Refused(_) => {}
+                Treatment::Absent(product) if applies && !is_empty(value) => {
+                    let message = format!(
+                        "`{name}`: {product} is not simulated, and the Worker must not call it"
+                    );
+                    self.warnings.push(self.note(key.span, message));
+                }
+                Treatment::NoEffect(_) | Treatment::Absent(_) | Treatment::Refused(_) => {}
                 Treatment::Removed(instead) => {
                     let help = Some(format!("write {instead}"));
                     self.refuse(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use toml_span::value::{Key, Table, Value};
 
+use super::Note;
 use super::error::{Problem, Source};
 use super::keys::{self, Scope};
 
@@ -60,4 +61,6 @@ pub(super) struct Reader {
     pub(super) problems: Vec<Problem>,
     /// Line of every name in the Worker's `env`.
     pub(super) binding_lines: BTreeMap<String, usize>,
+    /// Settings that are legal, and that the user should know of.
+    pub(super) warnings: Vec<Note>,
 }

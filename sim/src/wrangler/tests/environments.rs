@@ -61,11 +61,16 @@ fn an_environment_inherits_settings_but_neither_variables_nor_bindings() {
     assert!(production.vars.is_empty() && production.kv_namespaces.is_empty());
     assert_eq!(production.durable_objects.len(), 1);
 
-    let error = parse(TWO_ENVIRONMENTS, None).expect_err("only the top level has the bucket");
-    assert!(
-        error.to_string().contains("`r2_buckets` is not supported"),
-        "{error}"
-    );
+    let told = |environment| {
+        let config = parse(TWO_ENVIRONMENTS, environment).expect("supported");
+        let mut notes = config.warnings.into_iter();
+        notes.any(|note| {
+            note.message
+                .starts_with("`r2_buckets`: R2 is not simulated")
+        })
+    };
+    assert!(told(None), "the top level has the bucket");
+    assert!(!told(Some("preview")), "a binding is not inherited");
 }
 
 #[test]
@@ -132,5 +137,25 @@ fn problems_of_an_environment_carry_its_name() {
     assert!(
         text.contains("`env.x.env`: the key belongs to the top level"),
         "{text}"
+    );
+}
+
+#[test]
+fn bindings_of_products_that_are_not_simulated_are_told_of() {
+    let text = "[[queues.producers]]\nbinding = \"Q\"\n[[durable_objects.bindings]]\nname = \"L\"\nclass_name = \"Limiter\"\n\
+                [[migrations]]\ntag = \"v1\"\nnew_classes = [\"Limiter\"]\n";
+    let config = parse(text, None).expect("supported");
+    assert_eq!(config.sqlite_classes, ["Limiter"]);
+    let [queue, class] = &config.warnings[..] else {
+        panic!("{:#?}", config.warnings)
+    };
+    assert_eq!((queue.line, queue.column), (3, 3));
+    let told = "`queues`: Queues is not simulated, and the Worker must not call it";
+    assert_eq!(queue.message, told);
+    assert_eq!((class.line, class.column), (7, 15));
+    assert!(
+        class
+            .message
+            .starts_with("the class `Limiter` is declared with key-value storage")
     );
 }

@@ -40,19 +40,14 @@ fn a_wrong_file_is_refused_at_its_place() {
         ),
         // Not simulated.
         (
-            "[[r2_buckets]]\nbinding = \"B\"",
+            "[[vectorize]]\nbinding = \"V\"",
             "3:3",
-            "`r2_buckets` is not supported: R2 is not simulated",
+            "`vectorize` is not supported: Vectorize is not simulated",
         ),
         (
-            "[[queues.producers]]\nbinding = \"Q\"",
-            "3:3",
-            "`queues` is not supported",
-        ),
-        (
-            "ai = { binding = \"AI\" }",
-            "3:1",
-            "Workers AI is not simulated",
+            "[assets]\ndirectory = \"x\"",
+            "3:2",
+            "`assets` is not supported",
         ),
         (
             "[[ratelimits]]\nname = \"R\"\nnamespace_id = \"1\"\nsimple = { limit = 5, period = 30 }",
@@ -121,11 +116,6 @@ fn a_wrong_file_is_refused_at_its_place() {
             "did you mean `Limiter`?",
         ),
         (
-            "[[durable_objects.bindings]]\nname = \"L\"\nclass_name = \"Limiter\"\n[[migrations]]\ntag = \"v1\"\nnew_classes = [\"Limiter\"]",
-            "5:15",
-            "key-value storage, which is not simulated and which new accounts cannot create\n    write new_sqlite_classes = [\"Limiter\"]",
-        ),
-        (
             "[[migrations]]\nnew_sqlite_classes = [\"A\"]",
             "3:1",
             "`migrations.tag` is missing",
@@ -166,7 +156,7 @@ fn a_wrong_file_is_refused_at_its_place() {
 #[test]
 fn all_problems_are_reported_together_and_in_order() {
     let error = parse(
-        "frobnicate = 1\n[[kv_namespaces]]\nid = \"x\"\n[[r2_buckets]]\nbinding = \"B\"\n",
+        "frobnicate = 1\n[[kv_namespaces]]\nid = \"x\"\n[[vectorize]]\nbinding = \"B\"\n",
         None,
     )
     .expect_err("three things are wrong");
