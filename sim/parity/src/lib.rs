@@ -67,6 +67,7 @@ mod ask {
 
 // One module per file of the façade.
 mod abort;
+mod absent;
 mod cf;
 mod console;
 mod context;
