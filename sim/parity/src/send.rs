@@ -73,14 +73,15 @@ macro_rules! crosses_alike {
 }
 
 crosses_alike! {
-    ::real, ::native: AbortController AbortSignal ByteStream CacheMode Cf CfProperties Context Cors D1Database D1PreparedStatement D1Result
+    ::real, ::native: AbortController AbortSignal AnalyticsEngineDataset BlobType Body BotManagement Bucket ByteStream CacheMode Cf CfProperties
+        CfResponseProperties Conditional Context Cors D1Database D1PreparedStatement D1Result
         Date DateInit Delay EncodeBody Env Error Fetch File FixedLengthStream FormData FormEntry Headers KvError KvStore
-        Method MinifyConfig ObjectNamespace PolishConfig Request RequestInit RequestRedirect ResizeBorder
+        HttpMetadata Include JsDetection Method MinifyConfig MultipartUpload Object Objects ObjectNamespace PolishConfig Range Request RequestInit RequestRedirect ResizeBorder
         ResizeCompression ResizeConfig ResizeDraw ResizeDrawRepeat ResizeFit ResizeFlip ResizeFormat ResizeGravity
         ResizeGravitySide ResizeMetadata ResizeOnerror ResizeOriginAuth ResizeQuality ResizeQualityLiteral ResizeTrim
         Response ResponseBody ResponseBuilder RouteContext<()> RouteParams Router<'static, ()> ScheduleContext
-        ScheduledEvent Secret SqlCursor SqlCursorIterator<()> SqlCursorRawIterator SqlStorage SqlStorageValue State
-        Storage Stub Transaction Var;
+        ScheduledEvent Secret SecretStore SqlCursor SqlCursorIterator<()> SqlCursorRawIterator SqlStorage SqlStorageValue State
+        Storage Stub TlsClientAuth Transaction UploadedPart Var;
     ::real::d1, ::native::d1: D1Error D1PreparedArgument<'static> D1ResultMeta D1Type<'static>;
     ::real::durable, ::native::durable: GetAlarmOptions ListOptions<'static> ObjectId<'static> ScheduledTime SetAlarmOptions;
     ::real::kv, ::native::kv: GetBulkOptionsBuilder GetOptionsBuilder Key ListOptionsBuilder ListResponse PutOptionsBuilder;
