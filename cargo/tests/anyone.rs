@@ -5,7 +5,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -62,7 +62,7 @@ impl Mine {
         mine
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.0.path().join("mine").join(name)
     }
 
@@ -106,10 +106,14 @@ impl Mine {
     }
 }
 
+/// Where everything is compiled to.
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("anyone")
+}
+
 fn environment(command: &mut Command) {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("anyone");
     command
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", target())
         .env("NO_COLOR", "1")
         .stdin(Stdio::null());
 }
@@ -171,6 +175,49 @@ fn a_fresh_package_is_tested_and_run_after_init() {
     mine.refused(
         &arguments,
         &["the Worker \"other\"", "of this command is \"mine\""],
+    );
+
+    has_a_program_of_its_own(&mine);
+}
+
+/// The same commands in a program of the package itself.
+fn has_a_program_of_its_own(mine: &Mine) {
+    let manifest = std::fs::read_to_string(mine.path("Cargo.toml")).expect("a manifest");
+    let (before, edgeproof) = manifest
+        .split_once("[dev-dependencies]\n")
+        .expect("init wrote it");
+    let edgeproof = edgeproof
+        .trim_end()
+        .replace(" }", ", features = [\"cli\"] }");
+    // Below the native dependencies, which stand before.
+    mine.write(
+        "Cargo.toml",
+        &format!("{}\n{edgeproof}\n", before.trim_end()),
+    );
+    mine.write("src/main.rs", "edgeproof::main!(mine);\n");
+    // Where the program of `cargo edgeproof` was compiled, almost all of it is there.
+    let target = target().join("edgeproof");
+    let target = target.to_str().expect("text");
+    let ran = mine.cargo(
+        &[
+            "run",
+            "--release",
+            "--target-dir",
+            target,
+            "--",
+            "burst",
+            "-n",
+            "3",
+            "--expect",
+            "admitted=3",
+        ],
+        "mine",
+    );
+    let said = text(&ran);
+    assert_eq!(ran.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("again: cargo run --release -- burst -n 3"),
+        "{said}"
     );
 }
 
