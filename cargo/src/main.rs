@@ -25,17 +25,27 @@ enum Cargo {
 
 /// Proves the Cloudflare Worker in this folder before it is deployed.
 #[derive(Debug, clap::Args)]
-#[command(version)]
+#[command(version, after_help = COMMANDS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const COMMANDS: &str = "With the Worker of this folder or one above it, each with a --help of its own:
+  serve     Serve it over HTTP, under the wall clock
+  burst     Send one request many times and judge the answers (schema: of its report)
+  forecast  Simulate a day of traffic and tell which allowance of the plan ends first
+  workerd   Run what `build` made in a real workerd, with the simulator as its KV and D1
+  build     Build it for deployment: wasm and its JavaScript glue
+  api       Answer wrangler's KV and D1 commands in place of Cloudflare's REST API
+  tools     Install the pinned tools of `build` and `workerd`
+
+Exit codes: 0 done, 1 the Worker or its configuration cannot be used, 2 usage. `burst` has codes of its own.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Prepare the Worker's package for tests: shows every change and asks.
     Init(init::Arguments),
-    /// serve, burst, forecast, workerd, build, api, tools: each has a --help of its own.
     #[command(external_subcommand)]
     Run(Vec<OsString>),
 }
