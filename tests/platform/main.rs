@@ -8,6 +8,7 @@ mod faults;
 mod fingerprint;
 mod history;
 mod invocation;
+mod javascript;
 mod kv;
 mod meta;
 mod objects;

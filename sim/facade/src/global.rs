@@ -17,7 +17,6 @@ const ONE_TIME_BODY: &str = "A request with a one-time-use body (it was initiali
 
 /// A request to be sent to an origin.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "upstream's variants")]
 pub enum Fetch {
     /// GET this URL.
     Url(url::Url),
