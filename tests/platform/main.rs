@@ -11,6 +11,7 @@ mod faults;
 mod fingerprint;
 mod history;
 mod invocation;
+mod javascript;
 mod kv;
 mod meta;
 mod objects;
