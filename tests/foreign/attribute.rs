@@ -17,8 +17,8 @@ fn counted() -> impl Iterator<Item = u64> {
     seeds = counted(),
 )]
 async fn seeds_are_made_once(mut world: &World) -> Result<(), String> {
-    let before = world;
-    world = before;
+    // The parameter may be a variable.
+    world = &*world;
     assert_eq!(MADE.load(Ordering::Relaxed), 1);
     let answer = world.client(world.pops()[0].code()).get("/count").await;
     answer

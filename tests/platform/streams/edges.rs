@@ -387,6 +387,7 @@ fn fingerprint_of(history: bool) -> edgeproof_sim::kernel::fingerprint::Fingerpr
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "each thread has a world")]
 fn streams_run_alike_with_and_without_history_and_on_two_threads() {
     let one = std::thread::spawn(|| fingerprint_of(true));
     let two = std::thread::spawn(|| fingerprint_of(false));
