@@ -5,4 +5,5 @@ mod dice;
 #[cfg(feature = "real")]
 mod real;
 mod reminders;
+mod shelf;
 mod visits;

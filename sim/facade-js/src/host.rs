@@ -21,6 +21,8 @@ pub struct Host {
     pub random: fn() -> f64,
     /// Runs a future in the background.
     pub spawn_local: fn(LocalTask),
+    /// `console`: a level, such as `warn`, and a line.
+    pub console: fn(&str, &str),
 }
 
 thread_local! {
@@ -35,6 +37,15 @@ pub fn install(host: Host) -> Option<Host> {
 /// Leaves this thread without surroundings; answers the host that was there.
 pub fn remove() -> Option<Host> {
     HOST.take()
+}
+
+/// Prints a line of the console at a level, such as `warn`. Without a host it goes to the standard error output: libraries log
+/// wherever they run.
+pub fn console(level: &str, text: &str) {
+    match HOST.get() {
+        Some(host) => (host.console)(level, text),
+        None => eprintln!("{level}: {text}"),
+    }
 }
 
 /// The host of this thread.
@@ -77,6 +88,7 @@ mod tests {
             now_ms: || 1_700_000_000_123.0,
             random: || 0.25,
             spawn_local: |_| STARTED.set(STARTED.get() + 1),
+            console: |_, _| (),
         });
         assert_eq!(Date::now(), 1_700_000_000_123.0);
         assert_eq!(Date::new_0().to_iso_string(), "2023-11-14T22:13:20.123Z");

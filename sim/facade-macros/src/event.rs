@@ -132,21 +132,38 @@ fn fetch(function: &ItemFn, respond_with_errors: bool) -> TokenStream {
     } else {
         quote! { "INTERNAL SERVER ERROR" }
     };
+    // What cannot be converted is told in upstream's words.
+    let failed = |text: &str| {
+        quote! {{
+            let error: ::std::boxed::Box<dyn ::std::error::Error> =
+                ::core::convert::Into::into(error);
+            ::worker::console_error!(#text, &error);
+            ::worker::Response::error(#body, 500)
+        }}
+    };
+    let not_answered = failed("{}");
+    let no_response = failed("Error converting response: {}");
+    let no_request = failed("Error converting request: {}");
     let glue = quote! {
         fn __handler(
-            request: ::worker::Request,
+            request: ::std::boxed::Box<::worker::__native::RawRequest>,
             env: ::worker::Env,
             context: ::worker::Context,
         ) -> ::worker::__native::Handled {
             ::std::boxed::Box::pin(async move {
-                let answer = match #name(request, env, context).await {
-                    ::core::result::Result::Ok(response) => ::core::result::Result::Ok(response),
-                    ::core::result::Result::Err(error) => {
-                        let error: ::std::boxed::Box<dyn ::std::error::Error> =
-                            ::core::convert::Into::into(error);
-                        ::worker::console_error!("{}", &error);
-                        ::worker::Response::error(#body, 500)
-                    }
+                let answer = match ::worker::FromRequest::from_raw(*request) {
+                    ::core::result::Result::Ok(request) => match #name(request, env, context).await {
+                        ::core::result::Result::Ok(response) => {
+                            match ::worker::IntoResponse::into_raw(response) {
+                                ::core::result::Result::Ok(response) => {
+                                    ::core::result::Result::Ok(response)
+                                }
+                                ::core::result::Result::Err(error) => #no_response,
+                            }
+                        }
+                        ::core::result::Result::Err(error) => #not_answered,
+                    },
+                    ::core::result::Result::Err(error) => #no_request,
                 };
                 ::worker::__native::finish(answer)
             })

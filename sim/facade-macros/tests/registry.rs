@@ -11,7 +11,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use futures_util::FutureExt;
-use worker_native_macros::{durable_object, event, send};
+use worker_macros::{durable_object, event, send};
 
 /// The path of the request.
 pub struct Request(pub &'static str);
@@ -35,6 +35,62 @@ impl Response {
     /// A response that tells of an error.
     pub fn error(message: impl Into<String>, status: u16) -> Result<Self> {
         Ok(Self(status, message.into()))
+    }
+}
+
+/// What a handler may take.
+pub trait FromRequest: Sized {
+    /// Makes it.
+    fn from_raw(
+        request: Request,
+    ) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>>;
+}
+
+impl FromRequest for Request {
+    fn from_raw(
+        request: Request,
+    ) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>> {
+        Ok::<_, Error>(request)
+    }
+}
+
+/// What a handler may answer.
+pub trait IntoResponse {
+    /// Makes the response.
+    fn into_raw(self) -> std::result::Result<Response, impl Into<Box<dyn std::error::Error>>>;
+}
+
+impl IntoResponse for Response {
+    fn into_raw(self) -> std::result::Result<Response, impl Into<Box<dyn std::error::Error>>> {
+        Ok::<_, Error>(self)
+    }
+}
+
+/// A path that is short enough.
+pub struct Short(&'static str);
+
+impl FromRequest for Short {
+    fn from_raw(
+        request: Request,
+    ) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>> {
+        if request.0.len() > 4 {
+            Err(Error("too long"))
+        } else {
+            Ok(Self(request.0))
+        }
+    }
+}
+
+/// An answer that is sent only if it is short enough.
+pub struct ShortAnswer(&'static str);
+
+impl IntoResponse for ShortAnswer {
+    fn into_raw(self) -> std::result::Result<Response, impl Into<Box<dyn std::error::Error>>> {
+        if self.0.len() > 3 {
+            Err(Error("too long"))
+        } else {
+            Ok(Response(200, self.0.into()))
+        }
     }
 }
 
@@ -135,6 +191,9 @@ pub mod send {
 pub mod __native {
     pub use inventory;
 
+    /// A request as it reaches the Worker.
+    pub type RawRequest = Request;
+
     use super::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, State};
     use std::future::Future;
     use std::pin::Pin;
@@ -156,7 +215,7 @@ pub mod __native {
         /// Package of the handler.
         pub package: &'static str,
         /// The handler.
-        pub handler: fn(Request, Env, Context) -> Handled,
+        pub handler: fn(Box<RawRequest>, Env, Context) -> Handled,
     }
 
     /// A scheduled handler.
@@ -227,6 +286,15 @@ mod open {
     }
 }
 
+mod short {
+    use super::*;
+
+    #[event(fetch, respond_with_errors)]
+    async fn short(path: Short, _: Env, _: Context) -> Result<ShortAnswer> {
+        Ok(ShortAnswer(path.0))
+    }
+}
+
 #[event(scheduled)]
 async fn tick(event: ScheduledEvent, _env: Env, _context: ScheduleContext) {
     console(format!("cron {}", event.0));
@@ -286,7 +354,8 @@ fn answers(path: &'static str) -> Vec<(u16, String)> {
         .into_iter()
         .map(|entry| {
             assert_eq!(entry.package, "worker-native-macros");
-            let Response(status, body) = now((entry.handler)(Request(path), Env, Context)).unwrap();
+            let Response(status, body) =
+                now((entry.handler)(Box::new(Request(path)), Env, Context)).unwrap();
             (status, body)
         })
         .collect();
@@ -297,7 +366,14 @@ fn answers(path: &'static str) -> Vec<(u16, String)> {
 #[test]
 fn fetch_handlers_are_found_and_answer() {
     let shown = format!("{}, sent", fmt::Error);
-    assert_eq!(answers("/ok"), [(200, "fine, sent".into()), (500, shown)]);
+    assert_eq!(
+        answers("/ok"),
+        [
+            (200, "/ok, sent".into()),
+            (200, "fine, sent".into()),
+            (500, shown)
+        ]
+    );
 }
 
 #[test]
@@ -308,12 +384,27 @@ fn an_error_is_logged_and_shown_only_where_asked_for() {
         answers("/gone"),
         [
             (500, "INTERNAL SERVER ERROR, sent".into()),
-            (500, format!("{shown}, sent"))
+            (500, format!("{shown}, sent")),
+            (500, "too long, sent".into())
         ]
     );
     let mut logged = lines();
     logged.sort();
-    assert_eq!(logged, [shown, "no such row".into()]);
+    let no_request = "Error converting request: too long";
+    assert_eq!(logged, [no_request, &shown, "no such row"]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_sent_is_an_error() {
+    lines();
+    let answers = answers("/abc");
+    assert!(
+        answers.contains(&(500, "too long, sent".into())),
+        "{answers:?}"
+    );
+    let logged = lines();
+    let no_response = "Error converting response: too long".to_owned();
+    assert!(logged.contains(&no_response), "{logged:?}");
 }
 
 #[test]

@@ -2,14 +2,15 @@
 
 mod argument;
 mod error;
+mod macros;
 mod result;
 mod statement;
 
 pub use argument::{D1Argument, D1PreparedArgument, D1Type};
 pub use error::D1Error;
 pub use result::{D1Result, D1ResultMeta};
+pub use serde_wasm_bindgen;
 pub use statement::D1PreparedStatement;
-pub use worker_native_js::serde_wasm_bindgen;
 
 use crate::Result;
 use crate::js::thrown;

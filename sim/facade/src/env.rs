@@ -11,7 +11,6 @@ use edgeproof_sim::Bindings;
 use edgeproof_sim::host::Binding;
 use serde::de::DeserializeOwned;
 use std::fmt;
-use worker_native_js::serde_wasm_bindgen;
 
 /// The bindings that the Worker's configuration names, in the world that runs.
 #[derive(Debug, Clone)]

@@ -14,7 +14,6 @@ use send_wrapper::SendWrapper;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A KV namespace.
 #[derive(Debug, Clone)]

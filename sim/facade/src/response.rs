@@ -26,7 +26,6 @@ use edgeproof_sim::http::{self, Body};
 use futures_util::TryStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A response as it crosses the border of the Worker.
 pub(crate) type RawResponse = Response;
@@ -299,6 +298,21 @@ impl Response {
             self.body = ResponseBody::Stream(stream.until_aborted(signal.clone()));
         }
         self
+    }
+
+    /// Whether it could leave the Worker.
+    ///
+    /// # Errors
+    /// As [`Response::into_parts_native`].
+    #[cfg(feature = "http")]
+    pub(crate) fn check(&self) -> Result<()> {
+        check_status(self.init.status_code, &self.body)
+    }
+
+    /// The `cf` object.
+    #[cfg(feature = "http")]
+    pub(crate) fn cf_raw(&self) -> Option<js_sys::Object> {
+        self.init.cf.clone()
     }
 
     /// The response as it leaves the Worker; a body that is a stream is still to be made.

@@ -58,10 +58,10 @@ impl ReadableStream {
     }
 
     /// A stream the Worker makes.
-    pub(crate) fn from_stream(
-        stream: impl Stream<Item = Result<Vec<u8>, JsValue>> + 'static,
+    pub(crate) fn from_stream<P: Into<Bytes>>(
+        stream: impl Stream<Item = Result<P, JsValue>> + 'static,
     ) -> Self {
-        let pieces = stream.map(|piece| piece.map(Bytes::from));
+        let pieces = stream.map(|piece| piece.map(Into::into));
         Self::new(Content::Live(pieces.boxed_local()))
     }
 
@@ -166,6 +166,36 @@ impl ReadableStream {
         Ok(whole.into())
     }
 
+    /// The next piece, or what the sender threw.
+    pub(crate) fn poll_piece(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, JsValue>>> {
+        let source = &mut *self.source.borrow_mut();
+        source.disturbed = true;
+        match &mut source.content {
+            Content::Bytes(bytes) => {
+                let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
+                Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+            }
+            Content::Live(pieces) => {
+                let piece = ready!(pieces.poll_next_unpin(context));
+                if !matches!(piece, Some(Ok(_))) {
+                    // After the end or an error there is nothing, whatever the Worker's own stream would say.
+                    source.content = Content::NOTHING;
+                }
+                Poll::Ready(piece)
+            }
+        }
+    }
+
+    /// What was not read, behind a handle of its own. The others have nothing more to read.
+    pub(crate) fn rest(&self) -> Self {
+        let source = &mut *self.source.borrow_mut();
+        source.disturbed = true;
+        Self::new(std::mem::replace(&mut source.content, Content::NOTHING))
+    }
+
     fn hand_on(&self) -> Option<Content> {
         let source = &mut *self.source.borrow_mut();
         let content = std::mem::replace(&mut source.content, Content::NOTHING);
@@ -223,33 +253,15 @@ impl Stream for ByteStream {
     type Item = Result<Vec<u8>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let source = &mut *self.inner.source.borrow_mut();
-        source.disturbed = true;
-        match &mut source.content {
-            Content::Bytes(bytes) => {
-                let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
-                Poll::Ready((!piece.is_empty()).then(|| Ok(piece.into())))
-            }
-            Content::Live(pieces) => {
-                let piece = ready!(pieces.poll_next_unpin(context));
-                if !matches!(piece, Some(Ok(_))) {
-                    // After the end or an error there is nothing, whatever the Worker's own stream would say.
-                    source.content = Content::NOTHING;
-                }
-                Poll::Ready(piece.map(|piece| piece.map(Vec::from).map_err(Error::from)))
-            }
-        }
+        self.inner
+            .poll_piece(context)
+            .map(|piece| piece.map(|piece| piece.map(Vec::from).map_err(Error::from)))
     }
 }
 
 impl Drop for ByteStream {
     fn drop(&mut self) {
-        let cancelled = {
-            let source = &mut *self.inner.source.borrow_mut();
-            source.disturbed = true;
-            std::mem::replace(&mut source.content, Content::NOTHING)
-        };
-        drop(cancelled);
+        drop(self.inner.rest());
     }
 }
 

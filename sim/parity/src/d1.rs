@@ -80,6 +80,11 @@ both! {
         worker::d1::serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true)
     }
 
+    fn query_macro(database: &D1Database) -> Result<D1PreparedStatement> {
+        let _: Is<D1PreparedStatement> = of(worker::query!(database, "SELECT 1"));
+        worker::query!(database, "SELECT ?1, ?2", &1_u32, "two".to_owned(),)
+    }
+
     fn asks_argument<T: D1Argument>() {}
     fn asks_await<T: IntoFuture<Output = Result<D1Result>>>() {}
     fn asks_deserialize<T: DeserializeOwned>() {}

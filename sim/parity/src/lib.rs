@@ -80,6 +80,7 @@ mod error;
 mod formdata;
 mod global;
 mod headers;
+mod http;
 mod kv;
 mod method;
 mod rate_limit;

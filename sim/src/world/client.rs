@@ -66,11 +66,7 @@ impl World {
         let ip =
             HeaderValue::from_str(&format!("198.{}.{c}.{d}", 18 + b)).expect("an address is ASCII");
         let base = Url::parse("https://worker.example/").expect("a constant");
-        let cf = Rc::new(Cf {
-            colo: pop.code().to_owned(),
-            city: Some(pop.city().to_owned()),
-            http_protocol: "HTTP/2".to_owned(),
-        });
+        let cf = Rc::new(Cf::at(pop, "HTTP/2"));
         Client {
             engine: self.engine.clone(),
             number,
@@ -90,6 +86,13 @@ impl Client {
     #[must_use]
     pub fn with_ip(mut self, ip: &str) -> Self {
         self.ip = HeaderValue::from_str(ip).expect("an address is ASCII");
+        self
+    }
+
+    /// The same client with another `request.cf`: `client.with_cf(|cf| cf.asn = Some(395_747))`.
+    #[must_use]
+    pub fn with_cf(mut self, change: impl FnOnce(&mut Cf)) -> Self {
+        change(Rc::make_mut(&mut self.cf));
         self
     }
 

@@ -8,7 +8,6 @@ use edgeproof_sim::sql::{Outcome, Value};
 use send_wrapper::SendWrapper;
 use serde::Deserialize;
 use std::rc::Rc;
-use worker_native_js::serde_wasm_bindgen;
 
 pub(super) fn milliseconds(result: &QueryResult) -> f64 {
     result.duration.as_secs_f64() * 1000.0

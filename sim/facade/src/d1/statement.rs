@@ -16,7 +16,6 @@ use send_wrapper::SendWrapper;
 use serde::Deserialize;
 use std::future::IntoFuture;
 use std::pin::Pin;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A statement with its parameters.
 #[derive(Debug, Clone)]

@@ -21,7 +21,6 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use worker_native_js::serde_wasm_bindgen;
 
 /// What an object stores: keys and values, a SQL database, an alarm.
 pub struct Storage {

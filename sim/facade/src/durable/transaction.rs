@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use worker_native_js::serde_wasm_bindgen;
 
 /// A transaction that is open.
 #[derive(Debug)]

@@ -18,7 +18,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::rc::Rc;
-use worker_native_js::serde_wasm_bindgen;
 
 fn text_of(read: &KvRead) -> String {
     String::from_utf8_lossy(&read.value).into_owned()
