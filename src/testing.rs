@@ -1,7 +1,8 @@
 //! What `#[edgeproof::test]` runs, and the same for a plain `#[test]` or proptest.
 
+use edgeproof_sim::world::on_fresh_thread;
 use edgeproof_sim::wrangler::WorkerConfig;
-use edgeproof_sim::{Builder, Setup, World};
+use edgeproof_sim::{Builder, World};
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ pub struct Test {
     pub package: &'static str,
     /// The crate: the package's library, or a file of `tests/`.
     pub target: &'static str,
+    /// Whether it is a file of `tests/`.
+    pub is_outside: bool,
     /// The module, as `module_path!()`.
     pub module: &'static str,
     /// The function.
@@ -31,13 +34,14 @@ impl Test {
         let Self {
             package,
             target,
+            is_outside,
             module,
             name,
         } = self;
-        let target = if package.replace('-', "_") == *target {
-            "--lib".to_owned()
-        } else {
+        let target = if *is_outside {
             format!("--test {target}")
+        } else {
+            "--lib".to_owned()
         };
         let path = module
             .split_once("::")
@@ -67,7 +71,7 @@ impl<T: Outcome, E: Debug> Outcome for Result<T, E> {
 }
 
 /// The builder of a world with the Worker of a Cargo package and its configuration: `config`, or the package's own
-/// `wrangler.json`, `wrangler.jsonc` or `wrangler.toml`.
+/// `wrangler.json`, `wrangler.jsonc` or `wrangler.toml`. It prints the Worker's console.
 ///
 /// # Panics
 /// If there is no configuration, or one that cannot be honoured; if the package has no handler of requests, or is not
@@ -95,6 +99,8 @@ pub fn builder(
     World::builder()
         .script(worker::native::script(package))
         .config(config)
+        // Tests show it when they fail: it says why the Worker answered as it did.
+        .console(true)
 }
 
 /// The configuration in a package's folder.
@@ -105,31 +111,44 @@ pub(crate) fn configuration(folder: &Path) -> Option<PathBuf> {
 
 /// Runs `body` in a world for each seed, or in one with the seed of [`SEED_VARIABLE`].
 ///
+/// Each world has a thread of its own: generators of random numbers that a thread keeps (`rand::rng()`) begin anew there, so
+/// that a seed that failed fails alone as well.
+///
 /// # Panics
 /// With the body's own panic, after the seed and the command that replays it were printed.
 pub fn run<T: Outcome>(
     test: &Test,
-    builder: Builder,
+    builder: impl Fn() -> Builder + Sync,
     seeds: impl IntoIterator<Item = u64>,
-    body: impl AsyncFn(&World) -> T,
+    body: impl AsyncFn(&World) -> T + Sync,
 ) {
-    let setup = Setup::new(builder);
     let only = only_seed();
     let seeds: Vec<u64> = only.map_or_else(|| seeds.into_iter().collect(), |seed| vec![seed]);
     assert!(!seeds.is_empty(), "{}: seeds is empty", test.name);
     for seed in seeds {
-        let world = setup.world(seed, &[]);
-        let world = world.unwrap_or_else(|error| panic!("{error}"));
-        let ran = catch_unwind(AssertUnwindSafe(|| {
-            world.run(async |world| body(world).await.check());
-        }));
+        let ran = on_fresh_thread(|| one(test, builder().seed(seed), &body));
         if let Err(panic) = ran {
-            let fingerprint = world.fingerprint();
-            eprintln!("\nseed {seed}, fingerprint {fingerprint}; to run it again:");
-            eprintln!("  {}\n", test.replay(seed));
             resume_unwind(panic);
         }
     }
+}
+
+/// Runs `body` in one world; the panic, if it panicked.
+fn one<T: Outcome>(
+    test: &Test,
+    builder: Builder,
+    body: &impl AsyncFn(&World) -> T,
+) -> std::thread::Result<()> {
+    let world = builder.build().unwrap_or_else(|error| panic!("{error}"));
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        world.run(async |world| body(world).await.check());
+    }));
+    if ran.is_err() {
+        let (seed, fingerprint) = (world.seed(), world.fingerprint());
+        eprintln!("\nseed {seed}, fingerprint {fingerprint}; to run it again:");
+        eprintln!("  {}\n", test.replay(seed));
+    }
+    ran
 }
 
 fn only_seed() -> Option<u64> {
@@ -146,12 +165,13 @@ fn only_seed() -> Option<u64> {
 mod tests {
     use super::*;
     use edgeproof_sim::script::Elsewhere;
-    use std::cell::RefCell;
     use std::rc::Rc;
+    use std::sync::Mutex;
 
     const HERE: Test = Test {
         package: "my-worker",
         target: "my_worker",
+        is_outside: false,
         module: "my_worker::tests::deep",
         name: "it_counts",
     };
@@ -168,6 +188,7 @@ mod tests {
         );
         let in_tests = Test {
             target: "counts",
+            is_outside: true,
             module: "counts",
             ..HERE
         };
@@ -179,10 +200,10 @@ mod tests {
 
     #[test]
     fn the_body_runs_once_for_each_seed_until_it_fails() {
-        let seen = RefCell::new(Vec::new());
+        let seen = Mutex::new(Vec::new());
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            run(&HERE, world(), 3..10, async |world| {
-                seen.borrow_mut().push(world.seed());
+            run(&HERE, world, 3..10, async |world| {
+                seen.lock().expect("no panic").push(world.seed());
                 if world.seed() == 5 {
                     return Err("five");
                 }
@@ -192,13 +213,13 @@ mod tests {
         let panic = ran.expect_err("seed 5 fails");
         let text = panic.downcast_ref::<String>().expect("a text");
         assert_eq!(text, "the test returned an error: \"five\"");
-        assert_eq!(seen.into_inner(), [3, 4, 5]);
+        assert_eq!(seen.into_inner().expect("no panic"), [3, 4, 5]);
     }
 
     #[test]
     #[should_panic(expected = "seeds is empty")]
     fn no_seed_is_no_test() {
-        run(&HERE, world(), [], async |_| ());
+        run(&HERE, world, [], async |_| ());
     }
 
     #[test]

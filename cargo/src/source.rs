@@ -5,7 +5,25 @@ use std::path::{Path, PathBuf};
 use toml_edit::{InlineTable, Value};
 
 /// The crates of edgeproof, by name, and the folder of each in the repository.
-const FOLDERS: [(&str, &str); 2] = [("edgeproof", "."), ("worker-native", "sim/facade")];
+const FOLDERS: [(&str, &str); 9] = [
+    ("edgeproof", "."),
+    ("worker-native", "sim/facade"),
+    ("worker-native-macros", "sim/facade-macros"),
+    (WASM_BINDGEN, "sim/js/wasm-bindgen"),
+    ("edgeproof-js-sys", "sim/js/js-sys"),
+    ("edgeproof-web-sys", "sim/js/web-sys"),
+    (
+        "edgeproof-wasm-bindgen-futures",
+        "sim/js/wasm-bindgen-futures",
+    ),
+    ("edgeproof-serde-wasm-bindgen", "sim/js/serde-wasm-bindgen"),
+    ("edgeproof-console-log", "sim/js/console-log"),
+];
+
+const WASM_BINDGEN: &str = "edgeproof-wasm-bindgen";
+
+/// The version of [`WASM_BINDGEN`], which is that of the API it mirrors.
+const WASM_BINDGEN_VERSION: &str = "0.2.130";
 
 /// A place that has edgeproof's crates.
 #[derive(Debug, Clone)]
@@ -37,7 +55,13 @@ impl Source {
     pub(crate) fn dependency(&self, name: &str) -> InlineTable {
         let mut table = InlineTable::new();
         match self {
-            Self::Registry => table.insert("version", Value::from(env!("CARGO_PKG_VERSION"))),
+            Self::Registry => {
+                let version = match name {
+                    WASM_BINDGEN => WASM_BINDGEN_VERSION,
+                    _ => env!("CARGO_PKG_VERSION"),
+                };
+                table.insert("version", Value::from(version))
+            }
             Self::Checkout(root) => {
                 let folder = FOLDERS.iter().find(|(known, _)| *known == name);
                 let (_, folder) = folder.expect("every crate that is depended on has a folder");

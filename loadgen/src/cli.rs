@@ -157,7 +157,8 @@ fn burst(program: &Program, args: &BurstArgs) -> u8 {
     let environment = |name: &str| std::env::var(name).ok();
     let outcome = burst::run(program, args, &environment, &|sent| {
         if let Some(bar) = &bar {
-            bar.set_position(sent);
+            // It is drawn some times in a second of the host's, whatever time it is in the world.
+            edgeproof_sim::world::as_host(|| bar.set_position(sent));
         }
     });
     if let Some(bar) = bar {

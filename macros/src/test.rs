@@ -58,6 +58,9 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     let (visibility, name) = (function.vis.clone(), function.sig.ident.clone());
     let module = quote!(::core::module_path!());
 
+    // Names of ours that the user's expressions and functions do not meet.
+    let [test, builder, world] =
+        ["test", "builder", "world"].map(|name| Ident::new(name, Span::mixed_site()));
     let link = link(&arguments);
     let package = arguments.package.map_or_else(
         || quote!(::core::env!("CARGO_PKG_NAME")),
@@ -71,10 +74,10 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     );
     let pops = arguments
         .pops
-        .map(|pops| quote!(let builder = builder.pops(#pops);));
+        .map(|pops| quote!(let #builder = #builder.pops(#pops);));
     let setup = arguments
         .setup
-        .map(|setup| quote!(let builder = #setup(builder);));
+        .map(|setup| quote!(let #builder = #setup(#builder);));
     let seeds = arguments
         .seeds
         .map_or_else(|| quote!([0]), |seeds| quote!(#seeds));
@@ -84,21 +87,25 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
         #visibility fn #name() {
             #link
             #function
-            let test = ::edgeproof::testing::Test {
+            let #test = ::edgeproof::testing::Test {
                 package: ::core::env!("CARGO_PKG_NAME"),
                 target: ::core::env!("CARGO_CRATE_NAME"),
+                is_outside: ::core::option_env!("CARGO_TARGET_TMPDIR").is_some(),
                 module: #module,
                 name: ::core::stringify!(#name),
             };
-            let builder = ::edgeproof::testing::builder(
-                #package,
-                ::core::env!("CARGO_MANIFEST_DIR"),
-                #config,
-                #environment,
-            );
-            #pops
-            #setup
-            ::edgeproof::testing::run(&test, builder, #seeds, async |world| #name(world).await);
+            let #builder = || {
+                let #builder = ::edgeproof::testing::builder(
+                    #package,
+                    ::core::env!("CARGO_MANIFEST_DIR"),
+                    #config,
+                    #environment,
+                );
+                #pops
+                #setup
+                #builder
+            };
+            ::edgeproof::testing::run(&#test, #builder, #seeds, async |#world| #name(#world).await);
         }
     })
 }
@@ -128,9 +135,10 @@ fn link(arguments: &Arguments) -> TokenStream {
         None => {
             let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
             let library = package.replace('-', "_");
-            if library.is_empty()
-                || std::env::var("CARGO_CRATE_NAME").is_ok_and(|own| own == library)
-            {
+            // Cargo sets it for what is in tests/ and benches/ alone; a file there may have the library's name.
+            let is_outside = std::env::var_os("CARGO_TARGET_TMPDIR").is_some();
+            let own = std::env::var("CARGO_CRATE_NAME").unwrap_or_default();
+            if library.is_empty() || (own == library && !is_outside) {
                 return TokenStream::new();
             }
             Ident::new(&library, Span::call_site())

@@ -10,7 +10,8 @@
 //! - `network`: messages between PoPs, and how faults change them; `fault`: starts the faults.
 //! - `deployment`: the Workers of this world, their bindings and their code; `invoke`: isolates, events, `waitUntil`;
 //!   `hosts`: the isolates of objects.
-//! - `kv`, `object`, `d1`, `fetch`: calls of the platform: send, arrive, act, answer.
+//! - `cron`: triggers that fire by themselves.
+//! - `kv`, `object`, `d1`, `fetch`, `rate_limit`: calls of the platform: send, arrive, act, answer.
 //! - `inventory`: which namespaces and databases the account has; `persist`: state kept between runs of a server,
 //!   with `saved`, an object in it.
 //! - [`options`]: every assumption about latency, as options.
@@ -18,7 +19,9 @@
 //! A call of the platform is an [`Operation`]: straight-line `async` code that sleeps while its messages travel, and
 //! calls a state machine of [`platform`](crate::platform) when they arrive.
 
+mod ambient;
 pub(crate) mod clock;
+pub(crate) mod cron;
 pub(crate) mod d1;
 pub(crate) mod deployment;
 pub(crate) mod digest;
@@ -33,6 +36,7 @@ pub(crate) mod object;
 pub(crate) mod operation;
 pub mod options;
 pub(crate) mod persist;
+mod rate_limit;
 pub(crate) mod record;
 mod saved;
 pub(crate) mod scope;
@@ -54,6 +58,7 @@ use crate::platform::outbound::Outbound;
 use crate::platform::rate_limit::RateLimits;
 use crate::topology::{Pop, Topology};
 use clock::Clock;
+use cron::Crons;
 use deployment::Deployments;
 use hosts::Hosts;
 use inventory::Inventory;
@@ -83,6 +88,8 @@ pub(crate) struct Inner {
     pub(crate) network: Network,
     pub(crate) chance: Chance,
     pub(crate) recorder: Recorder,
+    /// The cron triggers that fire by themselves.
+    pub(crate) crons: RefCell<Crons>,
     pub(crate) deployments: Deployments,
     /// The ids and names of the stores below.
     pub(crate) inventory: RefCell<Inventory>,
@@ -136,6 +143,12 @@ pub(crate) struct Chance {
     pub(crate) ids: RefCell<Stream>,
     pub(crate) alarms: RefCell<Stream>,
     pub(crate) fault: RefCell<Stream>,
+    /// What a Worker's code draws from the operating system.
+    pub(crate) entropy: RefCell<Stream>,
+    /// The same for a test's code.
+    pub(crate) test: RefCell<Stream>,
+    /// The seeds of the next `HashMap`.
+    pub(crate) map_keys: Cell<[u64; 2]>,
 }
 
 impl Chance {
@@ -147,6 +160,12 @@ impl Chance {
             ids: stream("ids"),
             alarms: stream("alarms"),
             fault: stream("fault"),
+            entropy: stream("entropy"),
+            test: stream("test"),
+            map_keys: {
+                let mut maps = Stream::new(seed, "maps");
+                Cell::new([maps.next_u64(), maps.next_u64()])
+            },
         }
     }
 }

@@ -230,6 +230,13 @@ pub enum Op {
         /// Host name, without path or query: those may hold secrets.
         host: String,
     },
+    /// A call of a rate limiter.
+    RateLimit {
+        /// Binding name of the limiter.
+        limiter: String,
+        /// The key that it counts.
+        key: String,
+    },
     /// A scheduled (cron) invocation.
     Scheduled {
         /// The cron expression.
@@ -271,6 +278,11 @@ pub enum Outcome {
     Unfinished,
     /// An HTTP answer.
     Status {
+        /// The status code.
+        status: u16,
+    },
+    /// An HTTP answer whose connection ended before its body did.
+    Broken {
         /// The status code.
         status: u16,
     },
@@ -325,6 +337,11 @@ pub enum Outcome {
         rows_read: u64,
         /// Rows written, as billed.
         rows_written: u64,
+    },
+    /// What a rate limiter answered.
+    RateLimited {
+        /// Whether the call was within the limit.
+        within: bool,
     },
     /// A failure, with the text that the Worker saw.
     Error {

@@ -20,6 +20,7 @@ use crate::http::{Body, Request, Response};
 use crate::kernel::time::Instant;
 use crate::platform::d1::Call;
 use crate::platform::kv::Page;
+use crate::platform::rate_limit::Taking;
 use crate::script::LocalBoxFuture;
 use crate::topology::Pop;
 use bytes::Bytes;
@@ -63,6 +64,11 @@ impl Bindings {
     /// Virtual time.
     pub fn now(&self) -> Instant {
         self.0.now()
+    }
+
+    /// Number of events so far: as long as it stays the same, no I/O has come to an end.
+    pub fn events(&self) -> u64 {
+        self.0.0.clock.events()
     }
 
     /// A draw from the stream of the Worker's own code, as `Math.random()`.
@@ -193,18 +199,18 @@ impl Bindings {
         self.0.fetch(request)
     }
 
-    /// Asks the rate limiter of a PoP; see [`RateLimits::take`](crate::platform::rate_limit::RateLimits::take). No time passes:
-    /// the binding answers from the machine it runs on (RL).
-    pub fn rate_limit(
-        &self,
-        pop: Pop,
-        namespace: &Rc<str>,
-        key: &Rc<str>,
-        limit: u64,
-        period_seconds: u64,
-    ) -> bool {
-        let mut limits = self.0.0.rate_limits.borrow_mut();
-        limits.take(self.now(), pop, namespace, key, limit, period_seconds)
+    /// Asks the rate limiter that a binding means: whether a call for this key is within the limit.
+    ///
+    /// # Errors
+    /// Outside of a Worker.
+    pub fn rate_limit(&self, limiter: u32, key: Rc<str>) -> Operation<Result<bool, Exception>> {
+        self.0.limit(limiter, key)
+    }
+
+    /// The same for a guest, which knows its limiter by the settings; see
+    /// [`RateLimits::take`](crate::platform::rate_limit::RateLimits::take).
+    pub fn rate_limit_of_guest(&self, call: Taking<'_>) -> bool {
+        self.0.take_of_limit(call)
     }
 
     // --- guests ----------------------------------------------------------------------------------------------------

@@ -4,25 +4,15 @@
 //! peers a body may still be being written while it is read: `Request<Body>` and `Response<Body>`.
 
 mod body;
+mod cf;
 
 pub use body::{Body, End, tee};
+pub use cf::{BotManagement, Cf, TlsClientAuth};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 use url::Url;
-
-/// What the platform tells a Worker about a request, as `request.cf`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Cf {
-    /// IATA code of the PoP that took the request.
-    pub colo: String,
-    /// City of that PoP: the simulator attaches clients to PoPs and knows no finer place.
-    pub city: Option<String>,
-    /// HTTP version as `HTTP/1.1`.
-    pub http_protocol: String,
-}
 
 /// A request on its way to a Worker, an object or an origin.
 #[derive(Debug, Clone)]
@@ -151,10 +141,11 @@ impl Response {
     /// The answer itself, for a test that goes on with it.
     ///
     /// # Panics
-    /// If its status is another.
+    /// If its status is another, or its body is not complete.
     #[track_caller]
     pub fn expect_status(self, status: u16) -> Self {
         let text = self.text();
+        assert!(!self.broken, "the connection broke after {text:?}");
         assert_eq!(self.status, status, "an answer with the body {text:?}");
         self
     }

@@ -135,6 +135,11 @@ pub struct Unsettled {
     pub sqlite: SqliteBounds,
     /// HTTP statuses of the platform's own error pages.
     pub error_status: ErrorStatus,
+    /// How long the rate limiter of a location counts a call for the isolate alone that made it. RL (2026) calls the counters
+    /// "permissive, eventually consistent" and says that calls count within their location "very quickly, but not
+    /// immediately". The default, zero, counts exactly: a Worker that must hold its limit under it may still admit more in
+    /// production.
+    pub rate_limit_lag: Duration,
 }
 
 /// The limit of an invocation against which a call of KV or of a Durable Object counts.

@@ -3,6 +3,7 @@
 //! None of them knows the world, sleeps, or sends a message. Each says what an operation does at an instant; the
 //! [world](crate::world) decides when that instant comes.
 
+pub mod cron;
 pub mod d1;
 pub mod durable;
 pub mod isolate;

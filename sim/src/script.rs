@@ -78,6 +78,9 @@ pub trait Script {
     /// Handles an event. One that the Worker has no handler for is an exception with the platform's text.
     fn handle(&self, event: Event) -> Handled;
 
+    /// A world that ran this code has ended, and nothing of it runs any more: frees what only the code's own objects still hold.
+    fn world_ended(&self) {}
+
     /// The exported class of this name, if there is one.
     fn class(&self, name: &str) -> Option<Rc<dyn ObjectClass>>;
 }

@@ -15,6 +15,8 @@ pub mod setup;
 pub use crate::engine::deployment::DeployError;
 pub use crate::engine::fetch::Gateway;
 pub use crate::engine::options;
+// What a test needs around a world whose clock and entropy are its thread's.
+pub use edgeproof_interpose::{as_host, on_fresh_thread};
 
 use crate::account::Account;
 use crate::bill::usage::Usage;
@@ -45,23 +47,43 @@ pub struct World {
 
 /// Shared by the clones that a user holds. Tasks hold the engine, and the engine holds the tasks; dropping the tasks
 /// with the last user's clone breaks that cycle.
-struct Owner(Engine);
+struct Owner {
+    engine: Engine,
+    /// After the engine, because that holds the objects' instances.
+    ended: Ended,
+}
+
+/// Tells the Workers' codes that their world has ended.
+#[derive(Default)]
+struct Ended(Vec<Rc<dyn Script>>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|script| script.world_ended());
+    }
+}
 
 impl Drop for Owner {
     fn drop(&mut self) {
         // Another world may run on this thread: what ends here must not continue there.
         scope::without_engine(|| {
-            self.0.0.clock.clear();
+            let engine = &self.engine.0;
+            engine.clock.clear();
             // The memory of the world's isolates lives on the thread.
-            let first = self.0.0.isolates.borrow().first();
+            let first = engine.isolates.borrow().first();
             edgeproof_isolate::evict_range(first..first + builder::ISOLATES_PER_WORLD);
+            let scripts = engine.deployments.list.iter();
+            self.ended.0 = scripts.map(|one| one.script.borrow().clone()).collect();
         });
     }
 }
 
 impl World {
     fn new(engine: Engine) -> Self {
-        let owner = Some(Rc::new(Owner(engine.clone())));
+        let owner = Some(Rc::new(Owner {
+            engine: engine.clone(),
+            ended: Ended::default(),
+        }));
         Self { engine, owner }
     }
 
@@ -82,10 +104,15 @@ impl World {
 
     /// Runs `driver` in this world, and the world with it, until the driver returns.
     ///
+    /// Meanwhile the operating system's clock and entropy are the world's on this thread, for the driver's code and for every
+    /// Worker's: `SystemTime::now`, chrono, uuid, rand, the order of a `HashMap`. [`as_host`] gives the host's. A generator that
+    /// the thread has kept from before, such as `rand::rng()`, goes on as it was; [`on_fresh_thread`] starts without any.
+    ///
     /// Work that is unfinished by then (`waitUntil` tasks, alarms, timers) continues in the next run.
     ///
     /// # Panics
-    /// If another world runs on this thread; if the driver waits for something that can never happen.
+    /// If another world runs on this thread; if the driver waits for something that can never happen; with the backtrace of who
+    /// asked, if a Worker wants of the host what no world has: CPU time, `/dev/urandom`, a second thread.
     pub fn run<T>(&self, driver: impl AsyncFnOnce(&Self) -> T) -> T {
         let _entered = self.enter();
         self.engine.run(driver(self))
@@ -112,15 +139,24 @@ impl World {
         self.engine.spawn(task);
     }
 
-    /// Runs a cron trigger of the first Worker now, in the first PoP of the world.
+    /// Runs a cron trigger of the first Worker now, in the first PoP of the world, as if it were scheduled for now.
     ///
-    /// The simulator does not run triggers by itself: a test says when.
+    /// Triggers also fire by themselves, unless the world was built without
+    /// ([`Builder::crons`](builder::Builder::crons)).
     ///
     /// # Errors
     /// What the handler threw.
+    ///
+    /// # Panics
+    /// If the Worker's configuration does not have the expression; the message names those that it has. A Worker without
+    /// a configuration may be given any expression.
+    #[track_caller]
     pub fn scheduled(&self, cron: &str) -> Operation<Result<(), Exception>> {
+        if let Some(refused) = self.engine.refused_cron(0, cron) {
+            panic!("{refused}");
+        }
         let (engine, cron) = (self.engine.clone(), cron.to_owned());
-        Operation::new(async move { engine.scheduled(0, &cron).await })
+        Operation::new(async move { engine.scheduled(0, &cron, engine.now()).await })
     }
 
     // --- changing what runs ----------------------------------------------------------------------------------------

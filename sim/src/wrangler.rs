@@ -9,7 +9,7 @@
 //! inherited; [`WorkerConfig::warnings`] names what the top level has and the chosen environment lacks. Only the parts
 //! that apply to the chosen environment are checked for support.
 //!
-//! The JSON form (`wrangler.jsonc`) is not read. Secrets never stand in this file and have no place here.
+//! A file whose name ends in `json` or `jsonc` is JSON with comments. Secrets never stand in this file and have no place here.
 
 mod classes;
 mod error;
@@ -55,11 +55,11 @@ pub struct WorkerConfig {
     pub d1_databases: Vec<D1Database>,
     /// Durable Object bindings, in the order of the file.
     pub durable_objects: Vec<DurableObject>,
-    /// Rate limiters, in the order of the file. A Worker inside the simulator cannot have any: the façade lacks the binding.
+    /// Rate limiters, in the order of the file.
     pub rate_limits: Vec<RateLimit>,
     /// Classes declared with SQLite storage, bound or not, by name.
     pub sqlite_classes: Vec<String>,
-    /// Cron expressions of `[triggers]`.
+    /// Cron expressions of `[triggers]`; every one parses as a [cron `Expression`](crate::platform::cron::Expression).
     pub crons: Vec<String>,
     /// `[limits]`.
     pub limits: ConfiguredLimits,
@@ -234,6 +234,8 @@ impl WorkerConfig {
         file_name: &str,
         environment: Option<&str>,
     ) -> Result<Self, ConfigError> {
+        // As editors write it, and wrangler and TOML readers skip it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         read::read(Source::new(file_name, text), environment)
     }
 

@@ -455,3 +455,15 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn a_dump_of_a_database_is_refused_as_by_the_platform() {
+    let world = platform(&["MEX"]).build().expect("builds");
+    world.run(async |world| {
+        let client = world.client("MEX");
+        let text = at(&client, async |env, _| {
+            Ok(failure(env.d1("DB")?.dump().await))
+        });
+        assert_eq!(text.await, "D1_DUMP_ERROR: Status + 400");
+    });
+}

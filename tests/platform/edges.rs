@@ -440,6 +440,10 @@ fn every_operation_is_read_back_as_it_was_printed() {
             method: s(),
             host: s(),
         },
+        Op::RateLimit {
+            limiter: s(),
+            key: s(),
+        },
         Op::Scheduled { cron: s() },
         Op::Deploy {
             worker: s(),
@@ -478,6 +482,7 @@ fn every_operation_is_read_back_as_it_was_printed() {
             keys: vec![s()],
             complete: false,
         },
+        Outcome::RateLimited { within: true },
         Outcome::KvWritten {
             version: 9,
             committed_at: 4,

@@ -354,3 +354,63 @@ fn what_a_cut_off_task_had_begun_still_happens() {
         assert_eq!(kv_get(&client, "later").await, None);
     });
 }
+
+#[test]
+fn what_fails_in_upstreams_glue_fails_the_request_and_names_the_call() {
+    for (call, expected) in [
+        (
+            0,
+            "getAll() can only be used with the header name \"Set-Cookie\".",
+        ),
+        (1, "worker::signal::is_near_cpu_limit() was asked"),
+    ] {
+        let world = platform(&["MEX"]).build().expect("builds");
+        let (answer, result) = world.run(async |world| {
+            let client = world.client("MEX");
+            answer(&client, async move |_, _| {
+                if call == 0 {
+                    worker::Headers::new().get_all("vary")?;
+                }
+                while !worker::signal::is_near_cpu_limit() {}
+                Ok(())
+            })
+            .await
+        });
+        assert!(result.is_none(), "the handler did not end");
+        assert_eq!(
+            (answer.status, &answer.body[..]),
+            (500, &b"error code: 1101"[..])
+        );
+        let history = world.history();
+        let logged = history.records().iter().any(
+            |record| matches!(&record.op, Op::Console { text, .. } if text.contains(expected)),
+        );
+        assert!(logged, "{expected}");
+    }
+}
+
+thread_local! {
+    /// The start functions that ran on this thread.
+    static STARTED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+#[event(start)]
+fn begin_at_last() {
+    STARTED.with_borrow_mut(|started| started.push(1));
+}
+
+#[event(start)]
+fn and_first_by_name() {
+    STARTED.with_borrow_mut(|started| started.push(2));
+}
+
+#[test]
+fn every_start_function_runs_once_per_isolate_in_order_of_the_source() {
+    let world = platform(&["MEX"]).build().expect("builds");
+    world.run(async |world| {
+        let client = world.client("MEX");
+        at(&client, async |_, _| Ok(())).await;
+        at(&client, async |_, _| Ok(())).await;
+    });
+    assert_eq!(STARTED.take(), [1, 2]);
+}

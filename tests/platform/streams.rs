@@ -1,5 +1,8 @@
 //! Bodies that are still being made: when their pieces arrive, who waits for whom, and how they end.
 
+mod chaos;
+mod edges;
+
 use bytes::Bytes;
 use edgeproof_sim::exception::Exception;
 use edgeproof_sim::fault::FaultKind;
@@ -134,20 +137,30 @@ fn console(history: &History) -> Vec<String> {
     lines.collect()
 }
 
-/// Whether a value that a stream holds is still there.
+/// Whether a stream is there: it was made and is not dropped.
 #[derive(Clone, Default)]
-struct Held(Rc<Rc<()>>);
+struct Held(Rc<Cell<bool>>);
+
+/// What the stream holds.
+struct Holding(Rc<Cell<bool>>);
 
 impl Held {
     fn by(&self, pieces: impl Stream<Item = Result<Bytes, Exception>> + 'static) -> Response<Body> {
-        let held = Rc::clone(&*self.0);
+        self.0.set(true);
+        let holding = Holding(Rc::clone(&self.0));
         streamed(pieces.inspect(move |_| {
-            let _ = &held;
+            let _ = &holding;
         }))
     }
 
     fn is_held(&self) -> bool {
-        Rc::strong_count(&*self.0) > 1
+        self.0.get()
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 

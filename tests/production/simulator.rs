@@ -54,6 +54,8 @@ impl Simulator {
             .wrangler(WRANGLER, None)
             .expect("the Worker's own configuration is supported")
             .pops(["IAD"])
+            // workerd, the other arm, fires none.
+            .crons(false)
             .options(options)
             .origin(RECEIVER, receiver)
             .seed_sql("DB", "users of the sequences", &users())

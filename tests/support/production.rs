@@ -50,6 +50,8 @@ pub fn production(pops: &[&str]) -> Builder {
         .wrangler(WRANGLER, None)
         .expect("the Worker's own configuration is supported")
         .pops(pops.iter().copied())
+        // Suites that mean the daily trigger run it by hand; the others sleep over days without it.
+        .crons(false)
         .secret("AUTH_JWT_SECRET", JWT_SECRET)
         .seed_sql("DB", "seeds/development.sql", SEEDS)
         .history(true)

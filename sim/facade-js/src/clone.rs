@@ -90,10 +90,10 @@ mod tests {
 
     /// A form in which everything a clone keeps is visible.
     fn shown(value: &JsValue) -> String {
-        match &value.repr {
+        match value.repr() {
             Repr::Number(n) => format!("{n:?}"),
             Repr::BigInt(n) => format!("{n}n"),
-            Repr::String(text) => format!("{:?}", &**text),
+            Repr::String(text) => format!("{:?}", &*text),
             Repr::Object(object) => match &object.kind {
                 Kind::Array(items) => {
                     let items: Vec<String> = items.borrow().iter().map(shown).collect();

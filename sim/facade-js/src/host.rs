@@ -7,6 +7,8 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::heap;
+
 /// A future handed to the host's executor.
 pub type LocalTask = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -19,6 +21,8 @@ pub struct Host {
     pub random: fn() -> f64,
     /// Runs a future in the background.
     pub spawn_local: fn(LocalTask),
+    /// `console`: a level, such as `warn`, and a line.
+    pub console: fn(&str, &str),
 }
 
 thread_local! {
@@ -35,6 +39,15 @@ pub fn remove() -> Option<Host> {
     HOST.take()
 }
 
+/// Prints a line of the console at a level, such as `warn`. Without a host it goes to the standard error output: libraries log
+/// wherever they run.
+pub fn console(level: &str, text: &str) {
+    match HOST.get() {
+        Some(host) => (host.console)(level, text),
+        None => eprintln!("{level}: {text}"),
+    }
+}
+
 /// The host of this thread.
 ///
 /// # Panics
@@ -46,6 +59,18 @@ pub(crate) fn current(wanted: &str) -> Host {
             "{wanted} needs a host: no simulator is installed on this thread (worker_native_js::host::install)"
         ),
     }
+}
+
+/// Frees the objects of this thread that only each other still hold. Without it a cycle stays until the thread ends.
+///
+/// To be called when a world has ended. Values that are held outside of objects stay as they are, with all they refer to.
+pub fn collect_garbage() {
+    heap::collect();
+}
+
+/// How many objects this thread has: what is held, and the cycles that [`collect_garbage`] would free.
+pub fn live_objects() -> usize {
+    heap::objects()
 }
 
 #[cfg(test)]
@@ -63,6 +88,7 @@ mod tests {
             now_ms: || 1_700_000_000_123.0,
             random: || 0.25,
             spawn_local: |_| STARTED.set(STARTED.get() + 1),
+            console: |_, _| (),
         });
         assert_eq!(Date::now(), 1_700_000_000_123.0);
         assert_eq!(Date::new_0().to_iso_string(), "2023-11-14T22:13:20.123Z");

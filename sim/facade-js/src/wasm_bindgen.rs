@@ -15,7 +15,7 @@ pub use cast::JsCast;
 pub use throw::{JsError, UnwrapThrowExt, throw_str, throw_val};
 
 pub use crate::heap::JsValue;
-use crate::heap::{BigInt, Kind, Obj, Repr, Text};
+use crate::heap::{BigInt, Kind, Obj, Raw, Repr, Text};
 
 /// What a Worker imports with a star.
 pub mod prelude {
@@ -24,32 +24,32 @@ pub mod prelude {
 
 impl JsValue {
     /// `undefined`.
-    pub const UNDEFINED: Self = Self::of(Repr::Undefined);
+    pub const UNDEFINED: Self = Self::of(Raw::Undefined);
     /// `null`.
-    pub const NULL: Self = Self::of(Repr::Null);
+    pub const NULL: Self = Self::of(Raw::Null);
     /// `true`.
-    pub const TRUE: Self = Self::of(Repr::Bool(true));
+    pub const TRUE: Self = Self::of(Raw::Bool(true));
     /// `false`.
-    pub const FALSE: Self = Self::of(Repr::Bool(false));
+    pub const FALSE: Self = Self::of(Raw::Bool(false));
 
-    pub(crate) const fn of(repr: Repr) -> Self {
-        Self { repr }
+    pub(crate) const fn of(raw: Raw) -> Self {
+        Self { raw }
     }
 
     /// A string.
     #[expect(clippy::should_implement_trait, reason = "the name is wasm-bindgen's")]
     pub fn from_str(text: &str) -> Self {
-        Self::of(Repr::String(Text::from(text)))
+        Self::from(Text::from(text))
     }
 
     /// A number.
     pub const fn from_f64(n: f64) -> Self {
-        Self::of(Repr::Number(n))
+        Self::of(Raw::Number(n))
     }
 
     /// A boolean.
     pub const fn from_bool(b: bool) -> Self {
-        Self::of(Repr::Bool(b))
+        Self::of(Raw::Bool(b))
     }
 
     /// `undefined`.
@@ -64,8 +64,8 @@ impl JsValue {
 
     /// The number, if it is one. A `BigInt` is not.
     pub fn as_f64(&self) -> Option<f64> {
-        match self.repr {
-            Repr::Number(n) => Some(n),
+        match self.raw {
+            Raw::Number(n) => Some(n),
             _ => None,
         }
     }
@@ -77,20 +77,20 @@ impl JsValue {
 
     /// The boolean, if it is one.
     pub fn as_bool(&self) -> Option<bool> {
-        match self.repr {
-            Repr::Bool(b) => Some(b),
+        match self.raw {
+            Raw::Bool(b) => Some(b),
             _ => None,
         }
     }
 
     /// Whether it is `null`.
     pub fn is_null(&self) -> bool {
-        matches!(self.repr, Repr::Null)
+        matches!(self.raw, Raw::Null)
     }
 
     /// Whether it is `undefined`.
     pub fn is_undefined(&self) -> bool {
-        matches!(self.repr, Repr::Undefined)
+        matches!(self.raw, Raw::Undefined)
     }
 
     /// Whether it is `null` or `undefined`.
@@ -100,17 +100,17 @@ impl JsValue {
 
     /// Whether it is a string.
     pub fn is_string(&self) -> bool {
-        matches!(self.repr, Repr::String(_))
+        matches!(self.raw, Raw::String(_))
     }
 
     /// Whether it is a `BigInt`.
     pub fn is_bigint(&self) -> bool {
-        matches!(self.repr, Repr::BigInt(_))
+        matches!(self.raw, Raw::BigInt(_))
     }
 
     /// Whether it is an object (`typeof v === "object"` and not `null`).
     pub fn is_object(&self) -> bool {
-        matches!(self.repr, Repr::Object(_))
+        matches!(self.raw, Raw::Object(_))
     }
 
     /// `Array.isArray(v)`.
@@ -131,13 +131,13 @@ impl JsValue {
 
     /// `typeof v`, as a string value.
     pub fn js_typeof(&self) -> Self {
-        let name = match self.repr {
-            Repr::Undefined => "undefined",
-            Repr::Null | Repr::Object(_) => "object",
-            Repr::Bool(_) => "boolean",
-            Repr::Number(_) => "number",
-            Repr::String(_) => "string",
-            Repr::BigInt(_) => "bigint",
+        let name = match self.raw {
+            Raw::Undefined => "undefined",
+            Raw::Null | Raw::Object(_) => "object",
+            Raw::Bool(_) => "boolean",
+            Raw::Number(_) => "number",
+            Raw::String(_) => "string",
+            Raw::BigInt(_) => "bigint",
         };
         Self::from(Text::Literal(name))
     }
@@ -149,10 +149,10 @@ impl JsValue {
 
     /// `!v`.
     pub fn is_falsy(&self) -> bool {
-        match &self.repr {
+        match self.repr() {
             Repr::Undefined | Repr::Null => true,
             Repr::Bool(b) => !b,
-            Repr::Number(n) => *n == 0.0 || n.is_nan(),
+            Repr::Number(n) => n == 0.0 || n.is_nan(),
             Repr::String(text) => text.is_empty(),
             Repr::BigInt(n) => n.is_zero(),
             Repr::Object(_) => false,
@@ -161,7 +161,7 @@ impl JsValue {
 
     /// `a == b`.
     pub fn loose_eq(&self, other: &Self) -> bool {
-        match (&self.repr, &other.repr) {
+        match (self.repr(), other.repr()) {
             (Repr::Undefined | Repr::Null, Repr::Undefined | Repr::Null) => true,
             (Repr::Undefined | Repr::Null, _) | (_, Repr::Undefined | Repr::Null) => false,
             (Repr::Object(_), Repr::Object(_))
@@ -170,24 +170,24 @@ impl JsValue {
             (Repr::Object(_), _) => Self::from(self.to_text()).loose_eq(other),
             (_, Repr::Object(_)) => self.loose_eq(&Self::from(other.to_text())),
             (Repr::BigInt(n), Repr::String(text)) | (Repr::String(text), Repr::BigInt(n)) => {
-                BigInt::parse(text).is_some_and(|m| m == **n)
+                BigInt::parse(&text).is_some_and(|m| m == n)
             }
             _ => self.to_number() == other.to_number(),
         }
     }
 
     /// The text of a string value.
-    pub(crate) fn text(&self) -> Option<&Text> {
-        match &self.repr {
-            Repr::String(text) => Some(text),
+    pub(crate) fn text(&self) -> Option<Text> {
+        match &self.raw {
+            Raw::String(text) => Some(text.get()),
             _ => None,
         }
     }
 
     /// The object behind the value.
-    pub(crate) fn object(&self) -> Option<&Rc<Obj>> {
-        match &self.repr {
-            Repr::Object(object) => Some(object),
+    pub(crate) fn object(&self) -> Option<Rc<Obj>> {
+        match &self.raw {
+            Raw::Object(object) => Some(object.get()),
             _ => None,
         }
     }
@@ -203,13 +203,13 @@ impl Default for JsValue {
 impl PartialEq for JsValue {
     /// `a === b`: objects by identity, NaN equals nothing.
     fn eq(&self, other: &Self) -> bool {
-        match (&self.repr, &other.repr) {
-            (Repr::Undefined, Repr::Undefined) | (Repr::Null, Repr::Null) => true,
-            (Repr::Bool(a), Repr::Bool(b)) => a == b,
-            (Repr::Number(a), Repr::Number(b)) => a == b,
-            (Repr::String(a), Repr::String(b)) => a == b,
-            (Repr::BigInt(a), Repr::BigInt(b)) => a == b,
-            (Repr::Object(a), Repr::Object(b)) => Rc::ptr_eq(a, b),
+        match (&self.raw, &other.raw) {
+            (Raw::Undefined, Raw::Undefined) | (Raw::Null, Raw::Null) => true,
+            (Raw::Bool(a), Raw::Bool(b)) => a == b,
+            (Raw::Number(a), Raw::Number(b)) => a == b,
+            (Raw::String(a), Raw::String(b)) => a.equals(b),
+            (Raw::BigInt(a), Raw::BigInt(b)) => a.equals(b),
+            (Raw::Object(a), Raw::Object(b)) => a.is(b),
             _ => false,
         }
     }

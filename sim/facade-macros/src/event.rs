@@ -99,11 +99,18 @@ fn check_signature(handler: Handler, function: &ItemFn) -> Result<()> {
 /// kind a compile error, as it is in a Worker.
 fn register(handler: Handler, entry: &str, glue: &TokenStream) -> TokenStream {
     let once = format_ident!("_worker_{}", handler.name());
-    let entry = format_ident!("{entry}");
+    let entry = submit(entry, glue, &TokenStream::new());
     quote! {
         #[doc(hidden)]
         mod #once {}
 
+        #entry
+    }
+}
+
+fn submit(entry: &str, glue: &TokenStream, more: &TokenStream) -> TokenStream {
+    let entry = format_ident!("{entry}");
+    quote! {
         const _: () = {
             #glue
 
@@ -111,6 +118,7 @@ fn register(handler: Handler, entry: &str, glue: &TokenStream) -> TokenStream {
                 ::worker::__native::#entry {
                     package: ::core::env!("CARGO_PKG_NAME"),
                     handler: __handler,
+                    #more
                 }
             }
         };
@@ -124,21 +132,38 @@ fn fetch(function: &ItemFn, respond_with_errors: bool) -> TokenStream {
     } else {
         quote! { "INTERNAL SERVER ERROR" }
     };
+    // What cannot be converted is told in upstream's words.
+    let failed = |text: &str| {
+        quote! {{
+            let error: ::std::boxed::Box<dyn ::std::error::Error> =
+                ::core::convert::Into::into(error);
+            ::worker::console_error!(#text, &error);
+            ::worker::Response::error(#body, 500)
+        }}
+    };
+    let not_answered = failed("{}");
+    let no_response = failed("Error converting response: {}");
+    let no_request = failed("Error converting request: {}");
     let glue = quote! {
         fn __handler(
-            request: ::worker::Request,
+            request: ::std::boxed::Box<::worker::__native::RawRequest>,
             env: ::worker::Env,
             context: ::worker::Context,
         ) -> ::worker::__native::Handled {
             ::std::boxed::Box::pin(async move {
-                let answer = match #name(request, env, context).await {
-                    ::core::result::Result::Ok(response) => ::core::result::Result::Ok(response),
-                    ::core::result::Result::Err(error) => {
-                        let error: ::std::boxed::Box<dyn ::std::error::Error> =
-                            ::core::convert::Into::into(error);
-                        ::worker::console_error!("{}", &error);
-                        ::worker::Response::error(#body, 500)
-                    }
+                let answer = match ::worker::FromRequest::from_raw(*request) {
+                    ::core::result::Result::Ok(request) => match #name(request, env, context).await {
+                        ::core::result::Result::Ok(response) => {
+                            match ::worker::IntoResponse::into_raw(response) {
+                                ::core::result::Result::Ok(response) => {
+                                    ::core::result::Result::Ok(response)
+                                }
+                                ::core::result::Result::Err(error) => #no_response,
+                            }
+                        }
+                        ::core::result::Result::Err(error) => #not_answered,
+                    },
+                    ::core::result::Result::Err(error) => #no_request,
                 };
                 ::worker::__native::finish(answer)
             })
@@ -178,7 +203,9 @@ fn start(function: &ItemFn) -> TokenStream {
             #call
         }
     };
-    register(Handler::Start, "StartEntry", &glue)
+    // A Worker may have several.
+    let place = quote! { place: (::core::file!(), ::core::line!(), ::core::column!()), };
+    submit("StartEntry", &glue, &place)
 }
 
 #[cfg(test)]

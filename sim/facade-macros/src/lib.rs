@@ -16,8 +16,8 @@ use proc_macro::TokenStream;
 
 /// Registers a handler of the Worker.
 ///
-/// - `#[event(fetch)] async fn(Request, Env, Context) -> Result<Response, E>` answers requests. As with
-///   workers-rs an error is logged and answered with a 500, whose body says `INTERNAL SERVER ERROR` or,
+/// - `#[event(fetch)] async fn(Request, Env, Context) -> Result<Response, E>` answers requests. It takes any type that is
+///   `FromRequest` and answers any that is `IntoResponse`, such as those of the crate `http`. As with workers-rs an error is logged and answered with a 500, whose body says `INTERNAL SERVER ERROR` or,
 ///   with `#[event(fetch, respond_with_errors)]`, what the error says.
 /// - `#[event(scheduled)] async fn(ScheduledEvent, Env, ScheduleContext)` is called by cron triggers.
 /// - `#[event(start)] fn()` runs once for every isolate, before anything else.

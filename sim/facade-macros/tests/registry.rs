@@ -11,7 +11,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use futures_util::FutureExt;
-use worker_native_macros::{durable_object, event, send};
+use worker_macros::{durable_object, event, send};
 
 /// The path of the request.
 pub struct Request(pub &'static str);
@@ -35,6 +35,62 @@ impl Response {
     /// A response that tells of an error.
     pub fn error(message: impl Into<String>, status: u16) -> Result<Self> {
         Ok(Self(status, message.into()))
+    }
+}
+
+/// What a handler may take.
+pub trait FromRequest: Sized {
+    /// Makes it.
+    fn from_raw(
+        request: Request,
+    ) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>>;
+}
+
+impl FromRequest for Request {
+    fn from_raw(
+        request: Request,
+    ) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>> {
+        Ok::<_, Error>(request)
+    }
+}
+
+/// What a handler may answer.
+pub trait IntoResponse {
+    /// Makes the response.
+    fn into_raw(self) -> std::result::Result<Response, impl Into<Box<dyn std::error::Error>>>;
+}
+
+impl IntoResponse for Response {
+    fn into_raw(self) -> std::result::Result<Response, impl Into<Box<dyn std::error::Error>>> {
+        Ok::<_, Error>(self)
+    }
+}
+
+/// A path that is short enough.
+pub struct Short(&'static str);
+
+impl FromRequest for Short {
+    fn from_raw(
+        request: Request,
+    ) -> std::result::Result<Self, impl Into<Box<dyn std::error::Error>>> {
+        if request.0.len() > 4 {
+            Err(Error("too long"))
+        } else {
+            Ok(Self(request.0))
+        }
+    }
+}
+
+/// An answer that is sent only if it is short enough.
+pub struct ShortAnswer(&'static str);
+
+impl IntoResponse for ShortAnswer {
+    fn into_raw(self) -> std::result::Result<Response, impl Into<Box<dyn std::error::Error>>> {
+        if self.0.len() > 3 {
+            Err(Error("too long"))
+        } else {
+            Ok(Response(200, self.0.into()))
+        }
     }
 }
 
@@ -135,6 +191,9 @@ pub mod send {
 pub mod __native {
     pub use inventory;
 
+    /// A request as it reaches the Worker.
+    pub type RawRequest = Request;
+
     use super::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, State};
     use std::future::Future;
     use std::pin::Pin;
@@ -156,7 +215,7 @@ pub mod __native {
         /// Package of the handler.
         pub package: &'static str,
         /// The handler.
-        pub handler: fn(Request, Env, Context) -> Handled,
+        pub handler: fn(Box<RawRequest>, Env, Context) -> Handled,
     }
 
     /// A scheduled handler.
@@ -173,6 +232,8 @@ pub mod __native {
         pub package: &'static str,
         /// The function.
         pub handler: fn(),
+        /// File, line and column of the function.
+        pub place: (&'static str, u32, u32),
     }
 
     /// A class of objects.
@@ -225,6 +286,15 @@ mod open {
     }
 }
 
+mod short {
+    use super::*;
+
+    #[event(fetch, respond_with_errors)]
+    async fn short(path: Short, _: Env, _: Context) -> Result<ShortAnswer> {
+        Ok(ShortAnswer(path.0))
+    }
+}
+
 #[event(scheduled)]
 async fn tick(event: ScheduledEvent, _env: Env, _context: ScheduleContext) {
     console(format!("cron {}", event.0));
@@ -234,6 +304,11 @@ async fn tick(event: ScheduledEvent, _env: Env, _context: ScheduleContext) {
 fn start() -> Result<()> {
     console("started".to_owned());
     Ok(())
+}
+
+#[event(start)]
+fn start_more() {
+    console("started more".to_owned());
 }
 
 #[durable_object]
@@ -279,7 +354,8 @@ fn answers(path: &'static str) -> Vec<(u16, String)> {
         .into_iter()
         .map(|entry| {
             assert_eq!(entry.package, "worker-native-macros");
-            let Response(status, body) = now((entry.handler)(Request(path), Env, Context)).unwrap();
+            let Response(status, body) =
+                now((entry.handler)(Box::new(Request(path)), Env, Context)).unwrap();
             (status, body)
         })
         .collect();
@@ -290,7 +366,14 @@ fn answers(path: &'static str) -> Vec<(u16, String)> {
 #[test]
 fn fetch_handlers_are_found_and_answer() {
     let shown = format!("{}, sent", fmt::Error);
-    assert_eq!(answers("/ok"), [(200, "fine, sent".into()), (500, shown)]);
+    assert_eq!(
+        answers("/ok"),
+        [
+            (200, "/ok, sent".into()),
+            (200, "fine, sent".into()),
+            (500, shown)
+        ]
+    );
 }
 
 #[test]
@@ -301,12 +384,27 @@ fn an_error_is_logged_and_shown_only_where_asked_for() {
         answers("/gone"),
         [
             (500, "INTERNAL SERVER ERROR, sent".into()),
-            (500, format!("{shown}, sent"))
+            (500, format!("{shown}, sent")),
+            (500, "too long, sent".into())
         ]
     );
     let mut logged = lines();
     logged.sort();
-    assert_eq!(logged, [shown, "no such row".into()]);
+    let no_request = "Error converting request: too long";
+    assert_eq!(logged, [no_request, &shown, "no such row"]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_sent_is_an_error() {
+    lines();
+    let answers = answers("/abc");
+    assert!(
+        answers.contains(&(500, "too long, sent".into())),
+        "{answers:?}"
+    );
+    let logged = lines();
+    let no_response = "Error converting response: too long".to_owned();
+    assert!(logged.contains(&no_response), "{logged:?}");
 }
 
 #[test]
@@ -331,12 +429,17 @@ fn the_cron_handler_is_found() {
 }
 
 #[test]
-fn the_start_function_is_found() {
+fn every_start_function_is_found_with_its_place() {
     lines();
-    for entry in inventory::iter::<__native::StartEntry> {
+    let mut entries: Vec<_> = inventory::iter::<__native::StartEntry>
+        .into_iter()
+        .collect();
+    entries.sort_by_key(|entry| entry.place);
+    for entry in entries {
+        assert!(entry.place.0.ends_with("registry.rs"), "{}", entry.place.0);
         (entry.handler)();
     }
-    assert_eq!(lines(), ["started"]);
+    assert_eq!(lines(), ["started", "started more"]);
 }
 
 #[test]

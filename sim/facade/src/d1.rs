@@ -2,19 +2,22 @@
 
 mod argument;
 mod error;
+mod macros;
 mod result;
 mod statement;
 
 pub use argument::{D1Argument, D1PreparedArgument, D1Type};
 pub use error::D1Error;
 pub use result::{D1Result, D1ResultMeta};
+pub use serde_wasm_bindgen;
 pub use statement::D1PreparedStatement;
-pub use worker_native_js::serde_wasm_bindgen;
 
 use crate::Result;
 use crate::js::thrown;
 use crate::wasm_bindgen::JsValue;
 use edgeproof_sim::Bindings;
+use edgeproof_sim::exception::Exception;
+use edgeproof_sim::limits;
 use edgeproof_sim::platform::d1::Call;
 use result::milliseconds;
 
@@ -32,6 +35,18 @@ impl D1Database {
     /// A statement; nothing is sent until it is run.
     pub fn prepare<T: Into<String>>(&self, query: T) -> D1PreparedStatement {
         D1PreparedStatement::new(self.database, query.into())
+    }
+
+    /// The error that the platform answers: only databases of D1's alpha could be dumped, and there are none any more. No time
+    /// passes, and no query is counted.
+    ///
+    /// # Errors
+    /// Always `D1_DUMP_ERROR`.
+    pub async fn dump(&self) -> Result<Vec<u8>> {
+        let (message, cause) = limits::d1::dump_refused();
+        let mut refused = Exception::error(message);
+        refused.cause = Some(cause);
+        Err(D1Error::classify(thrown(refused)))
     }
 
     /// Runs statements in order, as one transaction.

@@ -4,13 +4,13 @@
 use crate::d1::D1Database;
 use crate::durable::ObjectNamespace;
 use crate::kv::{KvError, KvStore};
+use crate::rate_limit::RateLimiter;
 use crate::wasm_bindgen::JsValue;
 use crate::{Error, Result, js_sys};
 use edgeproof_sim::Bindings;
 use edgeproof_sim::host::Binding;
 use serde::de::DeserializeOwned;
 use std::fmt;
-use worker_native_js::serde_wasm_bindgen;
 
 /// The bindings that the Worker's configuration names, in the world that runs.
 #[derive(Debug, Clone)]
@@ -75,6 +75,17 @@ impl Env {
         })
     }
 
+    /// A rate limiter.
+    ///
+    /// # Errors
+    /// There is no such binding, or it is not a rate limiter.
+    pub fn rate_limiter(&self, binding: &str) -> Result<RateLimiter> {
+        lookup(binding, |found| match found {
+            Binding::RateLimiter(limiter) => Ok(RateLimiter::new(*limiter)),
+            other => Err(miscast("Ratelimit", other)),
+        })
+    }
+
     /// A D1 database.
     ///
     /// # Errors
@@ -113,6 +124,7 @@ fn miscast(wanted: &str, found: &Binding) -> Error {
         Binding::Kv(_) => "KvNamespace",
         Binding::Objects(_) => "DurableObjectNamespace",
         Binding::D1(_) => "D1Database",
+        Binding::RateLimiter(_) => "Ratelimit",
     };
     Error::from(format!(
         "Binding cannot be cast to the type {wanted} from {found}"

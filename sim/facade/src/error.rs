@@ -3,18 +3,15 @@
 //!
 //! A JavaScript `Error` object becomes [`Error::UnknownJsError`] (or one of the variants that have
 //! a code of their own), a thrown string becomes [`Error::JsError`], anything else
-//! [`Error::Internal`]. The way back, [`Error::to_js_value`], keeps a stored original. Variants
-//! that exist upstream only under the features `http` and `timezone` are absent, as those features
-//! are.
+//! [`Error::Internal`]. The way back, [`Error::to_js_value`], keeps a stored original.
 //!
-//! Upstream's `Error` is `Send` and `Sync` because a `JsValue` is on a target without threads; ours
-//! is as thread-bound as the native `JsValue` it may hold.
+//! It is `Send` and `Sync`, as upstream's is, so `?` turns it into an `anyhow::Error`. A JavaScript value inside stays on its thread:
+//! read on another one, it panics.
 
 use crate::js_sys::{self, Reflect};
 use crate::kv::KvError;
 use crate::wasm_bindgen::{JsCast, JsValue};
 use strum::IntoStaticStr;
-use worker_native_js::serde_wasm_bindgen;
 
 /// Everything that can go wrong in a Worker.
 #[derive(Debug, IntoStaticStr)]
@@ -28,6 +25,9 @@ pub enum Error {
     Json((String, u16)),
     /// A string thrown by JavaScript.
     JsError(String),
+    /// A message of the crate `http` that cannot be made.
+    #[cfg(feature = "http")]
+    Http(http::Error),
     /// An error that cannot occur.
     Infallible,
     /// A thrown value that is neither an `Error` object nor a string.
@@ -46,11 +46,17 @@ pub enum Error {
     SerdeJsonError(serde_json::Error),
     /// A value could not be converted between Rust and JavaScript.
     SerdeWasmBindgenError(serde_wasm_bindgen::Error),
+    /// A number that is no HTTP status.
+    #[cfg(feature = "http")]
+    StatusCode(http::status::InvalidStatusCode),
     /// An error of a D1 database.
     #[cfg(feature = "d1")]
     D1(crate::d1::D1Error),
     /// Bytes that are not UTF-8.
     Utf8Error(std::str::Utf8Error),
+    /// A time zone that is not known.
+    #[cfg(feature = "timezone")]
+    TimezoneError,
     /// An error of a KV namespace.
     KvError(KvError),
     /// The recipient of an e-mail is on the suppression list (code `E_RECIPIENT_SUPPRESSED`).
@@ -185,6 +191,12 @@ impl std::fmt::Display for Error {
             Self::SerdeJsonError(_) => f.write_str("JSON serialization error"),
             Self::SerdeWasmBindgenError(_) => f.write_str("wasm-bindgen serialization error"),
             Self::RouteInsertError(_) => f.write_str("failed to insert route"),
+            #[cfg(feature = "http")]
+            Self::Http(_) => f.write_str("HTTP error"),
+            #[cfg(feature = "http")]
+            Self::StatusCode(_) => f.write_str("invalid HTTP status code"),
+            #[cfg(feature = "timezone")]
+            Self::TimezoneError => f.write_str("invalid timezone"),
             #[cfg(feature = "d1")]
             Self::D1(error) => write!(f, "D1: {error:#?}"),
             Self::KvError(error) => error.fmt(f),
@@ -218,6 +230,10 @@ impl std::error::Error for Error {
             Self::SerdeJsonError(error) => Some(error),
             Self::SerdeWasmBindgenError(error) => Some(error),
             Self::RouteInsertError(error) => Some(error),
+            #[cfg(feature = "http")]
+            Self::Http(error) => Some(error),
+            #[cfg(feature = "http")]
+            Self::StatusCode(error) => Some(error),
             Self::UnknownJsError {
                 cause: Some(cause), ..
             } => Some(cause),
@@ -302,6 +318,41 @@ impl From<serde_json::Error> for Error {
 impl From<matchit::InsertError> for Error {
     fn from(error: matchit::InsertError) -> Self {
         Self::RouteInsertError(error)
+    }
+}
+
+#[cfg(feature = "http")]
+impl From<http::Error> for Error {
+    fn from(error: http::Error) -> Self {
+        Self::Http(error)
+    }
+}
+
+#[cfg(feature = "http")]
+impl From<http::status::InvalidStatusCode> for Error {
+    fn from(error: http::status::InvalidStatusCode) -> Self {
+        Self::StatusCode(error)
+    }
+}
+
+#[cfg(feature = "http")]
+impl From<http::header::InvalidHeaderName> for Error {
+    fn from(error: http::header::InvalidHeaderName) -> Self {
+        Self::RustError(format!("Invalid header name: {error:?}"))
+    }
+}
+
+#[cfg(feature = "http")]
+impl From<http::header::InvalidHeaderValue> for Error {
+    fn from(error: http::header::InvalidHeaderValue) -> Self {
+        Self::RustError(format!("Invalid header value: {error:?}"))
+    }
+}
+
+#[cfg(feature = "timezone")]
+impl From<chrono_tz::ParseError> for Error {
+    fn from(_: chrono_tz::ParseError) -> Self {
+        Self::RustError("Invalid timezone".to_owned())
     }
 }
 

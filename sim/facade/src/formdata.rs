@@ -5,7 +5,7 @@
 //! `web_sys` are absent.
 
 use crate::Result;
-use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard};
 
 /// The value of a field.
 #[derive(Debug)]
@@ -19,10 +19,15 @@ pub enum FormEntry {
 /// The fields of a form, in order; a name may occur several times.
 #[derive(Debug, Default)]
 pub struct FormData {
-    fields: RefCell<Vec<(String, String)>>,
+    fields: Mutex<Vec<(String, String)>>,
 }
 
 impl FormData {
+    /// Held for one method's work, in which nothing panics: never contended, never poisoned.
+    fn fields(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        self.fields.lock().expect("no method panics")
+    }
+
     /// A form without fields.
     pub fn new() -> Self {
         Self::default()
@@ -35,8 +40,7 @@ impl FormData {
 
     /// The first value of this name, if it is text.
     pub fn get_field(&self, name: &str) -> Option<String> {
-        self.fields
-            .borrow()
+        self.fields()
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.clone())
@@ -44,7 +48,7 @@ impl FormData {
 
     /// Every value of this name; an empty list when there is none.
     pub fn get_all(&self, name: &str) -> Option<Vec<FormEntry>> {
-        let fields = self.fields.borrow();
+        let fields = self.fields();
         let values = fields.iter().filter(|(known, _)| known == name);
         Some(
             values
@@ -55,7 +59,7 @@ impl FormData {
 
     /// Whether there is a field of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.fields.borrow().iter().any(|(known, _)| known == name)
+        self.fields().iter().any(|(known, _)| known == name)
     }
 
     /// Adds a field, beside those of the same name.
@@ -63,9 +67,7 @@ impl FormData {
     /// # Errors
     /// Never; the type is upstream's.
     pub fn append(&self, name: &str, value: &str) -> Result<()> {
-        self.fields
-            .borrow_mut()
-            .push((name.to_owned(), value.to_owned()));
+        self.fields().push((name.to_owned(), value.to_owned()));
         Ok(())
     }
 
@@ -74,7 +76,7 @@ impl FormData {
     /// # Errors
     /// Never; the type is upstream's.
     pub fn set(&self, name: &str, value: &str) -> Result<()> {
-        let mut fields = self.fields.borrow_mut();
+        let mut fields = self.fields();
         let first = fields.iter().position(|(known, _)| known == name);
         let mut index = 0;
         fields.retain(|(known, _)| {
@@ -91,7 +93,7 @@ impl FormData {
 
     /// Removes every field of this name.
     pub fn delete(&self, name: &str) {
-        self.fields.borrow_mut().retain(|(known, _)| known != name);
+        self.fields().retain(|(known, _)| known != name);
     }
 
     /// Reads a body; `None` when the platform would throw over its content type (workerd
@@ -122,7 +124,7 @@ impl FormData {
         }
         let fields = url::form_urlencoded::parse(body).into_owned().collect();
         Ok(Some(Self {
-            fields: RefCell::new(fields),
+            fields: Mutex::new(fields),
         }))
     }
 }
@@ -206,7 +208,7 @@ mod tests {
         form.set("a", "4").unwrap();
         form.append("b", "5").unwrap();
         assert_eq!(
-            *form.fields.borrow(),
+            *form.fields(),
             [("a", "4"), ("b", "2"), ("b", "5")].map(|(n, v)| (n.to_owned(), v.to_owned()))
         );
         form.delete("b");

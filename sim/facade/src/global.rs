@@ -17,7 +17,7 @@ const ONE_TIME_BODY: &str = "A request with a one-time-use body (it was initiali
 
 /// A request to be sent to an origin.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "upstream's variants")]
+#[allow(clippy::large_enum_variant, reason = "upstream's variants")]
 pub enum Fetch {
     /// GET this URL.
     Url(url::Url),
@@ -37,8 +37,11 @@ impl Fetch {
                 exchange(request, RequestRedirect::default(), true).await
             }
             Self::Request(request) => {
-                let redirect = request.options().redirect;
-                exchange(request.to_raw()?, redirect, request.can_rewind_body()).await
+                let sent = send(request);
+                match request.signal() {
+                    Some(signal) => until_aborted(sent, signal).await,
+                    None => sent.await,
+                }
             }
         }
     }
@@ -48,15 +51,28 @@ impl Fetch {
     /// # Errors
     /// As [`send`](Self::send); the signal's reason.
     pub async fn send_with_signal(&self, signal: &AbortSignal) -> Result<Response> {
-        if let Some(reason) = signal.reason() {
-            return Err(reason.into());
-        }
-        let answer = Box::pin(self.send());
-        let aborted = Box::pin(signal.wait_for_abort());
-        match select(answer, aborted).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right((reason, _)) => Err(reason.into()),
-        }
+        until_aborted(self.send(), signal).await
+    }
+}
+
+async fn send(request: &Request) -> Result<Response> {
+    let redirect = request.options().redirect;
+    exchange(request.to_raw()?, redirect, request.can_rewind_body()).await
+}
+
+/// What is answered, unless `signal` aborts it before.
+async fn until_aborted(
+    answer: impl Future<Output = Result<Response>>,
+    signal: &AbortSignal,
+) -> Result<Response> {
+    if let Some(reason) = signal.reason() {
+        return Err(reason.into());
+    }
+    let aborted = Box::pin(signal.wait_for_abort());
+    match select(Box::pin(answer), aborted).await {
+        // What is left of its body is called off as well.
+        Either::Left((answer, _)) => Ok(answer?.until_aborted(signal)),
+        Either::Right((reason, _)) => Err(reason.into()),
     }
 }
 

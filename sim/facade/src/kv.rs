@@ -10,10 +10,10 @@ use crate::wasm_bindgen::{JsCast, JsValue};
 use bytes::Bytes;
 use edgeproof_sim::Bindings;
 use edgeproof_sim::host::Binding;
+use send_wrapper::SendWrapper;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A KV namespace.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl KvStore {
     pub fn get(&self, name: &str) -> GetOptionsBuilder {
         GetOptionsBuilder {
             namespace: self.namespace,
-            key: name.into(),
+            key: SendWrapper::new(name.into()),
             cache_ttl: None,
         }
     }
@@ -51,7 +51,7 @@ impl KvStore {
         let keys = keys.iter().map(|key| key.as_ref().into()).collect();
         GetBulkOptionsBuilder {
             namespace: self.namespace,
-            keys,
+            keys: SendWrapper::new(keys),
             cache_ttl: None,
         }
     }
@@ -91,7 +91,7 @@ impl KvStore {
         let namespace = self.namespace;
         PutOptionsBuilder {
             namespace,
-            key: name.into(),
+            key: SendWrapper::new(name.into()),
             value,
             expiration: None,
             expiration_ttl: None,

@@ -3,6 +3,7 @@
 //! The macros register what they annotate, under the name of the package that they were used in; [`script`] puts one
 //! package's handlers and classes together as the simulator's [`Script`].
 
+pub use crate::request::RawRequest;
 pub use inventory;
 
 use crate::durable::{DurableObject, State};
@@ -27,7 +28,7 @@ pub struct FetchEntry {
     /// Cargo package of the handler.
     pub package: &'static str,
     /// The handler.
-    pub handler: fn(Request, Env, Context) -> Handled,
+    pub handler: fn(Box<RawRequest>, Env, Context) -> Handled,
 }
 
 /// `#[event(scheduled)]`.
@@ -46,6 +47,8 @@ pub struct StartEntry {
     pub package: &'static str,
     /// The handler.
     pub handler: fn(),
+    /// File, line and column of the handler.
+    pub place: (&'static str, u32, u32),
 }
 
 /// `#[durable_object]`.
@@ -104,6 +107,7 @@ pub fn script(package: &str) -> Rc<dyn Script> {
         },
         random: || Bindings::current().random(),
         spawn_local: |task| Bindings::current().spawn(task),
+        console,
     });
     let mut fetch = inventory::iter::<FetchEntry>
         .into_iter()
@@ -118,10 +122,12 @@ pub fn script(package: &str) -> Rc<dyn Script> {
     let scheduled = inventory::iter::<ScheduledEntry>
         .into_iter()
         .find(|entry| entry.package == package);
-    let start = inventory::iter::<StartEntry>
+    let mut start: Vec<_> = inventory::iter::<StartEntry>
         .into_iter()
         .filter(|entry| entry.package == package)
         .collect();
+    // The linker's order is not the same in every build.
+    start.sort_by_key(|entry| entry.place);
     let classes = inventory::iter::<ClassEntry>
         .into_iter()
         .filter(|entry| entry.package == package)
@@ -150,10 +156,7 @@ impl Script for Package {
 
     fn handle(&self, event: Event) -> Handled {
         match event {
-            Event::Fetch(request) => {
-                let request = Request::from(*request);
-                (self.fetch.handler)(request, Env::new(), Context::new())
-            }
+            Event::Fetch(request) => (self.fetch.handler)(request, Env::new(), Context::new()),
             Event::Scheduled { cron, scheduled_ms } => {
                 let Some(entry) = self.scheduled else {
                     return no_handler("scheduled");
@@ -167,6 +170,10 @@ impl Script for Package {
             }
             Event::Alarm => no_handler("alarm"),
         }
+    }
+
+    fn world_ended(&self) {
+        host::collect_garbage();
     }
 
     fn class(&self, name: &str) -> Option<Rc<dyn ObjectClass>> {

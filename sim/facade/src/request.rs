@@ -17,14 +17,13 @@
 mod body;
 mod crossing;
 
-pub use crossing::FromRequest;
-pub(crate) use crossing::RawRequest;
+pub use crossing::{FromRequest, RawRequest};
 
 use crate::cf::Cf;
 use crate::error::Error;
 use crate::js::{self, Body};
 use crate::streams::ReadableStream;
-use crate::{CacheMode, Headers, Method, RequestInit, RequestRedirect, Result};
+use crate::{AbortSignal, CacheMode, Headers, Method, RequestInit, RequestRedirect, Result};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
@@ -48,6 +47,8 @@ pub struct Request {
     one_time_body: bool,
     immutable: bool,
     options: Options,
+    /// What calls its sending off, if it was made with a signal.
+    signal: Option<AbortSignal>,
 }
 
 /// What [`Request::inner`] gives. Upstream it is the runtime's own request (`web_sys::Request`); here that has its method alone.
@@ -205,6 +206,7 @@ impl Request {
             one_time_body: false,
             immutable: false,
             options: Options::default(),
+            signal: None,
         })
     }
 
@@ -220,9 +222,7 @@ impl Request {
             }
         };
         if body.is_some() && matches!(init.method, Method::Get | Method::Head) {
-            return Err(js::type_error(
-                "Request with a GET or HEAD method cannot have a body.",
-            ));
+            return Err(body_not_allowed());
         }
         if let Some(content_type) = content_type
             && !request.headers.has(CONTENT_TYPE.as_str())?
@@ -254,6 +254,7 @@ impl Request {
             one_time_body: self.one_time_body,
             immutable,
             options: self.options,
+            signal: self.signal.clone(),
         }
     }
 
@@ -265,6 +266,10 @@ impl Request {
         }
         Ok(())
     }
+}
+
+fn body_not_allowed() -> Error {
+    js::type_error("Request with a GET or HEAD method cannot have a body.")
 }
 
 /// workerd api/http.c++, 2026-08-22.

@@ -18,7 +18,7 @@ pub use init::{EncodeBody, ResponseBuilder};
 use crate::cors::Cors;
 use crate::error::Error;
 use crate::streams::ReadableStream;
-use crate::{ByteStream, Headers, Result, js, streams};
+use crate::{AbortSignal, ByteStream, Headers, Result, js, streams};
 use ::http::HeaderValue;
 use ::http::header::LOCATION;
 use bytes::Bytes;
@@ -26,7 +26,6 @@ use edgeproof_sim::http::{self, Body};
 use futures_util::TryStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A response as it crosses the border of the Worker.
 pub(crate) type RawResponse = Response;
@@ -291,6 +290,29 @@ impl Response {
             body: stream(copy),
             init: self.init.clone(),
         })
+    }
+
+    /// The same response; its body, if it is a stream, fails as soon as `signal` is aborted.
+    pub(crate) fn until_aborted(mut self, signal: &AbortSignal) -> Self {
+        if let ResponseBody::Stream(stream) = self.body {
+            self.body = ResponseBody::Stream(stream.until_aborted(signal.clone()));
+        }
+        self
+    }
+
+    /// Whether it could leave the Worker.
+    ///
+    /// # Errors
+    /// As [`Response::into_parts_native`].
+    #[cfg(feature = "http")]
+    pub(crate) fn check(&self) -> Result<()> {
+        check_status(self.init.status_code, &self.body)
+    }
+
+    /// The `cf` object.
+    #[cfg(feature = "http")]
+    pub(crate) fn cf_raw(&self) -> Option<js_sys::Object> {
+        self.init.cf.clone()
     }
 
     /// The response as it leaves the Worker; a body that is a stream is still to be made.

@@ -5,13 +5,13 @@
 //! `async` are function pointers, as upstream, so a closure that captures something compiles
 //! neither here nor there.
 //!
-//! `RouteContext` has no `service`, `bucket` and `rate_limiter`: those bindings are not simulated.
+//! `RouteContext` has no `service` and `bucket`: those bindings are not simulated.
 //!
 //! A router is usually built for every request, so it is cheap to build and to move: a table with one
 //! place per method, allocated where used.
 
 use crate::durable::ObjectNamespace;
-use crate::{Env, KvStore, Method, Request, Response, Result, Secret, Var};
+use crate::{Env, KvStore, Method, RateLimiter, Request, Response, Result, Secret, Var};
 use futures_util::future::LocalBoxFuture;
 use matchit::{Match, Params};
 use std::fmt;
@@ -120,6 +120,14 @@ impl<D> RouteContext<D> {
     /// As [`Env::durable_object`].
     pub fn durable_object(&self, binding: &str) -> Result<ObjectNamespace> {
         self.env.durable_object(binding)
+    }
+
+    /// A rate limiter.
+    ///
+    /// # Errors
+    /// As [`Env::rate_limiter`].
+    pub fn rate_limiter(&self, binding: &str) -> Result<RateLimiter> {
+        self.env.rate_limiter(binding)
     }
 
     /// A D1 database.

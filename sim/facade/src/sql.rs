@@ -11,7 +11,6 @@ use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use worker_native_js::serde_wasm_bindgen;
 
 /// A value of a row, or a parameter.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,18 +9,19 @@
 
 use crate::error::Error;
 use crate::wasm_bindgen::JsValue;
-use crate::{Result, js};
+use crate::{AbortSignal, Result, js};
 use bytes::Bytes;
 use edgeproof_sim::http::{Body, tee};
 use edgeproof_sim::limits::workers;
 use futures_util::stream::LocalBoxStream;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use send_wrapper::SendWrapper;
 use std::cell::RefCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// The largest piece a reader gets at once (workerd api/streams/common.h,
 /// `DEFAULT_AUTO_ALLOCATE_CHUNK_SIZE`, 2026-08-22).
@@ -57,10 +58,10 @@ impl ReadableStream {
     }
 
     /// A stream the Worker makes.
-    pub(crate) fn from_stream(
-        stream: impl Stream<Item = Result<Vec<u8>, JsValue>> + 'static,
+    pub(crate) fn from_stream<P: Into<Bytes>>(
+        stream: impl Stream<Item = Result<P, JsValue>> + 'static,
     ) -> Self {
-        let pieces = stream.map(|piece| piece.map(Bytes::from));
+        let pieces = stream.map(|piece| piece.map(Into::into));
         Self::new(Content::Live(pieces.boxed_local()))
     }
 
@@ -114,6 +115,28 @@ impl ReadableStream {
         Some(Self::new(other))
     }
 
+    /// The same stream, which fails as soon as `signal` is aborted.
+    pub(crate) fn until_aborted(self, signal: AbortSignal) -> Self {
+        {
+            let source = &mut *self.source.borrow_mut();
+            let content = std::mem::replace(&mut source.content, Content::NOTHING);
+            source.content = match content {
+                bytes @ Content::Bytes(_) => bytes,
+                Content::Live(mut pieces) => {
+                    let mut aborted =
+                        Box::pin(async move { Some(Err(signal.wait_for_abort().await)) });
+                    let pieces =
+                        stream::poll_fn(move |context| match aborted.as_mut().poll(context) {
+                            Poll::Ready(reason) => Poll::Ready(reason),
+                            Poll::Pending => pieces.poll_next_unpin(context),
+                        });
+                    Content::Live(pieces.boxed_local())
+                }
+            };
+        }
+        self
+    }
+
     /// Whether any of it was read.
     pub(crate) fn is_disturbed(&self) -> bool {
         self.source.borrow().disturbed
@@ -141,6 +164,36 @@ impl ReadableStream {
             }
         }
         Ok(whole.into())
+    }
+
+    /// The next piece, or what the sender threw.
+    pub(crate) fn poll_piece(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, JsValue>>> {
+        let source = &mut *self.source.borrow_mut();
+        source.disturbed = true;
+        match &mut source.content {
+            Content::Bytes(bytes) => {
+                let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
+                Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+            }
+            Content::Live(pieces) => {
+                let piece = ready!(pieces.poll_next_unpin(context));
+                if !matches!(piece, Some(Ok(_))) {
+                    // After the end or an error there is nothing, whatever the Worker's own stream would say.
+                    source.content = Content::NOTHING;
+                }
+                Poll::Ready(piece)
+            }
+        }
+    }
+
+    /// What was not read, behind a handle of its own. The others have nothing more to read.
+    pub(crate) fn rest(&self) -> Self {
+        let source = &mut *self.source.borrow_mut();
+        source.disturbed = true;
+        Self::new(std::mem::replace(&mut source.content, Content::NOTHING))
     }
 
     fn hand_on(&self) -> Option<Content> {
@@ -183,11 +236,16 @@ impl fmt::Debug for ReadableStream {
 #[derive(Debug)]
 pub struct ByteStream {
     inner: ReadableStream,
+    /// Upstream's is neither `Send` nor `Sync`, so a Worker that needs either must not compile here alone.
+    thread: PhantomData<Rc<()>>,
 }
 
 impl From<ReadableStream> for ByteStream {
     fn from(inner: ReadableStream) -> Self {
-        Self { inner }
+        Self {
+            inner,
+            thread: PhantomData,
+        }
     }
 }
 
@@ -195,28 +253,15 @@ impl Stream for ByteStream {
     type Item = Result<Vec<u8>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let source = &mut *self.inner.source.borrow_mut();
-        source.disturbed = true;
-        match &mut source.content {
-            Content::Bytes(bytes) => {
-                let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
-                Poll::Ready((!piece.is_empty()).then(|| Ok(piece.into())))
-            }
-            Content::Live(pieces) => pieces
-                .poll_next_unpin(context)
-                .map(|piece| piece.map(|piece| piece.map(Vec::from).map_err(Error::from))),
-        }
+        self.inner
+            .poll_piece(context)
+            .map(|piece| piece.map(|piece| piece.map(Vec::from).map_err(Error::from)))
     }
 }
 
 impl Drop for ByteStream {
     fn drop(&mut self) {
-        let cancelled = {
-            let source = &mut *self.inner.source.borrow_mut();
-            source.disturbed = true;
-            std::mem::replace(&mut source.content, Content::NOTHING)
-        };
-        drop(cancelled);
+        drop(self.inner.rest());
     }
 }
 
@@ -279,7 +324,7 @@ impl fmt::Debug for FixedLengthStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::{FutureExt, TryStreamExt, stream};
+    use futures_util::{FutureExt, TryStreamExt};
 
     fn read(stream: ReadableStream) -> Vec<usize> {
         ByteStream::from(stream)

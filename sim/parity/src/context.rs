@@ -1,7 +1,12 @@
 //! `Context`.
 
 both! {
-    use worker::Context;
+    use serde::de::DeserializeOwned;
+    use worker::{Context, Result};
+
+    fn props<T: DeserializeOwned>(context: &Context) -> Result<T> {
+        context.props::<T>()
+    }
 
     fn wait_until<F: Future<Output = ()> + 'static>(context: &Context, future: F) {
         let _: Is<()> = of(context.wait_until(future));

@@ -21,6 +21,7 @@ both! {
     fn database<T: Into<String>>(database: &D1Database, query: T, statements: Vec<D1PreparedStatement>) {
         let _: Is<D1PreparedStatement> = of(database.prepare(query));
         let _: Is<Result<Vec<D1Result>>> = output(database.batch(statements));
+        let _: Is<Result<Vec<u8>>> = output(database.dump());
     }
 
     /// What `exec` answers has no name outside the real crate.
@@ -77,6 +78,11 @@ both! {
 
     fn serializer() -> worker::d1::serde_wasm_bindgen::Serializer {
         worker::d1::serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true)
+    }
+
+    fn query_macro(database: &D1Database) -> Result<D1PreparedStatement> {
+        let _: Is<D1PreparedStatement> = of(worker::query!(database, "SELECT 1"));
+        worker::query!(database, "SELECT ?1, ?2", &1_u32, "two".to_owned(),)
     }
 
     fn asks_argument<T: D1Argument>() {}

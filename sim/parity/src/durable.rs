@@ -15,6 +15,7 @@ both! {
     const _: for<'a> fn(&'a ObjectNamespace, &str) -> Result<ObjectId<'a>> = ObjectNamespace::id_from_name;
     const _: for<'a> fn(&'a ObjectNamespace, &str) -> Result<ObjectId<'a>> = ObjectNamespace::id_from_string;
     const _: for<'a> fn(&'a ObjectNamespace) -> Result<ObjectId<'a>> = ObjectNamespace::unique_id;
+    const _: for<'a> fn(&'a ObjectNamespace, &str) -> Result<ObjectId<'a>> = ObjectNamespace::unique_id_with_jurisdiction;
     const _: fn(&ObjectNamespace, &str) -> Result<Stub> = ObjectNamespace::get_by_name;
     const _: fn(&ObjectNamespace, &str, &str) -> Result<Stub> = ObjectNamespace::get_by_name_with_location_hint;
     const _: fn(&ObjectId<'static>) -> Result<Stub> = ObjectId::get_stub;

@@ -10,4 +10,9 @@ both! {
     }
 
     fn exported(_: worker::wasm_bindgen::JsValue, _: worker::js_sys::Object) {}
+
+    const _: fn(std::future::Ready<()>) = worker::wasm_bindgen_futures::spawn_local;
+    const _: fn(&worker::wasm_bindgen::JsValue) = worker::web_sys::console::log_1;
+    const _: fn(&worker::wasm_bindgen::JsValue) = worker::worker_sys::web_sys::console::error_1;
+    use worker::async_trait::async_trait as _;
 }

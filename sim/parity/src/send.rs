@@ -1,4 +1,7 @@
-//! `send`. Upstream's public field `SendWrapper.0` is absent from the façade.
+//! `send`, and which types are `Send` and `Sync`. Upstream's public field `SendWrapper.0` is absent from the façade.
+//!
+//! A Worker leans on `Send` and `Sync` without naming them: `?` into `anyhow::Error`, the state of an axum router, the source of
+//! an error. So each public type of the façade must have both or lack both where upstream's does.
 
 both! {
     use std::rc::Rc;
@@ -29,4 +32,59 @@ both! {
         clone::<SendWrapper<NotSend>>();
         default::<SendWrapper<NotSend>>();
     }
+}
+
+/// Whether `T` is `Send` and `Sync`. An associated constant of the type itself wins over one of a trait.
+struct Crosses<T>(std::marker::PhantomData<T>);
+
+trait Otherwise {
+    const SEND: bool = false;
+    const SYNC: bool = false;
+}
+
+impl<T> Otherwise for Crosses<T> {}
+
+impl<T: Send> Crosses<T> {
+    const SEND: bool = true;
+}
+
+impl<T: Sync> Crosses<T> {
+    const SYNC: bool = true;
+}
+
+/// Compares the same types of both crates.
+macro_rules! crosses_alike {
+    ($($real:path, $native:path: $($type:ident $(<$($argument:tt),*>)?)*;)*) => {$($(
+        const _: () = {
+            use $native as native;
+            use $real as real;
+            type Real = Crosses<real::$type$(<$($argument),*>)?>;
+            type Native = Crosses<native::$type$(<$($argument),*>)?>;
+            assert!(
+                Real::SEND == Native::SEND,
+                concat!(stringify!($type), " is Send in one crate alone"),
+            );
+            assert!(
+                Real::SYNC == Native::SYNC,
+                concat!(stringify!($type), " is Sync in one crate alone"),
+            );
+        };
+    )*)*};
+}
+
+crosses_alike! {
+    ::real, ::native: AbortController AbortSignal ByteStream CacheMode Cf CfProperties Context Cors D1Database D1PreparedStatement D1Result
+        Date DateInit Delay EncodeBody Env Error Fetch File FixedLengthStream FormData FormEntry Headers KvError KvStore
+        Method MinifyConfig ObjectNamespace PolishConfig Request RequestInit RequestRedirect ResizeBorder
+        ResizeCompression ResizeConfig ResizeDraw ResizeDrawRepeat ResizeFit ResizeFlip ResizeFormat ResizeGravity
+        ResizeGravitySide ResizeMetadata ResizeOnerror ResizeOriginAuth ResizeQuality ResizeQualityLiteral ResizeTrim
+        Response ResponseBody ResponseBuilder RouteContext<()> RouteParams Router<'static, ()> ScheduleContext
+        ScheduledEvent Secret SqlCursor SqlCursorIterator<()> SqlCursorRawIterator SqlStorage SqlStorageValue State
+        Storage Stub Transaction Var;
+    ::real::d1, ::native::d1: D1Error D1PreparedArgument<'static> D1ResultMeta D1Type<'static>;
+    ::real::durable, ::native::durable: GetAlarmOptions ListOptions<'static> ObjectId<'static> ScheduledTime SetAlarmOptions;
+    ::real::kv, ::native::kv: GetBulkOptionsBuilder GetOptionsBuilder Key ListOptionsBuilder ListResponse PutOptionsBuilder;
+    ::real::js_sys, ::native::js_sys: Array ArrayBuffer ArrayIntoIter Boolean Date Error EvalError IntoIter Iterator JsString Map Number Object
+        RangeError ReferenceError SyntaxError TypeError Uint8Array UriError;
+    ::real::wasm_bindgen, ::native::wasm_bindgen: JsError JsValue;
 }

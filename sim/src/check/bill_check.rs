@@ -109,6 +109,10 @@ fn recount(records: &[Record]) -> [Range; METERS] {
             (Op::Alarm { .. }, outcome) => {
                 one(Meter::ObjectRequests, *outcome != Outcome::Unfinished)
             }
+            // Likewise a run of a cron trigger.
+            (Op::Scheduled { .. }, outcome) => {
+                one(Meter::WorkersRequests, *outcome != Outcome::Unfinished)
+            }
             (Op::Fetch { .. }, _) => one(Meter::Subrequests, !failed),
             (Op::IsolateStart, _) => one(Meter::IsolateStarts, true),
             (

@@ -1,5 +1,6 @@
 //! Virtual time: the loop that moves it, sleeping, and the fingerprint of what happened.
 
+use super::ambient::{self, Ambient};
 use super::scope::{self, Scope};
 use super::{Engine, Operation};
 use crate::kernel::exec::{BoxedTask, Executor};
@@ -11,6 +12,7 @@ use crate::script::LocalBoxFuture;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -100,18 +102,25 @@ impl Engine {
     /// Runs `driver`, and everything else with it, until it returns.
     ///
     /// # Panics
-    /// If the driver waits for something that can never happen.
+    /// If the driver waits for something that can never happen; if a Worker asks the host for what no world has, such as CPU
+    /// time.
     pub(crate) fn run<T>(&self, driver: impl Future<Output = T>) -> T {
+        // First, so that the driver is dropped in the world as well.
+        ambient::forget_leaks();
+        let _ambient = edgeproof_interpose::enter(Rc::new(Ambient::jumping(self)));
         let mut future = pin!(driver);
         let mut result = None;
-        let mut poll_driver =
-            |waker: &Waker| match future.as_mut().poll(&mut Context::from_waker(waker)) {
+        let mut poll_driver = |waker: &Waker| {
+            let polled = future.as_mut().poll(&mut Context::from_waker(waker));
+            self.driver_polled();
+            match polled {
                 Poll::Ready(value) => {
                     result = Some(value);
                     true
                 }
                 Poll::Pending => false,
-            };
+            }
+        };
         self.0.clock.executor.wake_driver();
         while !self.turn(&mut poll_driver) {
             assert!(
@@ -126,9 +135,11 @@ impl Engine {
     /// becomes ready before then.
     pub(crate) fn drive(&self, now: Instant, outer: &Waker) -> Option<Instant> {
         let clock = &self.0.clock;
+        let _ambient = edgeproof_interpose::enter(Rc::new(Ambient::by_the_wall(self)));
         clock.executor.set_outer_waker(outer);
+        self.0.crons.borrow_mut().skip_missed(now);
         // Work that became ready since the last call counts as ready now, not then; but it may not overtake a timer.
-        let next_at = clock.queue.borrow_mut().next_at();
+        let next_at = self.next_at();
         let present = next_at.map_or(now, |next_at| now.min(next_at));
         clock.now.set(self.now().max(present));
         let no_driver = &mut |_: &Waker| false;
@@ -137,13 +148,21 @@ impl Engine {
             self.turn(no_driver);
         }
         clock.now.set(self.now().max(now));
-        clock.queue.borrow_mut().next_at()
+        self.next_at()
+    }
+
+    /// When something is due next: a timer or a cron trigger.
+    fn next_at(&self) -> Option<Instant> {
+        let timer = self.0.clock.queue.borrow_mut().next_at();
+        let cron = self.0.crons.borrow().next_at();
+        timer.into_iter().chain(cron).min()
     }
 
     /// Polls what is ready, then ends the turn: what it wrote is committed. True once the driver is done.
     fn turn(&self, driver: &mut dyn FnMut(&Waker) -> bool) -> bool {
         loop {
             let done = self.0.clock.executor.run_ready(scope::within, driver);
+            ambient::refuse_leaks();
             let woken = self.commit_turn() | self.drop_ended_hosts();
             if done {
                 return true;
@@ -154,23 +173,42 @@ impl Engine {
         }
     }
 
-    /// Moves time to the next timer at or before `until`, and fires it.
+    /// Moves time to the next timer or cron trigger at or before `until`, and fires it. Of one instant, the trigger comes
+    /// first, because it was known since the world began.
     fn fire_next(&self, until: Instant) -> bool {
-        let clock = &self.0.clock;
-        let mut queue = clock.queue.borrow_mut();
-        match queue.next_at() {
-            Some(at) if at <= until => {}
-            _ => return false,
+        let Some(next_at) = self.next_at().filter(|at| *at <= until) else {
+            return false;
+        };
+        if self.0.crons.borrow().next_at() == Some(next_at) {
+            self.fire_cron();
+            return true;
         }
-        let (at, event, waker) = queue.fire().expect("a next timer was seen");
-        drop(queue);
-        clock.now.set(self.now().max(at));
-        clock.events.set(clock.events.get() + 1);
-        clock.mix(event.name, event.detail, |_| ());
+        let fired = self.0.clock.queue.borrow_mut().fire();
+        let (at, event, waker) = fired.expect("a next timer was seen");
+        self.happen(at, event.name, event.detail);
         if let Some(waker) = waker {
             waker.wake();
         }
         true
+    }
+
+    /// An event: time moves to it, and it counts.
+    pub(super) fn happen(&self, at: Instant, name: Name, detail: u64) {
+        let clock = &self.0.clock;
+        clock.now.set(self.now().max(at));
+        clock.events.set(clock.events.get() + 1);
+        clock.mix(name, detail, |_| ());
+    }
+
+    /// Notes which timers there are after the driver was polled, because it may wait for any of them.
+    fn driver_polled(&self) {
+        let timers = self.0.clock.queue.borrow().started();
+        self.0.crons.borrow_mut().driver_polled(timers);
+    }
+
+    /// Whether one of the first `started` timers has still to fire.
+    pub(super) fn waits_for_one_of(&self, started: u64) -> bool {
+        self.0.clock.queue.borrow().holds_one_of(started)
     }
 
     /// Adds an operation to the fingerprint: its name, and what `add` mixes in of its input and its outcome. This does
@@ -258,7 +296,6 @@ mod tests {
     use super::*;
     use crate::script::Elsewhere;
     use crate::world::World;
-    use std::rc::Rc;
 
     #[test]
     fn two_names_of_one_length_and_beginning_are_two_events() {

@@ -26,6 +26,17 @@ pub enum Binding {
     Objects(u16),
     /// A D1 database, by its number.
     D1(u32),
+    /// A rate limiter, by its number.
+    RateLimiter(u32),
+}
+
+/// A rate limiter that a Worker binds.
+pub(crate) struct Limiter {
+    /// The binding.
+    pub(crate) name: Rc<str>,
+    pub(crate) namespace: Rc<str>,
+    pub(crate) limit: u64,
+    pub(crate) period_seconds: u64,
 }
 
 /// A secret's value; its `Debug` does not show it.
@@ -45,6 +56,8 @@ pub(crate) struct Deployment {
     pub(crate) hosts: Vec<String>,
     /// Its bindings, in order of their names.
     pub(crate) bindings: Vec<(Rc<str>, Binding)>,
+    /// The cron expressions of its configuration; `None` if it has no configuration.
+    pub(crate) crons: Option<Vec<Rc<str>>>,
     /// Whether `deleteAll()` deletes the alarm too, by its compatibility date.
     pub(crate) delete_all_deletes_alarm: bool,
     pub(crate) script: RefCell<Rc<dyn Script>>,
@@ -64,6 +77,8 @@ pub(crate) struct Deployments {
     pub(crate) list: Vec<Deployment>,
     /// In the order of the engine's classes.
     pub(crate) classes: Vec<DeployedClass>,
+    /// The rate limiters of all Workers.
+    pub(crate) limiters: Vec<Limiter>,
 }
 
 impl Deployments {

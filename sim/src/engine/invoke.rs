@@ -10,6 +10,7 @@ use crate::bill::usage::Meter;
 use crate::exception::Exception;
 use crate::history::{Actor, Op, Outcome};
 use crate::http::{Body, Request, Response};
+use crate::kernel::time::Instant;
 use crate::limits::{self, BindingCalls};
 use crate::name;
 use crate::script::{Event, LocalBoxFuture, Reply, Script};
@@ -71,11 +72,20 @@ impl Engine {
         response
     }
 
-    /// Runs a cron trigger of a Worker now, in the first PoP of the world.
+    /// Runs a cron trigger of a Worker now, in the first PoP of the world; `minute` is the time for which it was scheduled.
+    ///
+    /// A run is a request on the bill: WPRICE (2026-09), example 3, counts the hourly runs of a trigger as 720 requests a
+    /// month.
     ///
     /// # Errors
     /// What the handler threw.
-    pub(crate) async fn scheduled(&self, deployment: u16, cron: &str) -> Result<(), Exception> {
+    pub(crate) async fn scheduled(
+        &self,
+        deployment: u16,
+        cron: &str,
+        minute: Instant,
+    ) -> Result<(), Exception> {
+        self.count(Meter::WorkersRequests, 1);
         let pop = self.0.network.pops[0];
         let begun = self.begin_as(
             || Author::platform(Some(pop), None),
@@ -85,7 +95,7 @@ impl Engine {
         );
         let event = Event::Scheduled {
             cron: cron.into(),
-            scheduled_ms: self.now().unix_ms(),
+            scheduled_ms: minute.unix_ms(),
         };
         let (invocation, result) = self.event(deployment, pop, event, begun, Ok).await;
         self.leave_isolate(&invocation);

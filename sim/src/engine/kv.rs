@@ -98,11 +98,11 @@ impl Engine {
     /// A message is lost, or the store answers with an error.
     pub(super) async fn kv_exchange<T>(
         &self,
-        exchange: Exchange,
+        exchange: &Exchange,
         copied: impl FnOnce(u64),
         act: impl FnOnce(Instant) -> Answered<T>,
     ) -> Result<(Instant, T), Exception> {
-        let Exchange { verb, pop, .. } = exchange;
+        let &Exchange { verb, pop, .. } = exchange;
         let site = self.kv_site(pop);
         let lost = |_| kv_status(verb, UNREACHABLE);
         let passage = self.send(pop, site).map_err(lost)?;

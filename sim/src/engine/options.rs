@@ -33,6 +33,8 @@ pub struct Options {
     pub d1_home: Option<String>,
     /// How long D1 works on statements.
     pub d1_service: d1::ServiceTime,
+    /// From the minute of a cron trigger to its run. Not published; the Worker is told the minute in any case.
+    pub cron_delay: Duration,
     /// How isolates are started and evicted.
     pub isolates: isolate::Options,
     /// Points that Cloudflare's own pages leave open.
@@ -52,6 +54,7 @@ impl Default for Options {
             object_commit: Duration::from_millis(5),
             d1_home: None,
             d1_service: d1::ServiceTime::default(),
+            cron_delay: Duration::ZERO,
             isolates: isolate::Options::default(),
             unsettled: Unsettled::default(),
         }

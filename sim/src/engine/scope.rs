@@ -142,7 +142,7 @@ pub(crate) fn within(scope: &Scope, poll: &mut dyn FnMut()) {
 /// Runs `act` with no engine on this thread, for destructors of a world that ends while another one may run.
 pub(crate) fn without_engine(act: impl FnOnce()) {
     let outer = ENGINE.try_with(RefCell::take).ok().flatten();
-    act();
+    edgeproof_interpose::as_host(act);
     if let Some(outer) = outer {
         ENGINE.set(Some(outer));
     }

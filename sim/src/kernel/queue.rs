@@ -109,6 +109,18 @@ impl Queue {
         }
     }
 
+    /// How many timers were started so far.
+    pub fn started(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// Whether one of the first `started` timers has still to fire. It looks at every entry.
+    pub fn holds_one_of(&self, started: u64) -> bool {
+        self.heap.iter().any(|Reverse((_, sequence, id))| {
+            *sequence < started && self.slots[id.slot as usize].generation == id.generation
+        })
+    }
+
     /// Fires the next timer: returns its instant, what it adds to the fingerprint, and the waker to wake.
     pub fn fire(&mut self) -> Option<(Instant, Event, Option<Waker>)> {
         loop {

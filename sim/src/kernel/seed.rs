@@ -28,6 +28,11 @@ impl Stream {
         self.0.next_u64()
     }
 
+    /// Random bytes.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+
     /// A number below `bound`, by multiplication (bias below 2^-32 for the small bounds used here); 0 for a bound of 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         let wide = u128::from(self.next_u64()) * u128::from(bound);

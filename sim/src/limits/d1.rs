@@ -56,6 +56,19 @@ pub const MEMORY_EXCEEDED: &str = "D1 DB's isolate exceeded its memory limit and
 /// The query ran out of CPU time.
 pub const CPU_EXCEEDED: &str = "D1 DB exceeded its CPU time limit and was reset.";
 
+/// Status with which a database answers `dump()`, which only databases of D1's alpha had (D1API 2026). OBS 2026: a public
+/// project's probe of a hosted database.
+pub const DUMP_STATUS: u16 = 400;
+
+/// The error of `dump()` as the Worker sees it, and its cause. WD 2026-08-22: the shim makes this text of any status but 200,
+/// whatever the body says.
+pub fn dump_refused() -> (String, String) {
+    (
+        format!("D1_DUMP_ERROR: Status + {DUMP_STATUS}"),
+        format!("Status {DUMP_STATUS}"),
+    )
+}
+
 /// An error as the Worker sees it: [`ERROR_PREFIX`] and `text`.
 pub fn error(text: &str) -> String {
     format!("{ERROR_PREFIX}{text}")

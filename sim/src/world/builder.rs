@@ -40,6 +40,7 @@ pub struct Builder {
     gateway: Option<Rc<dyn Gateway>>,
     persist: Option<PathBuf>,
     migrate: bool,
+    crons: bool,
     history: bool,
     trace: bool,
     console: bool,
@@ -65,6 +66,7 @@ impl World {
             gateway: None,
             persist: None,
             migrate: true,
+            crons: true,
             history: false,
             trace: false,
             console: false,
@@ -189,6 +191,15 @@ impl Builder {
     /// them to be applied by hand.
     pub fn migrate(mut self, apply: bool) -> Self {
         self.migrate = apply;
+        self
+    }
+
+    /// Whether the cron triggers of the Workers' configurations fire by themselves, each at its minutes, in the first PoP. By
+    /// default they do; `false` leaves them to [`World::scheduled`], which a test may call in either case.
+    ///
+    /// A trigger that fires is an event of the run. It does not keep a run going: [`World::run`] ends with its driver.
+    pub fn crons(mut self, fire: bool) -> Self {
+        self.crons = fire;
         self
     }
 

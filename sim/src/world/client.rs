@@ -10,6 +10,7 @@ use crate::http::{Body, Cf, End, Request, Response};
 use crate::kernel::time::nanos;
 use crate::limits;
 use crate::name;
+use crate::nearest::nearest;
 use crate::topology::Pop;
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -36,11 +37,25 @@ impl World {
     /// A new client at a PoP, with an address of its own from 198.18.0.0/15 (RFC 2544, for benchmarks).
     ///
     /// # Panics
-    /// If the world has no such PoP.
+    /// If the world was built without that PoP; the message names those that it has.
+    #[track_caller]
     pub fn client(&self, pop: &str) -> Client {
         let found = self.pops().iter().find(|known| known.code() == pop);
-        let pop = *found.unwrap_or_else(|| panic!("this world was not built with a PoP {pop}"));
-        self.client_at(pop)
+        match found {
+            Some(pop) => self.client_at(*pop),
+            None => panic!("{}", self.no_such_pop(pop)),
+        }
+    }
+
+    fn no_such_pop(&self, pop: &str) -> String {
+        let codes = || self.pops().iter().map(|known| known.code());
+        let help = match nearest(pop, codes()) {
+            Some(code) => format!("did you mean {code}?"),
+            None if Pop::from_code(pop).is_some() => "add it to Builder::pops.".to_owned(),
+            None => "no PoP has that code.".to_owned(),
+        };
+        let codes = codes().collect::<Vec<_>>().join(", ");
+        format!("this world was not built with a PoP {pop:?}: {help} It was built with {codes}")
     }
 
     /// A new client at a PoP.
@@ -51,11 +66,7 @@ impl World {
         let ip =
             HeaderValue::from_str(&format!("198.{}.{c}.{d}", 18 + b)).expect("an address is ASCII");
         let base = Url::parse("https://worker.example/").expect("a constant");
-        let cf = Rc::new(Cf {
-            colo: pop.code().to_owned(),
-            city: Some(pop.city().to_owned()),
-            http_protocol: "HTTP/2".to_owned(),
-        });
+        let cf = Rc::new(Cf::at(pop, "HTTP/2"));
         Client {
             engine: self.engine.clone(),
             number,
@@ -75,6 +86,13 @@ impl Client {
     #[must_use]
     pub fn with_ip(mut self, ip: &str) -> Self {
         self.ip = HeaderValue::from_str(ip).expect("an address is ASCII");
+        self
+    }
+
+    /// The same client with another `request.cf`: `client.with_cf(|cf| cf.asn = Some(395_747))`.
+    #[must_use]
+    pub fn with_cf(mut self, change: impl FnOnce(&mut Cf)) -> Self {
+        change(Rc::make_mut(&mut self.cf));
         self
     }
 
@@ -120,8 +138,10 @@ impl Client {
         // One after the other in the same place: an async block would keep room for the exchange twice.
         Operation::new(opening.then(|(engine, begun, response)| async move {
             let response = whole(response).await;
-            engine.finish(begun, || Outcome::Status {
-                status: response.status,
+            let status = response.status;
+            engine.finish(begun, || match response.broken {
+                false => Outcome::Status { status },
+                true => Outcome::Broken { status },
             });
             response
         }))
@@ -283,5 +303,32 @@ impl RequestBuilder {
     /// Sends it and waits for the head of the answer; see [`Client::open`].
     pub fn open(self) -> Operation<Response<Body>> {
         self.client.open(self.request.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Elsewhere;
+
+    #[test]
+    fn a_pop_that_was_not_built_lists_those_that_were() {
+        let builder = World::builder().script(Rc::new(Elsewhere));
+        let world = builder.pops(["MEX", "FRA"]).build().expect("builds");
+        let wrong = |code: &str| {
+            let client = std::panic::AssertUnwindSafe(|| world.client(code));
+            let panic = std::panic::catch_unwind(client).expect_err("no such PoP");
+            panic.downcast_ref::<String>().expect("a text").clone()
+        };
+        let begins = |code: &str| format!("this world was not built with a PoP {code:?}: ");
+        let ends = " It was built with MEX, FRA";
+        for (code, help) in [
+            ("FRB", "did you mean FRA?"),
+            ("fra", "did you mean FRA?"),
+            ("SIN", "add it to Builder::pops."),
+            ("QQQ", "no PoP has that code."),
+        ] {
+            assert_eq!(wrong(code), begins(code) + help + ends);
+        }
     }
 }

@@ -9,10 +9,19 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use toml_span::Span;
 
 /// The text of a configuration and what to call it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Source {
     pub(super) file: Arc<str>,
     pub(super) text: Arc<str>,
+}
+
+impl fmt::Debug for Source {
+    /// Without the text: it may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Source {
@@ -75,9 +84,9 @@ impl Problem {
 
 /// A configuration that cannot be used, with all of its problems in the order of the file.
 ///
-/// [`Display`](fmt::Display) prints one `file:line:column: problem` per problem; as a [`Diagnostic`] it shows the lines
-/// themselves.
-#[derive(Debug, Clone)]
+/// [`Display`](fmt::Display) and [`Debug`](fmt::Debug) print one `file:line:column: problem` per problem; as a
+/// [`Diagnostic`] it shows the lines themselves.
+#[derive(Clone)]
 pub struct ConfigError {
     source: Source,
     named: NamedSource<Arc<str>>,
@@ -125,6 +134,13 @@ impl fmt::Display for ConfigError {
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    /// As `Display`: `unwrap()` prints this, and the file's text may be long and hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

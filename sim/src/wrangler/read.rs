@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml_span::ErrorKind;
-use toml_span::value::{Key, Table, ValueInner};
+use toml_span::value::{Key, Table, Value, ValueInner};
 
 use super::classes::Storage;
 use super::error::{ConfigError, Problem, Source};
@@ -15,6 +15,7 @@ use super::reader::{Layers, Reader};
 use super::value::{Item, is_empty, json, names};
 use super::{ConfiguredLimits, D1Database, KvNamespace, Note, RateLimit, Var, WorkerConfig};
 use crate::limits::workers;
+use crate::platform::cron;
 use crate::platform::rate_limit::PERIODS_SECONDS;
 
 /// Reads the file for one environment.
@@ -277,7 +278,7 @@ impl Reader {
                     continue;
                 }
                 ValueInner::String(text) => Var::Text(text.to_string()),
-                _ => match json(value) {
+                _ => match self.json_variable(value) {
                     Some(json) => Var::Json(json),
                     None => {
                         self.refuse(
@@ -292,6 +293,14 @@ impl Reader {
             vars.insert(key.to_string(), var);
         }
         vars
+    }
+
+    fn json_variable(&self, variable: &Value<'_>) -> Option<serde_json::Value> {
+        if jsonc::is_name(&self.source.file) {
+            jsonc::variable(&self.source.text, variable.span)
+        } else {
+            json(variable)
+        }
     }
 
     fn kv_namespaces(&mut self, layers: &Layers<'_, '_>) -> Vec<KvNamespace> {
@@ -431,15 +440,13 @@ impl Reader {
         self.only_keys(&item, &["crons"]);
         let mut crons = Vec::new();
         for (cron, span) in self.strings(&item, "crons") {
-            if cron.split_whitespace().count() != 5 {
-                let help = "minute, hour, day of month, month, day of week".to_owned();
-                self.refuse(
-                    span,
-                    format!("a cron expression has five fields, not \"{cron}\""),
-                    Some(help),
-                );
+            match cron.parse::<cron::Expression>() {
+                Ok(_) => crons.push(cron),
+                Err(error) => {
+                    let message = format!("\"{cron}\" is no cron expression: {error}");
+                    self.refuse(span, message, None);
+                }
             }
-            crons.push(cron);
         }
         crons
     }

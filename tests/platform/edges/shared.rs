@@ -90,7 +90,7 @@ fn two_sets_of_migrations_for_one_database_are_refused() {
         migration(1, "CREATE TABLE t(v, w)"),
         migration(2, "CREATE TABLE t(v)"),
     ] {
-        let refused = two(&own, &[other.clone()])
+        let refused = two(&own, std::slice::from_ref(&other))
             .build()
             .expect_err("they differ");
         let refused = refused.to_string();

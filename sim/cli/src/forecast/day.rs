@@ -99,6 +99,8 @@ pub(crate) fn run(plans: Plans<'_>) -> Result<Outcome, BuildError> {
         .script(plans.script)
         .config(plans.config)
         .pops(traffic.pops().iter().map(|pop| pop.code()))
+        // The days below run them.
+        .crons(false)
         .plan(plans.plan)
         .seed(plans.seed)
         .start_unix_ms(START_UNIX_MS);

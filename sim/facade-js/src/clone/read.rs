@@ -2,11 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::rc::Rc;
 
 use super::tag;
 use super::write::CLASSES;
-use crate::heap::{BigInt, Kind, MAX_DEPTH, MapKey, Obj, Ordered, Props, Repr, Text};
+use crate::heap::{BigInt, Kind, MAX_DEPTH, MapKey, Obj, Ordered, Props, Text};
 use crate::js_sys::dom_exception;
 use crate::wasm_bindgen::JsValue;
 
@@ -150,7 +149,7 @@ impl<'a> Reader<'a> {
             tag::STRING => JsValue::from_str(self.text()?),
             tag::BIGINT | tag::NEGATIVE_BIGINT => {
                 let n = BigInt::new(tag == tag::NEGATIVE_BIGINT, self.wide_varint()?);
-                JsValue::of(Repr::BigInt(Rc::new(n)))
+                JsValue::from(n)
             }
             _ if depth > MAX_DEPTH => return Err(DecodeError::TooDeep),
             _ => JsValue::from(self.object(tag, depth)?),
@@ -159,7 +158,7 @@ impl<'a> Reader<'a> {
 
     // Apart from `value`, which stays small enough to be part of the loops here.
     #[inline(never)]
-    fn object(&mut self, tag: u8, depth: u32) -> Result<Rc<Obj>, DecodeError> {
+    fn object(&mut self, tag: u8, depth: u32) -> Result<Obj, DecodeError> {
         Ok(match tag {
             tag::OBJECT => {
                 let count = self.count(2)?;

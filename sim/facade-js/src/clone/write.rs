@@ -23,12 +23,12 @@ pub(super) fn write_value(
     value: &JsValue,
     outer: Option<&Around<'_>>,
 ) -> Result<(), JsValue> {
-    match &value.repr {
+    match value.repr() {
         Repr::Undefined => out.push(tag::UNDEFINED),
         Repr::Null => out.push(tag::NULL),
         Repr::Bool(false) => out.push(tag::FALSE),
         Repr::Bool(true) => out.push(tag::TRUE),
-        Repr::Number(n) => write_number(out, *n),
+        Repr::Number(n) => write_number(out, n),
         Repr::String(text) => {
             out.push(tag::STRING);
             write_bytes(out, text.as_bytes());
@@ -41,7 +41,7 @@ pub(super) fn write_value(
             });
             write_varint(out, n.magnitude());
         }
-        Repr::Object(object) => write_object(out, object, outer)?,
+        Repr::Object(object) => write_object(out, &object, outer)?,
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::{BigInt, JsValue, Ordered, Repr, Text, number_to_string};
+use super::{Handle, JsValue, Ordered, Raw, Text, number_to_string};
 
 /// Own enumerable properties, in the order they were made.
 pub(crate) type Props = Ordered<Text, JsValue>;
@@ -30,15 +30,22 @@ pub(crate) enum Kind {
 
 /// A `Uint8Array`: a window onto an `ArrayBuffer`.
 pub(crate) struct View {
-    pub(crate) buffer: Rc<Obj>,
+    pub(crate) buffer: JsValue,
     pub(crate) offset: usize,
     pub(crate) length: usize,
 }
 
 impl View {
+    fn buffer(&self) -> Rc<Obj> {
+        self.buffer
+            .object()
+            .expect("a view is only made over a buffer")
+    }
+
     /// Reads the bytes in view.
     pub(crate) fn with<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-        let Kind::Buffer(bytes) = &self.buffer.kind else {
+        let buffer = self.buffer();
+        let Kind::Buffer(bytes) = &buffer.kind else {
             unreachable!("a view is only made over a buffer")
         };
         read(&bytes.borrow()[self.offset..self.offset + self.length])
@@ -46,7 +53,8 @@ impl View {
 
     /// Writes the bytes in view.
     pub(crate) fn with_mut<R>(&self, write: impl FnOnce(&mut [u8]) -> R) -> R {
-        let Kind::Buffer(bytes) = &self.buffer.kind else {
+        let buffer = self.buffer();
+        let Kind::Buffer(bytes) = &buffer.kind else {
             unreachable!("a view is only made over a buffer")
         };
         write(&mut bytes.borrow_mut()[self.offset..self.offset + self.length])
@@ -85,36 +93,36 @@ impl ErrorClass {
 
 /// A value as the key of a `Map`: equal by SameValueZero (NaN is itself, both zeros are one).
 ///
-/// The order serves only the index of large tables and never shows: objects compare by address.
+/// The order serves only the index of large tables and never shows: objects compare by their place in the heap.
 #[derive(Clone)]
 pub(crate) struct MapKey(pub(crate) JsValue);
 
 impl MapKey {
     pub(crate) fn new(value: JsValue) -> Self {
-        match value.repr {
+        match value.raw {
             // As `Map.prototype.set` does: a key of -0 is stored as +0.
-            Repr::Number(0.0) => Self(JsValue::from_f64(0.0)),
+            Raw::Number(0.0) => Self(JsValue::from_f64(0.0)),
             _ => Self(value),
         }
     }
 
     /// Whether `value` finds this key.
     pub(crate) fn is(&self, value: &JsValue) -> bool {
-        match (&self.0.repr, &value.repr) {
-            (Repr::Number(a), Repr::Number(b)) => a == b || (a.is_nan() && b.is_nan()),
+        match (&self.0.raw, &value.raw) {
+            (Raw::Number(a), Raw::Number(b)) => a == b || (a.is_nan() && b.is_nan()),
             _ => self.0 == *value,
         }
     }
 
     fn rank(&self) -> u8 {
-        match self.0.repr {
-            Repr::Undefined => 0,
-            Repr::Null => 1,
-            Repr::Bool(_) => 2,
-            Repr::Number(_) => 3,
-            Repr::String(_) => 4,
-            Repr::BigInt(_) => 5,
-            Repr::Object(_) => 6,
+        match self.0.raw {
+            Raw::Undefined => 0,
+            Raw::Null => 1,
+            Raw::Bool(_) => 2,
+            Raw::Number(_) => 3,
+            Raw::String(_) => 4,
+            Raw::BigInt(_) => 5,
+            Raw::Object(_) => 6,
         }
     }
 }
@@ -135,16 +143,16 @@ impl PartialOrd for MapKey {
 
 impl Ord for MapKey {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (&self.0.repr, &other.0.repr) {
-            (Repr::Bool(a), Repr::Bool(b)) => a.cmp(b),
-            (Repr::Number(a), Repr::Number(b)) => {
+        match (&self.0.raw, &other.0.raw) {
+            (Raw::Bool(a), Raw::Bool(b)) => a.cmp(b),
+            (Raw::Number(a), Raw::Number(b)) => {
                 // All NaNs are one key; zeros were made one by `new`, and lookups go through it too.
                 let canonical = |n: f64| if n.is_nan() { f64::NAN } else { n + 0.0 };
                 canonical(*a).total_cmp(&canonical(*b))
             }
-            (Repr::String(a), Repr::String(b)) => a.cmp(b),
-            (Repr::BigInt(a), Repr::BigInt(b)) => BigInt::cmp(a, b),
-            (Repr::Object(a), Repr::Object(b)) => Rc::as_ptr(a).cmp(&Rc::as_ptr(b)),
+            (Raw::String(a), Raw::String(b)) => a.get().cmp(&b.get()),
+            (Raw::BigInt(a), Raw::BigInt(b)) => a.get().cmp(&b.get()),
+            (Raw::Object(a), Raw::Object(b)) => a.index().cmp(&b.index()),
             _ => self.rank().cmp(&other.rank()),
         }
     }
@@ -163,34 +171,34 @@ pub(crate) fn array_index(key: &str) -> Option<u32> {
 }
 
 impl Obj {
-    pub(crate) fn new(kind: Kind) -> Rc<Self> {
+    pub(crate) fn new(kind: Kind) -> Self {
         Self::with_props(kind, Props::new())
     }
 
-    pub(crate) fn with_props(kind: Kind, props: Props) -> Rc<Self> {
-        Rc::new(Self {
+    pub(crate) fn with_props(kind: Kind, props: Props) -> Self {
+        Self {
             kind,
             props: RefCell::new(props),
-        })
+        }
     }
 
-    pub(crate) fn plain(props: Props) -> Rc<Self> {
+    pub(crate) fn plain(props: Props) -> Self {
         Self::with_props(Kind::Plain, props)
     }
 
-    pub(crate) fn array(items: Vec<JsValue>) -> Rc<Self> {
+    pub(crate) fn array(items: Vec<JsValue>) -> Self {
         Self::new(Kind::Array(RefCell::new(items)))
     }
 
-    pub(crate) fn buffer(bytes: Box<[u8]>) -> Rc<Self> {
+    pub(crate) fn buffer(bytes: Box<[u8]>) -> Self {
         Self::new(Kind::Buffer(RefCell::new(bytes)))
     }
 
     /// A `Uint8Array` over a buffer of its own.
-    pub(crate) fn bytes(bytes: Box<[u8]>) -> Rc<Self> {
+    pub(crate) fn bytes(bytes: Box<[u8]>) -> Self {
         let length = bytes.len();
         Self::new(Kind::Bytes(View {
-            buffer: Self::buffer(bytes),
+            buffer: Self::buffer(bytes).into(),
             offset: 0,
             length,
         }))
@@ -198,7 +206,7 @@ impl Obj {
 
     /// A new error. V8 takes `stack` when the error is made; there are no frames to name here, so it is
     /// the first line alone.
-    pub(crate) fn error(class: ErrorClass, message: &str) -> Rc<Self> {
+    pub(crate) fn error(class: ErrorClass, message: &str) -> Self {
         let mut hidden = Props::with_capacity(2);
         let name = class.name();
         let stack = if message.is_empty() {
@@ -214,7 +222,7 @@ impl Obj {
     }
 
     /// An error of the web platform with its own name.
-    pub(crate) fn dom_exception(name: &str, message: &str) -> Rc<Self> {
+    pub(crate) fn dom_exception(name: &str, message: &str) -> Self {
         let mut hidden = Props::with_capacity(3);
         let stack = format!("{name}: {message}");
         hidden.push_new(Text::Literal("stack"), JsValue::from(Text::from(stack)));
@@ -241,7 +249,7 @@ impl Obj {
             Kind::Bytes(view) => match key {
                 "length" | "byteLength" => Some(JsValue::from_f64(view.length as f64)),
                 "byteOffset" => Some(JsValue::from_f64(view.offset as f64)),
-                "buffer" => Some(JsValue::from(Rc::clone(&view.buffer))),
+                "buffer" => Some(view.buffer.clone()),
                 _ => array_index(key).and_then(|index| {
                     view.with(|bytes| bytes.get(index as usize).map(|b| JsValue::from(*b)))
                 }),
@@ -269,8 +277,8 @@ impl Obj {
                     return true;
                 }
                 if &*key == "length" {
-                    return match value.repr {
-                        Repr::Number(n)
+                    return match value.raw {
+                        Raw::Number(n)
                             if n >= 0.0 && n <= f64::from(u32::MAX) && n.trunc() == n =>
                         {
                             items.borrow_mut().resize(n as usize, JsValue::UNDEFINED);
@@ -390,10 +398,10 @@ impl Obj {
     }
 
     /// Moves the values inside out of the object, so that a deep tree is not dropped recursively.
-    fn take_objects(&mut self, into: &mut Vec<Rc<Obj>>) {
+    fn take_objects(&mut self, into: &mut Vec<Handle<Rc<Self>>>) {
         let mut take = |value: &mut JsValue| {
-            if let Repr::Object(_) = value.repr
-                && let Repr::Object(object) = std::mem::replace(&mut value.repr, Repr::Undefined)
+            if let Raw::Object(_) = value.raw
+                && let Raw::Object(object) = std::mem::replace(&mut value.raw, Raw::Undefined)
             {
                 into.push(object);
             }
@@ -413,7 +421,7 @@ impl Drop for Obj {
         let mut pending = Vec::new();
         self.take_objects(&mut pending);
         while let Some(object) = pending.pop() {
-            if let Some(mut object) = Rc::into_inner(object) {
+            if let Some(mut object) = object.into_last().and_then(Rc::into_inner) {
                 object.take_objects(&mut pending);
             }
         }

@@ -1,10 +1,8 @@
 //! `Array`. It is dense: a hole is `undefined`.
 
-use std::cell::RefCell;
-
 use super::class::{class, plain_traits};
 use super::{JsString, Object, try_iter};
-use crate::heap::{Kind, Obj, Repr};
+use crate::heap::{Kind, Obj};
 use crate::wasm_bindgen::{JsValue, text};
 
 class! {
@@ -53,7 +51,7 @@ impl Array {
     /// `Array.from(value)`: the items of an iterable, the characters of a string; empty for any other value.
     #[must_use]
     pub fn from(value: &JsValue) -> Self {
-        if let Repr::String(text) = &value.repr {
+        if let Some(text) = value.text() {
             return text.chars().map(|c| JsValue::from(c.to_string())).collect();
         }
         match try_iter(value) {
@@ -72,25 +70,18 @@ impl Array {
         JsValue::from(Obj::array(items)).into()
     }
 
-    /// The items, or none if an unchecked cast made another value look like an array.
-    fn items(&self) -> Option<&RefCell<Vec<JsValue>>> {
-        match &self.object()?.kind {
-            Kind::Array(items) => Some(items),
-            _ => None,
-        }
-    }
-
+    /// Reads the items; there are none if an unchecked cast made another value look like an array.
     fn read<R>(&self, read: impl FnOnce(&[JsValue]) -> R) -> R {
-        match self.items() {
-            Some(items) => read(&items.borrow()),
-            None => read(&[]),
+        match self.object().as_ref().map(|array| &array.kind) {
+            Some(Kind::Array(items)) => read(&items.borrow()),
+            _ => read(&[]),
         }
     }
 
     fn write<R>(&self, write: impl FnOnce(&mut Vec<JsValue>) -> R) -> R {
-        match self.items() {
-            Some(items) => write(&mut items.borrow_mut()),
-            None => write(&mut Vec::new()),
+        match self.object().as_ref().map(|array| &array.kind) {
+            Some(Kind::Array(items)) => write(&mut items.borrow_mut()),
+            _ => write(&mut Vec::new()),
         }
     }
 
@@ -184,7 +175,7 @@ impl Array {
     pub fn join(&self, delimiter: &str) -> JsString {
         let text = self
             .object()
-            .map(|array| text::join(array, delimiter))
+            .map(|array| text::join(&array, delimiter))
             .unwrap_or_default();
         JsValue::from(text).into()
     }

@@ -1,7 +1,5 @@
 //! `ArrayBuffer`, and the one view onto it that Workers use: `Uint8Array`.
 
-use std::rc::Rc;
-
 use super::class::{class, plain_traits};
 use super::{Object, try_iter};
 use crate::heap::{Kind, Obj, View, to_uint8};
@@ -48,7 +46,7 @@ impl ArrayBuffer {
     }
 
     fn read<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-        match self.object().map(|o| &o.kind) {
+        match self.object().as_ref().map(|o| &o.kind) {
             Some(Kind::Buffer(bytes)) => read(&bytes.borrow()),
             _ => read(&[]),
         }
@@ -63,7 +61,7 @@ impl Uint8Array {
             match &object.kind {
                 Kind::Buffer(bytes) => {
                     let length = bytes.borrow().len();
-                    return Self::over(Rc::clone(object), 0, length);
+                    return Self::over(value.clone(), 0, length);
                 }
                 Kind::Bytes(view) => return view.with(Self::new_from_slice),
                 _ => {
@@ -118,7 +116,7 @@ impl Uint8Array {
                 if offset + length > bytes.borrow().len() {
                     throw_str(&format!("Invalid typed array length: {length}"));
                 }
-                Self::over(Rc::clone(object), offset, length)
+                Self::over(buffer.clone(), offset, length)
             }
             _ => throw_str("the argument is no ArrayBuffer"),
         }
@@ -128,7 +126,7 @@ impl Uint8Array {
         JsValue::from(Obj::bytes(bytes)).into()
     }
 
-    fn over(buffer: Rc<Obj>, offset: usize, length: usize) -> Self {
+    fn over(buffer: JsValue, offset: usize, length: usize) -> Self {
         let view = View {
             buffer,
             offset,
@@ -137,24 +135,25 @@ impl Uint8Array {
         JsValue::from(Obj::new(Kind::Bytes(view))).into()
     }
 
-    fn view(&self) -> Option<&View> {
+    /// Reads the view; there is none if an unchecked cast made another value look like an array of bytes.
+    fn view<R>(&self, read: impl FnOnce(&View) -> R) -> Option<R> {
         match &self.object()?.kind {
-            Kind::Bytes(view) => Some(view),
+            Kind::Bytes(view) => Some(read(view)),
             _ => None,
         }
     }
 
     fn read<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-        match self.view() {
-            Some(view) => view.with(read),
-            None => read(&[]),
+        match self.object().as_ref().map(|o| &o.kind) {
+            Some(Kind::Bytes(view)) => view.with(read),
+            _ => read(&[]),
         }
     }
 
     /// `array.length`.
     #[must_use]
     pub fn length(&self) -> u32 {
-        self.view().map_or(0, |view| view.length as u32)
+        self.view(|view| view.length as u32).unwrap_or(0)
     }
 
     /// `array.byteLength`.
@@ -166,14 +165,14 @@ impl Uint8Array {
     /// `array.byteOffset`.
     #[must_use]
     pub fn byte_offset(&self) -> u32 {
-        self.view().map_or(0, |view| view.offset as u32)
+        self.view(|view| view.offset as u32).unwrap_or(0)
     }
 
     /// `array.buffer`: always the same object for one view.
     #[must_use]
     pub fn buffer(&self) -> ArrayBuffer {
-        match self.view() {
-            Some(view) => JsValue::from(Rc::clone(&view.buffer)).into(),
+        match self.view(|view| view.buffer.clone()) {
+            Some(buffer) => buffer.into(),
             None => ArrayBuffer::new(0),
         }
     }
@@ -197,9 +196,7 @@ impl Uint8Array {
     /// # Panics
     /// Where the lengths differ.
     pub fn copy_from(&self, source: &[u8]) {
-        if let Some(view) = self.view() {
-            view.with_mut(|bytes| bytes.copy_from_slice(source));
-        }
+        self.view(|view| view.with_mut(|bytes| bytes.copy_from_slice(source)));
     }
 
     /// `array[index]`.
@@ -214,13 +211,13 @@ impl Uint8Array {
 
     /// `array[index] = value`; ignored past the end.
     pub fn set_index(&self, index: u32, value: u8) {
-        if let Some(view) = self.view() {
+        self.view(|view| {
             view.with_mut(|bytes| {
                 if let Some(place) = bytes.get_mut(index as usize) {
                     *place = value;
                 }
             });
-        }
+        });
     }
 
     /// `array.set(source, offset)`: copies the bytes of another array or list.
@@ -229,23 +226,23 @@ impl Uint8Array {
     /// The source does not fit, where JavaScript throws a `RangeError`.
     pub fn set(&self, source: &JsValue, offset: u32) {
         let source = Self::new(source).to_vec();
-        if let Some(view) = self.view() {
+        self.view(|view| {
             let start = offset as usize;
             if start + source.len() > view.length {
                 throw_str("offset is out of bounds");
             }
             view.with_mut(|bytes| bytes[start..start + source.len()].copy_from_slice(&source));
-        }
+        });
     }
 
     /// `array.fill(value, start, end)`.
     pub fn fill(&self, value: u8, start: u32, end: u32) -> Self {
-        if let Some(view) = self.view() {
+        self.view(|view| {
             view.with_mut(|bytes| {
                 let range = range(start, end, bytes.len());
                 bytes[range].fill(value);
             });
-        }
+        });
         self.clone()
     }
 
@@ -258,17 +255,11 @@ impl Uint8Array {
     /// `array.subarray(begin, end)`: another view of the same bytes.
     #[must_use]
     pub fn subarray(&self, begin: u32, end: u32) -> Self {
-        match self.view() {
-            Some(view) => {
-                let range = range(begin, end, view.length);
-                Self::over(
-                    Rc::clone(&view.buffer),
-                    view.offset + range.start,
-                    range.len(),
-                )
-            }
-            None => Self::new_with_length(0),
-        }
+        let part = self.view(|view| {
+            let range = range(begin, end, view.length);
+            Self::over(view.buffer.clone(), view.offset + range.start, range.len())
+        });
+        part.unwrap_or_else(|| Self::new_with_length(0))
     }
 }
 

@@ -24,8 +24,8 @@ impl Date {
     /// `new Date(init)`: a text is parsed, another `Date` copied, anything else is milliseconds.
     #[must_use]
     pub fn new(init: &JsValue) -> Self {
-        Self::at(match &init.repr {
-            Repr::String(text) => parse(text),
+        Self::at(match init.repr() {
+            Repr::String(text) => parse(&text),
             _ => time_clip(init.to_number()),
         })
     }
@@ -104,7 +104,7 @@ impl Date {
     /// `date.getTime()`: milliseconds since the Unix epoch, or NaN.
     #[must_use]
     pub fn get_time(&self) -> f64 {
-        match self.object().map(|o| &o.kind) {
+        match self.object().as_ref().map(|o| &o.kind) {
             Some(Kind::Date(time)) => time.get(),
             _ => f64::NAN,
         }

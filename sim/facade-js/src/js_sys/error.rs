@@ -69,7 +69,7 @@ impl Error {
     }
 
     fn set_hidden(&self, key: &'static str, value: JsValue) {
-        match self.object().map(|o| &o.kind) {
+        match self.object().as_ref().map(|o| &o.kind) {
             Some(Kind::Error(_, hidden)) => hidden.borrow_mut().insert(Text::Literal(key), value),
             _ => {
                 let _ = Reflect::set(self, &key.into(), &value);

@@ -31,10 +31,10 @@ impl Map {
         JsValue::from(Obj::new(Kind::Map(RefCell::new(Entries::new())))).into()
     }
 
-    /// The entries, or none if an unchecked cast made another value look like a map.
-    fn slots(&self) -> Option<&RefCell<Entries>> {
+    /// Gives `read` the entries; there are none if an unchecked cast made another value look like a map.
+    fn slots<R>(&self, read: impl FnOnce(&RefCell<Entries>) -> R) -> Option<R> {
         match &self.object()?.kind {
-            Kind::Map(entries) => Some(entries),
+            Kind::Map(entries) => Some(read(entries)),
             _ => None,
         }
     }
@@ -42,49 +42,47 @@ impl Map {
     /// `map.get(key)`; `undefined` where there is none.
     #[must_use]
     pub fn get(&self, key: &JsValue) -> JsValue {
-        self.slots()
-            .and_then(|slots| find(&slots.borrow(), key).cloned())
+        self.slots(|slots| find(&slots.borrow(), key).cloned())
+            .flatten()
             .unwrap_or_default()
     }
 
     /// `map.has(key)`.
     #[must_use]
     pub fn has(&self, key: &JsValue) -> bool {
-        self.slots()
-            .is_some_and(|slots| find(&slots.borrow(), key).is_some())
+        self.slots(|slots| find(&slots.borrow(), key).is_some())
+            .unwrap_or(false)
     }
 
     /// `map.set(key, value)`; a known key keeps its place.
     pub fn set(&self, key: &JsValue, value: &JsValue) -> Self {
-        if let Some(slots) = self.slots() {
+        self.slots(|slots| {
             slots
                 .borrow_mut()
                 .insert(MapKey::new(key.clone()), value.clone());
-        }
+        });
         self.clone()
     }
 
     /// `map.delete(key)`: whether it was there.
     pub fn delete(&self, key: &JsValue) -> bool {
-        self.slots().is_some_and(|slots| {
-            let removed = slots
+        let removed = self.slots(|slots| {
+            slots
                 .borrow_mut()
-                .remove_by(|k| k.is(key), || MapKey::new(key.clone()));
-            removed.is_some()
-        })
+                .remove_by(|k| k.is(key), || MapKey::new(key.clone()))
+        });
+        removed.flatten().is_some()
     }
 
     /// `map.clear()`.
     pub fn clear(&self) {
-        if let Some(slots) = self.slots() {
-            slots.borrow_mut().clear();
-        }
+        self.slots(|slots| slots.borrow_mut().clear());
     }
 
     /// `map.size`.
     #[must_use]
     pub fn size(&self) -> u32 {
-        self.slots().map_or(0, |slots| slots.borrow().len() as u32)
+        self.slots(|slots| slots.borrow().len() as u32).unwrap_or(0)
     }
 
     /// Calls `callback(value, key)` for every entry.
@@ -114,8 +112,7 @@ impl Map {
 
     /// Keys and values as they are now.
     pub(crate) fn pairs(&self) -> Vec<(JsValue, JsValue)> {
-        self.slots()
-            .map(|slots| pairs_of(&slots.borrow()))
+        self.slots(|slots| pairs_of(&slots.borrow()))
             .unwrap_or_default()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::class::{class, plain_traits};
 use super::{Array, JsString, Reflect, TypeError};
-use crate::heap::{Obj, Props, Repr};
+use crate::heap::{Obj, Props, Raw};
 use crate::wasm_bindgen::{JsCast, JsValue};
 
 class! {
@@ -92,8 +92,8 @@ impl Object {
     /// `Object.is(a, b)`: like `===`, but NaN is itself and the two zeros differ.
     #[must_use]
     pub fn is(a: &JsValue, b: &JsValue) -> bool {
-        match (&a.repr, &b.repr) {
-            (Repr::Number(a), Repr::Number(b)) => {
+        match (&a.raw, &b.raw) {
+            (Raw::Number(a), Raw::Number(b)) => {
                 (a.is_nan() && b.is_nan())
                     || (a == b && a.is_sign_negative() == b.is_sign_negative())
             }

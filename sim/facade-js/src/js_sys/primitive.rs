@@ -7,7 +7,7 @@ use std::fmt;
 use super::class::class;
 use super::error::RangeError;
 use super::{Array, Object};
-use crate::heap::{MAX_SAFE_INTEGER, Repr, is_safe_integer, number_to_string, string_to_number};
+use crate::heap::{MAX_SAFE_INTEGER, Raw, is_safe_integer, number_to_string, string_to_number};
 use crate::wasm_bindgen::{JsValue, UnwrapThrowExt};
 
 class! {
@@ -335,7 +335,7 @@ impl Boolean {
     /// The boolean.
     #[must_use]
     pub fn value_of(&self) -> bool {
-        matches!(self.repr, Repr::Bool(true))
+        matches!(self.raw, Raw::Bool(true))
     }
 }
 

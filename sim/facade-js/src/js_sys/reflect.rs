@@ -13,7 +13,7 @@ use crate::wasm_bindgen::JsValue;
 pub fn get(target: &JsValue, key: &JsValue) -> Result<JsValue, JsValue> {
     let object = object(target, "get")?;
     let value = match key.text() {
-        Some(key) => object.get(key),
+        Some(key) => object.get(&key),
         None => object.get(&key.to_text()),
     };
     Ok(value.unwrap_or_default())
@@ -94,7 +94,7 @@ pub fn own_keys(target: &JsValue) -> Result<Array, JsValue> {
     Ok(keys.into_iter().collect())
 }
 
-fn object<'a>(target: &'a JsValue, function: &str) -> Result<&'a Rc<Obj>, JsValue> {
+fn object(target: &JsValue, function: &str) -> Result<Rc<Obj>, JsValue> {
     target
         .object()
         .ok_or_else(|| TypeError::new(&format!("Reflect.{function} called on non-object")).into())

@@ -5,12 +5,10 @@
 mod access;
 mod source;
 
-use std::cell::RefCell;
-
 use serde::de::{self, Error as _};
 
 use super::{Error, Result};
-use crate::heap::{Kind, Repr};
+use crate::heap::{Kind, Obj, Repr};
 use crate::js_sys::{JsString, try_iter};
 use crate::wasm_bindgen::{JsCast, JsValue};
 use access::{Fields, Items, Pairs, Variant};
@@ -18,11 +16,10 @@ use access::{Fields, Items, Pairs, Variant};
 pub use source::Deserializer;
 
 impl Deserializer {
-    fn visit_items<'de, V: de::Visitor<'de>>(
-        &self,
-        visitor: V,
-        items: &RefCell<Vec<JsValue>>,
-    ) -> Result<V::Value> {
+    fn visit_items<'de, V: de::Visitor<'de>>(&self, visitor: V, array: &Obj) -> Result<V::Value> {
+        let Kind::Array(items) = &array.kind else {
+            unreachable!("callers give an array")
+        };
         let next = 0..items.borrow().len();
         visitor.visit_seq(Items {
             around: self,
@@ -66,14 +63,14 @@ impl<'de> de::Deserializer<'de> for Deserializer {
     type Error = Error;
 
     fn deserialize_any<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match &self.value.repr {
+        match self.value.repr() {
             Repr::Undefined | Repr::Null => visitor.visit_unit(),
-            Repr::Bool(b) => visitor.visit_bool(*b),
+            Repr::Bool(b) => visitor.visit_bool(b),
             Repr::Number(n) => match self.safe_integer() {
                 Some(n) => visitor.visit_i64(n),
-                None => visitor.visit_f64(*n),
+                None => visitor.visit_f64(n),
             },
-            Repr::String(text) => visitor.visit_str(text),
+            Repr::String(text) => visitor.visit_str(&text),
             Repr::BigInt(n) => match n.as_i128().map(i64::try_from) {
                 Some(Ok(n)) => visitor.visit_i64(n),
                 _ => match n.as_u128().map(u64::try_from) {
@@ -154,7 +151,7 @@ impl<'de> de::Deserializer<'de> for Deserializer {
 
     fn deserialize_str<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.value.text() {
-            Some(text) => visitor.visit_str(text),
+            Some(text) => visitor.visit_str(&text),
             None => Err(self.invalid_type(&visitor)),
         }
     }
@@ -174,8 +171,8 @@ impl<'de> de::Deserializer<'de> for Deserializer {
     fn deserialize_byte_buf<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         if let Some(bytes) = self.bytes() {
             visitor.visit_byte_buf(bytes)
-        } else if let Some(items) = self.items() {
-            self.visit_items(visitor, items)
+        } else if let Some(array) = self.array() {
+            self.visit_items(visitor, &array)
         } else {
             Err(self.invalid_type(&visitor))
         }
@@ -199,13 +196,13 @@ impl<'de> de::Deserializer<'de> for Deserializer {
 
     fn deserialize_seq<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.check_depth()?;
-        if let Some(items) = self.items() {
-            return self.visit_items(visitor, items);
+        if let Some(array) = self.array() {
+            return self.visit_items(visitor, &array);
         }
         match try_iter(&self.value)? {
             Some(items) => {
                 let items = items.collect::<std::result::Result<_, _>>()?;
-                self.visit_items(visitor, &RefCell::new(items))
+                self.visit_items(visitor, &Obj::array(items))
             }
             None => Err(self.invalid_type(&visitor)),
         }
@@ -230,7 +227,8 @@ impl<'de> de::Deserializer<'de> for Deserializer {
 
     fn deserialize_map<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.check_depth()?;
-        let pairs = match self.value.object().map(|object| &object.kind) {
+        let object = self.value.object();
+        let pairs = match object.as_ref().map(|object| &object.kind) {
             // A map without the detour over an array for each pair.
             Some(Kind::Map(entries)) => entries
                 .borrow()
@@ -263,7 +261,7 @@ impl<'de> de::Deserializer<'de> for Deserializer {
         };
         visitor.visit_map(Fields {
             around: &self,
-            object,
+            object: &object,
             fields: fields.iter(),
             value: None,
         })

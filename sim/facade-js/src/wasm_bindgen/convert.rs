@@ -4,17 +4,24 @@
 use std::rc::Rc;
 
 use super::{JsCast, JsValue};
-use crate::heap::{BigInt, Obj, Repr, Text};
+use crate::heap::{BigInt, Handle, Obj, Raw, Text};
 
 impl From<Text> for JsValue {
     fn from(text: Text) -> Self {
-        Self::of(Repr::String(text))
+        Self::of(Raw::String(Handle::new(text)))
     }
 }
 
-impl From<Rc<Obj>> for JsValue {
-    fn from(object: Rc<Obj>) -> Self {
-        Self::of(Repr::Object(object))
+impl From<BigInt> for JsValue {
+    fn from(n: BigInt) -> Self {
+        Self::of(Raw::BigInt(Handle::new(n)))
+    }
+}
+
+impl From<Obj> for JsValue {
+    /// Gives a new object its place.
+    fn from(object: Obj) -> Self {
+        Self::of(Raw::Object(Handle::new(Rc::new(object))))
     }
 }
 
@@ -26,7 +33,7 @@ impl From<&str> for JsValue {
 
 impl From<String> for JsValue {
     fn from(text: String) -> Self {
-        Self::of(Repr::String(Text::from(text)))
+        Self::from(Text::from(text))
     }
 }
 
@@ -119,13 +126,13 @@ macro_rules! bigints {
         impl From<$n> for JsValue {
             /// A `BigInt`.
             fn from(n: $n) -> Self {
-                Self::of(Repr::BigInt(Rc::new(BigInt::from(<$wide>::from(n)))))
+                Self::from(BigInt::from(<$wide>::from(n)))
             }
         }
 
         impl PartialEq<$n> for JsValue {
             fn eq(&self, other: &$n) -> bool {
-                matches!(&self.repr, Repr::BigInt(n) if **n == BigInt::from(<$wide>::from(*other)))
+                matches!(&self.raw, Raw::BigInt(n) if n.get() == BigInt::from(<$wide>::from(*other)))
             }
         }
 
@@ -134,8 +141,8 @@ macro_rules! bigints {
 
             /// Gives the value back if it is not a `BigInt` or does not fit.
             fn try_from(value: JsValue) -> Result<Self, JsValue> {
-                match &value.repr {
-                    Repr::BigInt(n) => n.$narrow().and_then(|n| n.try_into().ok()),
+                match &value.raw {
+                    Raw::BigInt(n) => n.get().$narrow().and_then(|n| n.try_into().ok()),
                     _ => None,
                 }
                 .ok_or(value)
@@ -182,7 +189,7 @@ impl PartialEq<bool> for JsValue {
 
 impl PartialEq<str> for JsValue {
     fn eq(&self, other: &str) -> bool {
-        self.text().is_some_and(|text| &**text == other)
+        matches!(&self.raw, Raw::String(text) if text.peek(|text| &**text == other))
     }
 }
 

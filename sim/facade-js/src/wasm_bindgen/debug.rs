@@ -20,16 +20,16 @@ fn write_value(
     value: &JsValue,
     ancestors: &mut Ancestors,
 ) -> fmt::Result {
-    let object = match &value.repr {
+    let object = match value.repr() {
         // The text is not escaped: wasm-bindgen puts it between quotes as it is.
-        Repr::String(text) => return write!(f, "\"{}\"", &**text),
+        Repr::String(text) => return write!(f, "\"{}\"", &*text),
         Repr::BigInt(_) => return f.write_str("BigInt"),
         Repr::Object(object) => object,
         _ => return f.write_str(&value.to_text()),
     };
     match &object.kind {
         Kind::Array(items) => {
-            if !enter(ancestors, object) {
+            if !enter(ancestors, &object) {
                 return f.write_str("[...]");
             }
             f.write_char('[')?;

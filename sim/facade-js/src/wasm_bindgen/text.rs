@@ -8,12 +8,12 @@ use crate::heap::{JsValue, Kind, MAX_DEPTH, Obj, Repr, Text, number_to_string, s
 impl JsValue {
     /// `Number(v)`.
     pub(crate) fn to_number(&self) -> f64 {
-        match &self.repr {
+        match self.repr() {
             Repr::Undefined => f64::NAN,
             Repr::Null => 0.0,
-            Repr::Bool(b) => f64::from(u8::from(*b)),
-            Repr::Number(n) => *n,
-            Repr::String(text) => string_to_number(text),
+            Repr::Bool(b) => f64::from(u8::from(b)),
+            Repr::Number(n) => n,
+            Repr::String(text) => string_to_number(&text),
             Repr::BigInt(n) => {
                 let magnitude = n.magnitude() as f64;
                 if n.is_negative() {
@@ -31,15 +31,15 @@ impl JsValue {
 
     /// `String(v)`.
     pub(crate) fn to_text(&self) -> Text {
-        match &self.repr {
+        match self.repr() {
             Repr::Undefined => Text::Literal("undefined"),
             Repr::Null => Text::Literal("null"),
             Repr::Bool(true) => Text::Literal("true"),
             Repr::Bool(false) => Text::Literal("false"),
-            Repr::Number(n) => Text::from(number_to_string(*n)),
-            Repr::String(text) => text.clone(),
+            Repr::Number(n) => Text::from(number_to_string(n)),
+            Repr::String(text) => text,
             Repr::BigInt(n) => Text::from(n.to_string()),
-            Repr::Object(object) => object_to_text(object),
+            Repr::Object(object) => object_to_text(&object),
         }
     }
 }
@@ -82,11 +82,11 @@ fn push_joined(out: &mut String, array: &Rc<Obj>, separator: &str, ancestors: &m
         if i > 0 {
             out.push_str(separator);
         }
-        match &item.repr {
+        match item.repr() {
             Repr::Undefined | Repr::Null => {}
             // Arrays inside are joined by their own `toString`, with commas.
-            Repr::Object(inner) if item.is_array() => push_joined(out, inner, ",", ancestors),
-            Repr::Object(inner) => out.push_str(&leaf_to_text(inner)),
+            Repr::Object(inner) if item.is_array() => push_joined(out, &inner, ",", ancestors),
+            Repr::Object(inner) => out.push_str(&leaf_to_text(&inner)),
             _ => out.push_str(&item.to_text()),
         }
     }

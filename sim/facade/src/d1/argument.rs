@@ -3,7 +3,6 @@
 use crate::wasm_bindgen::JsValue;
 use std::iter::{Once, once};
 use std::ops::Deref;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A parameter of a statement.
 #[derive(Debug)]

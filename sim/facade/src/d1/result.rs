@@ -5,9 +5,9 @@ use crate::js_sys::{self, Array, Object};
 use crate::wasm_bindgen::JsValue;
 use edgeproof_sim::platform::d1::QueryResult;
 use edgeproof_sim::sql::{Outcome, Value};
+use send_wrapper::SendWrapper;
 use serde::Deserialize;
 use std::rc::Rc;
-use worker_native_js::serde_wasm_bindgen;
 
 pub(super) fn milliseconds(result: &QueryResult) -> f64 {
     result.duration.as_secs_f64() * 1000.0
@@ -45,7 +45,7 @@ pub(super) fn object(columns: &Rc<[String]>, row: &[Value]) -> JsValue {
 /// What a statement answered.
 #[derive(Debug)]
 pub struct D1Result {
-    result: QueryResult,
+    result: SendWrapper<QueryResult>,
 }
 
 /// What a statement cost and changed.
@@ -69,7 +69,9 @@ pub struct D1ResultMeta {
 
 impl D1Result {
     pub(super) fn new(result: QueryResult) -> Self {
-        Self { result }
+        Self {
+            result: SendWrapper::new(result),
+        }
     }
 
     /// Whether it succeeded: a failure is an `Err` of the call, so always.
@@ -106,7 +108,7 @@ impl D1Result {
             changed_db,
             size_after,
             ..
-        } = &self.result;
+        } = &*self.result;
         let count = |number: u64| usize::try_from(number).ok();
         Ok(Some(D1ResultMeta {
             changed_db: Some(*changed_db),

@@ -12,17 +12,17 @@ use edgeproof_sim::Bindings;
 use edgeproof_sim::exception::Exception;
 use edgeproof_sim::platform::d1::{Call, QueryResult, Statement, error as d1_error};
 use edgeproof_sim::sql::Value;
+use send_wrapper::SendWrapper;
 use serde::Deserialize;
 use std::future::IntoFuture;
 use std::pin::Pin;
-use worker_native_js::serde_wasm_bindgen;
 
 /// A statement with its parameters.
 #[derive(Debug, Clone)]
 #[must_use = "D1PreparedStatement does nothing until you run or await it"]
 pub struct D1PreparedStatement {
     database: u32,
-    statement: Statement,
+    statement: SendWrapper<Statement>,
 }
 
 impl D1PreparedStatement {
@@ -33,13 +33,13 @@ impl D1PreparedStatement {
         };
         Self {
             database,
-            statement,
+            statement: SendWrapper::new(statement),
         }
     }
 
     /// The statement as the platform takes it.
     pub(super) fn into_raw(self) -> Statement {
-        self.statement
+        self.statement.take()
     }
 
     /// Binds values to the statement's parameters, in order.
@@ -87,7 +87,7 @@ impl D1PreparedStatement {
     }
 
     async fn run_query(&self) -> std::result::Result<QueryResult, Exception> {
-        let call = Call::Query(self.statement.clone());
+        let call = Call::Query(Statement::clone(&self.statement));
         let mut results = Bindings::current().d1_call(self.database, call).await?;
         Ok(results.pop().expect("a query has one result"))
     }

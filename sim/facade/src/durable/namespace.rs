@@ -98,6 +98,15 @@ impl ObjectNamespace {
         })
     }
 
+    /// A new random id of an object that shall stay in a jurisdiction, such as `eu`. The simulator gives the object the place of
+    /// any other; the id differs from Cloudflare's, which carries the jurisdiction.
+    ///
+    /// # Errors
+    /// Never; upstream's signature.
+    pub fn unique_id_with_jurisdiction(&self, _jurisdiction: &str) -> Result<ObjectId<'_>> {
+        self.unique_id()
+    }
+
     /// A stub for the object of this name.
     ///
     /// # Errors

@@ -19,7 +19,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
-use worker_native_js::serde_wasm_bindgen;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What an object stores: keys and values, a SQL database, an alarm.
 pub struct Storage {
@@ -209,7 +210,7 @@ impl Storage {
         Fut: Future<Output = Result<()>> + 'static,
     {
         let (transaction, rolled_back) = Transaction::begin(self.object);
-        let asked = Rc::clone(&rolled_back);
+        let asked = Arc::clone(&rolled_back);
         // What the closure failed with comes back as JavaScript throws it; the storage only has to see that it failed.
         let own = Rc::new(RefCell::new(None));
         let failed = Rc::clone(&own);
@@ -220,7 +221,7 @@ impl Storage {
                 return Err(failure);
             }
             // A rollback that the Worker asked for is no failure, but the storage undoes only what failed.
-            if asked.get() {
+            if asked.load(Ordering::Relaxed) {
                 Err(Exception::error("rolled back"))
             } else {
                 Ok(())
@@ -232,7 +233,7 @@ impl Storage {
         match done {
             Err(failure) => match own.take() {
                 Some(error) => Err(JsValue::from(error).into()),
-                None if rolled_back.get() => Ok(()),
+                None if rolled_back.load(Ordering::Relaxed) => Ok(()),
                 None => Err(thrown(failure).into()),
             },
             Ok(()) => Ok(()),

@@ -10,32 +10,31 @@ use edgeproof_sim::exception::Exception;
 use edgeproof_sim::platform::durable::ObjectRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::cell::Cell;
 use std::ops::Deref;
-use std::rc::Rc;
-use worker_native_js::serde_wasm_bindgen;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A transaction that is open.
 #[derive(Debug)]
 pub struct Transaction {
     object: ObjectRef,
-    rolled_back: Rc<Cell<bool>>,
+    rolled_back: Arc<AtomicBool>,
 }
 
 impl Transaction {
     /// A transaction of `object`, and the flag that says whether it was rolled back.
-    pub(super) fn begin(object: ObjectRef) -> (Self, Rc<Cell<bool>>) {
-        let rolled_back = Rc::new(Cell::new(false));
+    pub(super) fn begin(object: ObjectRef) -> (Self, Arc<AtomicBool>) {
+        let rolled_back = Arc::new(AtomicBool::new(false));
         let transaction = Self {
             object,
-            rolled_back: Rc::clone(&rolled_back),
+            rolled_back: Arc::clone(&rolled_back),
         };
         (transaction, rolled_back)
     }
 
     /// A transaction that was rolled back does nothing more (workerd actor-state.c++).
     fn open(&self, call: &str) -> Result<()> {
-        if self.rolled_back.get() {
+        if self.rolled_back.load(Ordering::Relaxed) {
             let text = format!("Cannot {call}() on rolled back transaction");
             return Err(thrown(Exception::error(text)).into());
         }
@@ -131,7 +130,7 @@ impl Transaction {
     /// # Errors
     /// Never; upstream's signature.
     pub fn rollback(&self) -> Result<()> {
-        self.rolled_back.set(true);
+        self.rolled_back.store(true, Ordering::Relaxed);
         Ok(())
     }
 }

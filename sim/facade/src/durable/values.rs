@@ -9,7 +9,7 @@ use edgeproof_sim::Bindings;
 use edgeproof_sim::platform::durable::ObjectRef;
 use serde::Serialize;
 use std::ops::Deref;
-use worker_native_js::{clone, serde_wasm_bindgen};
+use worker_native_js::clone;
 
 /// Text of a `put` of nothing (observed on workerd).
 const UNDEFINED_VALUE: &str = "put() called with undefined value.";

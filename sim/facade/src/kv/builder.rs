@@ -12,12 +12,12 @@ use crate::wasm_bindgen::JsValue;
 use edgeproof_sim::Bindings;
 use edgeproof_sim::host::{KvListOptions, KvPutOptions};
 use edgeproof_sim::host::{KvRead, KvReads};
+use send_wrapper::SendWrapper;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::rc::Rc;
-use worker_native_js::serde_wasm_bindgen;
 
 fn text_of(read: &KvRead) -> String {
     String::from_utf8_lossy(&read.value).into_owned()
@@ -61,7 +61,7 @@ fn with_metadata<T, M: DeserializeOwned>(
 #[must_use = "PutOptionsBuilder does nothing until you 'execute' it"]
 pub struct PutOptionsBuilder {
     pub(super) namespace: u32,
-    pub(super) key: Rc<str>,
+    pub(super) key: SendWrapper<Rc<str>>,
     pub(super) value: bytes::Bytes,
     pub(super) expiration: Option<u64>,
     pub(super) expiration_ttl: Option<u64>,
@@ -106,7 +106,7 @@ impl PutOptionsBuilder {
             expiration_ttl_seconds: self.expiration_ttl,
         };
         let written = bindings
-            .kv_put(self.namespace, self.key, self.value, options)
+            .kv_put(self.namespace, self.key.take(), self.value, options)
             .await;
         written.map_err(|failure| thrown(failure).into())
     }
@@ -181,7 +181,7 @@ impl ListOptionsBuilder {
 #[must_use = "GetOptionsBuilder does nothing until you 'get' it"]
 pub struct GetOptionsBuilder {
     pub(super) namespace: u32,
-    pub(super) key: Rc<str>,
+    pub(super) key: SendWrapper<Rc<str>>,
     pub(super) cache_ttl: Option<u64>,
 }
 
@@ -194,7 +194,7 @@ impl GetOptionsBuilder {
 
     async fn read(self) -> Result<Option<KvRead>, KvError> {
         let read = Bindings::current()
-            .kv_get(self.namespace, self.key, self.cache_ttl)
+            .kv_get(self.namespace, self.key.take(), self.cache_ttl)
             .await;
         read.map_err(|failure| thrown(failure).into())
     }
@@ -266,7 +266,7 @@ impl GetOptionsBuilder {
 #[must_use = "GetBulkOptionsBuilder does nothing until you 'get' it"]
 pub struct GetBulkOptionsBuilder {
     pub(super) namespace: u32,
-    pub(super) keys: Vec<Rc<str>>,
+    pub(super) keys: SendWrapper<Vec<Rc<str>>>,
     pub(super) cache_ttl: Option<u64>,
 }
 
@@ -279,7 +279,7 @@ impl GetBulkOptionsBuilder {
 
     async fn read(self) -> Result<KvReads, KvError> {
         let read = Bindings::current()
-            .kv_get_bulk(self.namespace, self.keys, self.cache_ttl)
+            .kv_get_bulk(self.namespace, self.keys.take(), self.cache_ttl)
             .await;
         read.map_err(|failure| thrown(failure).into())
     }

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use edgeproof_sim::http::Body;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
-use worker_native_js::serde_wasm_bindgen;
 
 impl Request {
     /// The body as JSON.

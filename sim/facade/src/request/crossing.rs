@@ -4,14 +4,14 @@ use super::{Inner, Options, Request};
 use crate::cf::Cf;
 use crate::error::Error;
 use crate::streams::ReadableStream;
-use crate::{Headers, Method, Result};
+use crate::{AbortSignal, Headers, Method, Result};
 use bytes::Bytes;
 use edgeproof_sim::http::Body;
 use http::HeaderMap;
 use url::Url;
 
 /// A request as it crosses the border of the Worker.
-pub(crate) type RawRequest = edgeproof_sim::http::Request<Body>;
+pub type RawRequest = edgeproof_sim::http::Request<Body>;
 
 impl Request {
     /// A request that reached the Worker.
@@ -36,6 +36,7 @@ impl Request {
             one_time_body: true,
             immutable: true,
             options: Options::default(),
+            signal: None,
         }
     }
 
@@ -70,9 +71,70 @@ impl Request {
         self.options
     }
 
+    /// What calls its sending off.
+    pub(crate) fn signal(&self) -> Option<&AbortSignal> {
+        self.signal.as_ref()
+    }
+
     /// Whether its body can be sent a second time, as some redirects ask for.
     pub(crate) fn can_rewind_body(&self) -> bool {
         self.body.is_none() || !self.one_time_body
+    }
+}
+
+/// What the conversions from and to the crate `http` need.
+#[cfg(feature = "http")]
+impl Request {
+    /// A request of the Worker's own, as immutable as one that upstream wraps.
+    ///
+    /// # Errors
+    /// `TypeError` when a `GET` or `HEAD` has a body.
+    pub(crate) fn assemble(
+        method: http::Method,
+        url: Url,
+        headers: Headers,
+        body: Option<ReadableStream>,
+    ) -> Result<Self> {
+        if body.is_some() && matches!(method, http::Method::GET | http::Method::HEAD) {
+            return Err(super::body_not_allowed());
+        }
+        Ok(Self {
+            method: Method::from_wire(&method),
+            inner: Inner(method),
+            url,
+            path: None,
+            headers,
+            cf: None,
+            body,
+            body_used: false,
+            one_time_body: true,
+            immutable: true,
+            options: Options::default(),
+            signal: None,
+        })
+    }
+
+    pub(crate) fn set_signal(&mut self, signal: Option<AbortSignal>) {
+        self.signal = signal;
+    }
+
+    pub(crate) fn set_redirect(&mut self, redirect: Option<crate::RequestRedirect>) {
+        self.options.redirect = redirect.unwrap_or_default();
+    }
+
+    pub(crate) fn set_cf(&mut self, cf: Option<Cf>) {
+        self.cf = cf;
+    }
+
+    /// The body, which this handle no longer has.
+    ///
+    /// # Errors
+    /// `TypeError` when it was read before.
+    pub(crate) fn take_stream(&self) -> Result<Option<ReadableStream>> {
+        let Some(body) = &self.body else {
+            return Ok(None);
+        };
+        body.moved().ok_or_else(super::used_body).map(Some)
     }
 }
 

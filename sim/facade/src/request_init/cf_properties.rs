@@ -5,7 +5,6 @@ use crate::js_sys::{Object, Reflect};
 use crate::wasm_bindgen::JsValue;
 use serde::Serialize;
 use std::collections::HashMap;
-use worker_native_js::serde_wasm_bindgen;
 
 /// Cloudflare's own options of an outgoing request.
 /// <https://developers.cloudflare.com/workers/runtime-apis/request/#the-cf-property-requestinitcfproperties>

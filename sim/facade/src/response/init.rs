@@ -5,7 +5,6 @@ use crate::js_sys::Object;
 use crate::wasm_bindgen::JsCast;
 use crate::{Headers, Result};
 use serde::Serialize;
-use worker_native_js::serde_wasm_bindgen;
 
 /// Whether the platform compresses a body on its way out.
 #[non_exhaustive]
@@ -73,6 +72,13 @@ impl ResponseBuilder {
     /// Sets whether the platform compresses the body.
     pub fn with_encode_body(mut self, encode_body: EncodeBody) -> Self {
         self.encode_body = encode_body;
+        self
+    }
+
+    /// The same with this `cf` object.
+    #[cfg(feature = "http")]
+    pub(crate) fn with_cf_raw(mut self, cf: Object) -> Self {
+        self.cf = Some(cf);
         self
     }
 

@@ -98,7 +98,7 @@ impl Engine {
             }
         };
         // A list that is carried out twice changes nothing.
-        let (_, page) = self.kv_exchange(exchange, drop, list).await?;
+        let (_, page) = self.kv_exchange(&exchange, drop, list).await?;
         Ok(page)
     }
 }

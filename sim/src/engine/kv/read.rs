@@ -130,23 +130,36 @@ impl Engine {
                 Ok(Found::cached(cached))
             }
             None => {
-                let read = |at| {
-                    let version = self.kv_central_read(at, pop, namespace, key);
-                    let detail = version.number;
-                    Answered {
-                        value: version,
-                        detail,
-                    }
-                };
-                // A read that is carried out twice changes nothing.
-                let asked = self.kv_exchange(asking("GET", pop), drop, read).await;
-                asked.map(|(fetched_at, version)| {
-                    self.kv_fill(pop, namespace, key, cache_ttl, fetched_at, version)
-                })
+                let fetched = self.kv_fetch(pop, namespace, key, cache_ttl);
+                // Boxed, because a read that the cache answers would reserve space for it.
+                Box::pin(fetched).await
             }
         };
         self.kv_read_ended(begun, namespace, key, &found);
         found.map(|found| self.kv_found(&found))
+    }
+
+    /// Reads a key at the central store, into the PoP's cache.
+    async fn kv_fetch(
+        &self,
+        pop: Pop,
+        namespace: u32,
+        key: &Rc<str>,
+        cache_ttl: Duration,
+    ) -> Result<Found, Exception> {
+        let read = |at| {
+            let version = self.kv_central_read(at, pop, namespace, key);
+            let detail = version.number;
+            Answered {
+                value: version,
+                detail,
+            }
+        };
+        // A read that is carried out twice changes nothing.
+        let asked = self.kv_exchange(&asking("GET", pop), drop, read).await;
+        asked.map(|(fetched_at, version)| {
+            self.kv_fill(pop, namespace, key, cache_ttl, fetched_at, version)
+        })
     }
 
     /// Reads many keys: what the PoP's cache does not know is one request to the central store.
@@ -196,7 +209,7 @@ impl Engine {
                     detail: misses.len() as u64,
                 }
             };
-            let asked = self.kv_exchange(asking("GET_BULK", pop), drop, read).await;
+            let asked = self.kv_exchange(&asking("GET_BULK", pop), drop, read).await;
             let answers = misses.iter().enumerate().map(|(nth, &(place, begun))| {
                 let key = &keys[place];
                 let found = asked.as_ref().map_err(Clone::clone);

@@ -188,7 +188,7 @@ impl Engine {
                 detail,
             }
         };
-        let (committed_at, committed) = self.kv_exchange(exchange, copied, commit).await?;
+        let (committed_at, committed) = self.kv_exchange(&exchange, copied, commit).await?;
         let version = committed?;
         let now = self.now();
         // The PoP of the write sees it at once, for as long as its cache may serve a read with the default cacheTtl.

@@ -8,6 +8,7 @@ use super::refusal::refusal;
 use crate::exception::Exception;
 use crate::host::Binding;
 use crate::limits;
+use crate::limits::d1::DUMP_STATUS;
 use crate::platform::d1::{Call, QueryResult, Statement};
 use crate::serve::body::{BROKEN, Unread, drained};
 use crate::serve::socket::{Body, Response};
@@ -66,6 +67,9 @@ pub fn parse(method: &Method, target: &str, body: &[u8]) -> Result<Request, (u16
         Many(Vec<Wire>),
     }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    if path == "/dump" && *method == Method::POST {
+        return Err((DUMP_STATUS, "this database cannot be dumped".to_owned()));
+    }
     if !matches!(path, "/query" | "/execute") {
         return Err((404, format!("D1 has no {path:?}")));
     }
@@ -425,7 +429,8 @@ mod tests {
     fn what_is_no_call_is_refused_with_a_status() {
         for (method, target, body, status) in [
             (Method::GET, "/query", "{\"sql\":\"a\"}", 405),
-            (Method::POST, "/dump", "", 404),
+            (Method::POST, "/dump", "", 400),
+            (Method::POST, "/other", "", 404),
             (Method::POST, "/query", "", 400),
             (Method::POST, "/query", "{\"params\":[]}", 400),
             (

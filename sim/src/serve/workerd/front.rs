@@ -6,6 +6,7 @@
 
 use super::headers::strip_own_headers;
 use super::refusal::refusal;
+use crate::http::Cf;
 use crate::serve::body::{BROKEN, REQUEST_BYTES_MAX, TOO_LARGE, Unread, drained};
 use crate::serve::http::strip_connection_headers;
 use crate::serve::socket::{Body, Handler, Response};
@@ -33,14 +34,9 @@ pub fn handler(world: &World, pop: Pop, workerd: SocketAddr) -> Handler {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
-    let cf = serde_json::json!({
-        "colo": pop.code(),
-        "city": pop.city(),
-        "httpProtocol": "HTTP/1.1",
-    });
+    let cf = serde_json::to_vec(&Cf::at(pop, "HTTP/1.1")).expect("texts and numbers");
     // A city's name may have letters that no header should.
-    let cf =
-        HeaderValue::from_bytes(cf.to_string().as_bytes()).expect("JSON has no control characters");
+    let cf = HeaderValue::from_bytes(&cf).expect("JSON has no control characters");
     Rc::new(move |peer, request| {
         let (world, client, cf) = (world.clone(), client.clone(), cf.clone());
         Box::pin(async move {

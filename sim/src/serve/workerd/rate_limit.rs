@@ -4,7 +4,7 @@
 //! refusals are miniflare's (SDK 2026-08-22).
 
 use super::refusal::refusal;
-use crate::platform::rate_limit::PERIODS_SECONDS;
+use crate::platform::rate_limit::{PERIODS_SECONDS, Taking};
 use crate::serve::body::drained;
 use crate::serve::socket::{Body, Response};
 use crate::topology::Pop;
@@ -55,13 +55,15 @@ pub(super) async fn answer(
     };
     match parse(&body) {
         Ok(call) => {
-            let success = world.bindings().rate_limit(
+            let success = world.bindings().rate_limit_of_guest(Taking {
                 pop,
-                &namespace.into(),
-                &call.key.into(),
-                call.limit,
-                call.period,
-            );
+                // One for all, because isolates of workerd are not told apart: each sees what every other did.
+                isolate: 0,
+                namespace: &namespace.into(),
+                key: &call.key.into(),
+                limit: call.limit,
+                period_seconds: call.period,
+            });
             Response::new(Body::from(format!("{{\"success\":{success}}}")))
         }
         Err(text) => refusal(StatusCode::BAD_REQUEST, text),

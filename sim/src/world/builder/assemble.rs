@@ -4,7 +4,10 @@ use super::databases::{self, Bound, Planned};
 use super::{BuildError, Builder, Deployment, ISOLATES_PER_WORLD};
 use crate::bill::usage::Usage;
 use crate::engine::clock::Clock;
-use crate::engine::deployment::{Binding, DeployedClass, Deployment as Deployed, Deployments};
+use crate::engine::cron::Crons;
+use crate::engine::deployment::{
+    Binding, DeployedClass, Deployment as Deployed, Deployments, Limiter,
+};
 use crate::engine::hosts::Hosts;
 use crate::engine::inventory::Inventory;
 use crate::engine::persist::State;
@@ -56,6 +59,7 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         databases: Vec::new(),
         classes: Vec::new(),
         code: Vec::new(),
+        limiters: Vec::new(),
     };
     let list = parts.deploy()?;
     parts.open_unbound()?;
@@ -65,6 +69,7 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         databases,
         classes,
         code,
+        limiters,
         ..
     } = parts;
 
@@ -80,14 +85,21 @@ pub(super) fn assemble(builder: Builder) -> Result<World, BuildError> {
         Stream::new(builder.seed, "isolates"),
     );
     let workers = list.len();
+    let crons = if builder.crons {
+        Crons::of(&list, builder.start)
+    } else {
+        Crons::default()
+    };
     let engine = Engine(Rc::new(Inner {
         clock: Clock::new(builder.start, builder.trace),
         network,
         chance: Chance::new(builder.seed),
         recorder: Recorder::new(builder.history),
+        crons: RefCell::new(crons),
         deployments: Deployments {
             list,
             classes: code,
+            limiters,
         },
         inventory: RefCell::new(inventory),
         namespaces: RefCell::new(namespaces),
@@ -163,6 +175,7 @@ struct Parts<'a> {
     databases: Vec<D1>,
     classes: Vec<Class>,
     code: Vec<DeployedClass>,
+    limiters: Vec<Limiter>,
 }
 
 impl<'a> Parts<'a> {
@@ -210,6 +223,10 @@ impl<'a> Parts<'a> {
                     .into_iter()
                     .map(|(name, binding)| (name.into(), binding))
                     .collect(),
+                crons: worker.config.as_ref().map(|config| {
+                    let crons = config.crons.iter();
+                    crons.map(|cron| cron.as_str().into()).collect()
+                }),
                 delete_all_deletes_alarm: worker
                     .config
                     .as_ref()
@@ -254,13 +271,15 @@ impl<'a> Parts<'a> {
         let Some(config) = &worker.config else {
             return Ok(bindings);
         };
-        if let Some(limiter) = config.rate_limits.first()
-            && !worker.script.runs_elsewhere()
-        {
-            return Err(BuildError::RateLimiter {
-                file: worker.file(),
-                name: limiter.name.clone(),
+        for limiter in &config.rate_limits {
+            let number = u32::try_from(self.limiters.len()).expect("fewer than 2^32 limiters");
+            self.limiters.push(Limiter {
+                name: limiter.name.as_str().into(),
+                namespace: limiter.namespace_id.as_str().into(),
+                limit: limiter.limit,
+                period_seconds: limiter.period_seconds,
             });
+            bindings.insert(limiter.name.clone(), Binding::RateLimiter(number));
         }
         for (name, value) in &config.vars {
             let value = match value {

@@ -82,16 +82,6 @@ pub enum BuildError {
     /// A binding to be left out that is not there.
     #[error("no binding is called {0:?}, so it cannot be left out")]
     NoBinding(String),
-    /// A rate limiter for a Worker that runs in the simulator.
-    #[error(
-        "{file} binds the rate limiter {name}, which a Worker inside the simulator cannot have: how far its counters lag is not published. Limit in a Durable Object, or run the Worker in workerd"
-    )]
-    RateLimiter {
-        /// The configuration file.
-        file: String,
-        /// The binding.
-        name: String,
-    },
     /// SQL of a migration or a seed that failed.
     #[error("{file}: {message}")]
     Sql {

@@ -96,7 +96,12 @@ fn a_wrong_file_is_refused_at_its_place() {
         (
             "triggers.crons = [\"* * * *\"]",
             "3:20",
-            "a cron expression has five fields",
+            "\"* * * *\" is no cron expression: it has 4 fields, not five",
+        ),
+        (
+            "[triggers]\ncrons = [\n  \"0 3 * * 1\",\n  \"0 3 * * 0\",\n]",
+            "6:4",
+            "\"0 3 * * 0\" is no cron expression: the weekday `0` has the value `0`; it takes 1-7 (1 is Sunday)",
         ),
         // Names.
         (
@@ -204,4 +209,19 @@ fn missing_basics_are_named() {
             .starts_with("no/such/wrangler.toml: cannot be read: "),
         "{error}"
     );
+}
+
+#[test]
+fn an_unwrapped_error_does_not_print_the_file() {
+    let text = format!("{HEAD}colour = \"red\"\n[vars]\nTOKEN = \"not-to-be-shown\"\n");
+    let error = WorkerConfig::parse(&text, "wrangler.toml", None).expect_err("an unknown key");
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert!(
+        !format!("{error:?}").contains("not-to-be-shown"),
+        "{error:?}"
+    );
+    let config = text.replace("colour", "main");
+    let config = WorkerConfig::parse(&config, "wrangler.toml", None).expect("valid");
+    // The variables are shown, as every field is; the text of the file is not.
+    assert!(!format!("{config:?}").contains("[vars]"), "{config:?}");
 }

@@ -23,17 +23,17 @@ fn write_value(
     value: &JsValue,
     ancestors: &mut Vec<*const Obj>,
 ) -> Result<(), JsValue> {
-    let object = match &value.repr {
+    let object = match value.repr() {
         Repr::Undefined | Repr::Null => {
             out.push_str("null");
             return Ok(());
         }
         Repr::Bool(b) => {
-            out.push_str(if *b { "true" } else { "false" });
+            out.push_str(if b { "true" } else { "false" });
             return Ok(());
         }
         Repr::Number(n) if n.is_finite() => {
-            push_number(out, *n);
+            push_number(out, n);
             return Ok(());
         }
         Repr::Number(_) => {
@@ -41,7 +41,7 @@ fn write_value(
             return Ok(());
         }
         Repr::String(text) => {
-            write_string(out, text);
+            write_string(out, &text);
             return Ok(());
         }
         Repr::BigInt(_) => {
@@ -56,14 +56,14 @@ fn write_value(
         }
         return Ok(());
     }
-    if ancestors.contains(&Rc::as_ptr(object)) {
+    if ancestors.contains(&Rc::as_ptr(&object)) {
         // V8's message goes on to draw the circle.
         return Err(TypeError::new("Converting circular structure to JSON").into());
     }
     if ancestors.len() >= MAX_DEPTH as usize {
         return Err(RangeError::new("Maximum call stack size exceeded").into());
     }
-    ancestors.push(Rc::as_ptr(object));
+    ancestors.push(Rc::as_ptr(&object));
     if let Kind::Array(items) = &object.kind {
         out.push('[');
         for (i, item) in items.borrow().iter().enumerate() {

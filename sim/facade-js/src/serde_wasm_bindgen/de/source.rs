@@ -1,10 +1,10 @@
 //! The value that is read, and what it can be read as.
 
-use std::cell::RefCell;
+use std::rc::Rc;
 
 use serde::de::{self, Error as _, IntoDeserializer};
 
-use crate::heap::{Kind, MAX_DEPTH, Repr, is_safe_integer};
+use crate::heap::{Kind, MAX_DEPTH, Obj, Repr, is_safe_integer};
 use crate::js_sys::RangeError;
 use crate::serde_wasm_bindgen::{Error, Result};
 use crate::wasm_bindgen::JsValue;
@@ -59,12 +59,10 @@ impl Deserializer {
         }
     }
 
-    /// The items of the array, if it is one.
-    pub(super) fn items(&self) -> Option<&RefCell<Vec<JsValue>>> {
-        match &self.value.object()?.kind {
-            Kind::Array(items) => Some(items),
-            _ => None,
-        }
+    /// The object, if it is an array.
+    pub(super) fn array(&self) -> Option<Rc<Obj>> {
+        let object = self.value.object()?;
+        matches!(object.kind, Kind::Array(_)).then_some(object)
     }
 
     /// `Object.entries(value)`, as values.
@@ -81,11 +79,14 @@ impl Deserializer {
     #[cold]
     pub(super) fn invalid_type(&self, expected: &dyn de::Expected) -> Error {
         let (text, bytes);
-        let found = match &self.value.repr {
+        let found = match self.value.repr() {
             Repr::Undefined | Repr::Null => de::Unexpected::Unit,
-            Repr::Bool(b) => de::Unexpected::Bool(*b),
-            Repr::Number(n) => de::Unexpected::Float(*n),
-            Repr::String(text) => de::Unexpected::Str(text),
+            Repr::Bool(b) => de::Unexpected::Bool(b),
+            Repr::Number(n) => de::Unexpected::Float(n),
+            Repr::String(found) => {
+                text = found.as_str().to_owned();
+                de::Unexpected::Str(&text)
+            }
             _ => match self.bytes() {
                 Some(found) => {
                     bytes = found;
