@@ -12,7 +12,8 @@ mod project;
 mod runner;
 mod source;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -42,6 +43,11 @@ const COMMANDS: &str = "With the Worker of this folder or one above it, each wit
 
 Exit codes: 0 done, 1 the Worker or its configuration cannot be used, 2 usage. `burst` has codes of its own.";
 
+/// What the program that links the Worker understands: a wrong word should not wait for it to be built.
+const LINKED: [&str; 8] = [
+    "serve", "burst", "schema", "forecast", "workerd", "build", "api", "tools",
+];
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Prepare the Worker's package for tests: shows every change and asks.
@@ -54,7 +60,20 @@ fn main() -> ExitCode {
     let Cargo::Edgeproof(cli) = Cargo::parse();
     let done = match cli.command {
         Command::Init(arguments) => init::run(&arguments).map(|()| ExitCode::SUCCESS),
-        Command::Run(words) => runner::run(&words),
+        Command::Run(words) => {
+            let name = words.first().map(|word| word.to_string_lossy());
+            let name = name.unwrap_or_default();
+            if !LINKED.contains(&&*name) {
+                let problem = format!(
+                    "there is no command '{name}'; the commands are init, {}\n",
+                    LINKED.join(", ")
+                );
+                Cargo::command()
+                    .error(ErrorKind::InvalidSubcommand, problem)
+                    .exit();
+            }
+            runner::run(&words)
+        }
     };
     done.unwrap_or_else(|failure| {
         eprintln!("error: {failure}");
