@@ -1,5 +1,6 @@
 //! [`Env`]: the bindings of a Worker, by name.
 
+use crate::absent::{AnalyticsEngineDataset, Bucket, SecretStore, refused};
 #[cfg(feature = "d1")]
 use crate::d1::D1Database;
 use crate::durable::ObjectNamespace;
@@ -84,6 +85,30 @@ impl Env {
             Binding::RateLimiter(limiter) => Ok(RateLimiter::new(*limiter)),
             other => Err(miscast("Ratelimit", other)),
         })
+    }
+
+    /// R2 is not simulated.
+    ///
+    /// # Errors
+    /// Always: one that says so.
+    pub fn bucket(&self, binding: &str) -> Result<Bucket> {
+        refused("R2", "Env::bucket", binding)
+    }
+
+    /// Analytics Engine is not simulated.
+    ///
+    /// # Errors
+    /// Always: one that says so.
+    pub fn analytics_engine(&self, binding: &str) -> Result<AnalyticsEngineDataset> {
+        refused("Analytics Engine", "Env::analytics_engine", binding)
+    }
+
+    /// The Secrets Store is not simulated.
+    ///
+    /// # Errors
+    /// Always: one that says so.
+    pub fn secret_store(&self, binding: &str) -> Result<SecretStore> {
+        refused("the Secrets Store", "Env::secret_store", binding)
     }
 
     /// A D1 database.

@@ -27,6 +27,7 @@ pub use wasm_bindgen_futures;
 pub use web_sys;
 
 pub use crate::abort::*;
+pub use crate::absent::*;
 pub use crate::cf::{BotManagement, Cf, CfResponseProperties, JsDetection, TlsClientAuth};
 pub use crate::context::Context;
 pub use crate::cors::Cors;
@@ -61,6 +62,7 @@ pub use worker_macros::{durable_object, event, send};
 pub use crate::native as __native;
 
 mod abort;
+mod absent;
 mod cf;
 mod console;
 mod context;

@@ -11,7 +11,7 @@
 //! place per method, allocated where used.
 
 use crate::durable::ObjectNamespace;
-use crate::{Env, KvStore, Method, RateLimiter, Request, Response, Result, Secret, Var};
+use crate::{Bucket, Env, KvStore, Method, RateLimiter, Request, Response, Result, Secret, Var};
 use futures_util::future::LocalBoxFuture;
 use matchit::{Match, Params};
 use std::fmt;
@@ -128,6 +128,14 @@ impl<D> RouteContext<D> {
     /// As [`Env::rate_limiter`].
     pub fn rate_limiter(&self, binding: &str) -> Result<RateLimiter> {
         self.env.rate_limiter(binding)
+    }
+
+    /// R2 is not simulated.
+    ///
+    /// # Errors
+    /// Always, as [`Env::bucket`].
+    pub fn bucket(&self, binding: &str) -> Result<Bucket> {
+        self.env.bucket(binding)
     }
 
     /// A D1 database.
