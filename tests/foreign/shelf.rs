@@ -50,3 +50,16 @@ async fn axum_streams_what_it_receives(world: &World) {
     assert!(answer.body.whole().is_none());
     assert_eq!(answer.body.bytes().await.expect("all of it"), "one two");
 }
+
+#[edgeproof::test(
+    package = "foreign-shelf",
+    library = foreign_shelf,
+    config = "foreign/shelf/wrangler.toml",
+    pops = ["MEX"],
+)]
+async fn a_client_is_where_the_test_says(world: &World) {
+    let client = world.client("MEX");
+    assert_eq!(client.get("/where").await.text(), "Mexico City near MEX");
+    let puebla = client.with_cf(|cf| cf.city = Some("Puebla".to_owned()));
+    assert_eq!(puebla.get("/where").await.text(), "Puebla near MEX");
+}

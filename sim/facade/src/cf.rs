@@ -305,3 +305,111 @@ impl JsDetection {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edgeproof_sim::http;
+    use serde_json::json;
+
+    fn cf(known: http::Cf) -> Cf {
+        Rc::new(known).into()
+    }
+
+    #[test]
+    fn every_property_is_the_one_of_its_name() {
+        let text = |name: &str| Some(name.to_owned());
+        let cf = cf(http::Cf {
+            colo: "MEX".to_owned(),
+            country: text("country"),
+            is_eu_country: true,
+            continent: text("continent"),
+            city: text("city"),
+            region: text("region"),
+            region_code: text("region code"),
+            postal_code: text("postal code"),
+            metro_code: text("metro code"),
+            latitude: Some(1.5),
+            longitude: Some(-2.5),
+            timezone: "America/Mexico_City".to_owned(),
+            asn: Some(395_747),
+            as_organization: text("organization"),
+            http_protocol: "HTTP/3".to_owned(),
+            request_priority: text("weight=192;exclusive=1;group=3;group-weight=127"),
+            tls_version: "TLSv1.2".to_owned(),
+            tls_cipher: "cipher".to_owned(),
+            tls_client_auth: Some(http::TlsClientAuth {
+                cert_serial: "serial".to_owned(),
+                ..http::TlsClientAuth::default()
+            }),
+            bot_management: Some(http::BotManagement {
+                score: 7,
+                js_detection: Some(true),
+                detection_ids: vec![1, 2],
+                ..http::BotManagement::default()
+            }),
+            verified_bot_category: text("category"),
+            host_metadata: Some(json!({ "plan": "pro" })),
+        });
+        let texts = [
+            (Some(cf.colo()), "MEX"),
+            (cf.country(), "country"),
+            (cf.continent(), "continent"),
+            (cf.city(), "city"),
+            (cf.region(), "region"),
+            (cf.region_code(), "region code"),
+            (cf.postal_code(), "postal code"),
+            (cf.metro_code(), "metro code"),
+            (Some(cf.timezone_name()), "America/Mexico_City"),
+            (cf.as_organization(), "organization"),
+            (Some(cf.http_protocol()), "HTTP/3"),
+            (Some(cf.tls_version()), "TLSv1.2"),
+            (Some(cf.tls_cipher()), "cipher"),
+            (cf.verified_bot_category(), "category"),
+            (
+                cf.tls_client_auth().map(|auth| auth.cert_serial()),
+                "serial",
+            ),
+        ];
+        for (found, wanted) in texts {
+            assert_eq!(found.as_deref(), Some(wanted));
+        }
+        assert!(cf.is_eu_country());
+        assert_eq!(cf.coordinates(), Some((1.5, -2.5)));
+        assert_eq!(cf.asn(), Some(395_747));
+        let bot = cf.bot_management().unwrap();
+        assert_eq!((bot.score(), bot.detection_ids()), (7, vec![1, 2]));
+        assert!(bot.js_detection().unwrap().passed());
+        let priority = cf.request_priority().unwrap();
+        let numbers = [priority.weight, priority.group, priority.group_weight];
+        assert_eq!((numbers, priority.exclusive), ([192, 3, 127], true));
+        let metadata: Option<serde_json::Value> = cf.host_metadata().unwrap();
+        assert_eq!(metadata, Some(json!({ "plan": "pro" })));
+    }
+
+    #[test]
+    fn what_no_test_has_set_is_none() {
+        let cf = cf(http::Cf::default());
+        assert!(cf.request_priority().is_none() && cf.coordinates().is_none());
+        assert!(cf.bot_management().is_none() && cf.tls_client_auth().is_none());
+        assert_eq!(cf.host_metadata::<serde_json::Value>().unwrap(), None);
+    }
+
+    #[cfg(feature = "timezone")]
+    #[test]
+    fn a_time_zone_is_one_that_is_known() {
+        let zone = |name: &str| {
+            let timezone = name.to_owned();
+            let known = http::Cf {
+                timezone,
+                ..http::Cf::default()
+            };
+            cf(known)
+                .timezone()
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(zone("America/Mexico_City"), Ok(()));
+        assert_eq!(zone("Mars/Olympus"), Err("Invalid timezone".to_owned()));
+    }
+}

@@ -1,5 +1,6 @@
 //! Books in D1 behind a Router of axum.
 
+use axum::Extension;
 use axum::Json;
 use axum::Router;
 use axum::body::Body;
@@ -32,6 +33,7 @@ fn router(env: Env) -> Router {
         .route("/books", get(list).post(add))
         .route("/books/{id}", get(one))
         .route("/echo", axum::routing::post(echo))
+        .route("/where", get(whereabouts))
         .with_state(env)
 }
 
@@ -42,6 +44,11 @@ async fn fetch(request: HttpRequest, env: Env, _: Context) -> Result<axum::http:
 
 async fn front() -> &'static str {
     "a shelf"
+}
+
+/// Where the client is.
+async fn whereabouts(Extension(cf): Extension<Cf>) -> String {
+    format!("{} near {}", cf.city().unwrap_or_default(), cf.colo())
 }
 
 /// Streams the body back, as it comes.
