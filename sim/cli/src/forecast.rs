@@ -7,9 +7,6 @@ mod day;
 mod file;
 pub mod people;
 mod report;
-mod traffic;
-
-pub use traffic::{Planned, Sender, Senders, Traffic};
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use miette::Result;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use crate::forecast::Traffic;
+use crate::traffic::Traffic;
 
 /// A Worker and everything that is known of it beside its configuration.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use edgeproof_sim::world::client::Client;
 use http::Method;
 
 use super::people::People;
-use super::traffic::{Planned, Sender, Senders, Traffic};
+use crate::traffic::{Planned, Sender, Senders, Traffic};
 
 /// The help's text about the file.
 pub(super) const FORMAT: &str = r#"A file of traffic; only [[routes]] with a path must be there, the other values are what is taken without them:
