@@ -19,6 +19,7 @@ use miette::{Context as _, IntoDiagnostic as _, Result, miette};
 use crate::linked::Linked;
 use crate::project::Project;
 use crate::server::{Hidden, Pair, check_given, hidden, hidden_usage_error, pair};
+use crate::traffic::Traffic;
 use file::FileTraffic;
 
 /// Options of `forecast`.
