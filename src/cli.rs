@@ -17,14 +17,14 @@ pub type Allocator = mimalloc::MiMalloc;
 /// `cargo edgeproof` needs no such program in a Worker's package: it builds one itself. This is for a package that wants to have
 /// it, as a `src/main.rs` beside the Worker's library, with the feature `cli` of this crate:
 ///
-/// ```ignore
+/// ```text
 /// edgeproof::main!(my_worker);
 /// ```
 ///
 /// `my_worker` is the Worker's library. Its configuration is the `wrangler.json`, `wrangler.jsonc` or `wrangler.toml` beside this
 /// package's `Cargo.toml`. A program in another package names both:
 ///
-/// ```ignore
+/// ```text
 /// edgeproof::main!(my_worker, package = "my-worker", config = "../my-worker/wrangler.toml");
 /// ```
 ///

@@ -80,7 +80,7 @@ impl Project {
             .find(|path| path.is_file());
         let manifest = manifest.ok_or_else(|| {
             Failure::new(format!("{} is in no Cargo package", folder.display()))
-                .help("go to your Worker's folder, or name it with --manifest-path")
+                .help("go to your Worker's folder")
         })?;
         Self::at(&manifest)
     }

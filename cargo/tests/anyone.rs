@@ -5,7 +5,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -62,7 +62,7 @@ impl Mine {
         mine
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.0.path().join("mine").join(name)
     }
 
@@ -106,10 +106,14 @@ impl Mine {
     }
 }
 
+/// Where everything is compiled to.
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("anyone")
+}
+
 fn environment(command: &mut Command) {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("anyone");
     command
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", target())
         .env("NO_COLOR", "1")
         .stdin(Stdio::null());
 }
@@ -118,7 +122,7 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
 
-/// `init`, and the first test that it writes, which must pass unchanged; then every command that needs no wasm.
+/// `init`, and the first test that it writes, which must pass unchanged; then the commands.
 #[test]
 fn a_fresh_package_is_tested_and_run_after_init() {
     let mine = Mine::new();
@@ -159,7 +163,12 @@ fn a_fresh_package_is_tested_and_run_after_init() {
         "{said}"
     );
 
-    serves(&mine);
+    serves(&mine, "serve", "listening on http://");
+
+    mine.refused(&["workerd"], &["run `cargo edgeproof build`"]);
+    let (code, said) = mine.ran(&["build", "--yes", "--dev"]);
+    assert_eq!(code, Some(0), "{said}");
+    serves(&mine, "workerd", "IAD on http://");
 
     mine.write("other.toml", &CONFIGURATION.replace("mine", "other"));
     let arguments = ["serve", "--port", "0", "--config", "other.toml"];
@@ -167,16 +176,59 @@ fn a_fresh_package_is_tested_and_run_after_init() {
         &arguments,
         &["the Worker \"other\"", "of this command is \"mine\""],
     );
+
+    has_a_program_of_its_own(&mine);
 }
 
-/// `serve` answers, and ends in order when it is told to.
-fn serves(mine: &Mine) {
-    let mut command = mine.edgeproof(&["serve", "--port", "0"]);
+/// The same commands in a program of the package itself.
+fn has_a_program_of_its_own(mine: &Mine) {
+    let manifest = std::fs::read_to_string(mine.path("Cargo.toml")).expect("a manifest");
+    let (before, edgeproof) = manifest
+        .split_once("[dev-dependencies]\n")
+        .expect("init wrote it");
+    let edgeproof = edgeproof
+        .trim_end()
+        .replace(" }", ", features = [\"cli\"] }");
+    // Below the native dependencies, which stand before.
+    mine.write(
+        "Cargo.toml",
+        &format!("{}\n{edgeproof}\n", before.trim_end()),
+    );
+    mine.write("src/main.rs", "edgeproof::main!(mine);\n");
+    // Where the program of `cargo edgeproof` was compiled, almost all of it is there.
+    let target = target().join("edgeproof");
+    let target = target.to_str().expect("text");
+    let ran = mine.cargo(
+        &[
+            "run",
+            "--release",
+            "--target-dir",
+            target,
+            "--",
+            "burst",
+            "-n",
+            "3",
+            "--expect",
+            "admitted=3",
+        ],
+        "mine",
+    );
+    let said = text(&ran);
+    assert_eq!(ran.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("again: cargo run --release -- burst -n 3"),
+        "{said}"
+    );
+}
+
+/// A command that serves answers, and ends in order when it is told to.
+fn serves(mine: &Mine, command: &str, mark: &str) {
+    let mut command = mine.edgeproof(&[command, "--port", "0"]);
     let mut server = command.stdout(Stdio::piped()).spawn().expect("it starts");
     let mut output = BufReader::new(server.stdout.take().expect("piped"));
     let mut line = String::new();
     output.read_line(&mut line).expect("text");
-    let address = line.trim_end().strip_prefix("listening on http://");
+    let address = line.trim_end().strip_prefix(mark);
     let address = address.unwrap_or_else(|| panic!("it serves: {line:?}"));
 
     let mut stream = TcpStream::connect(address).expect("it listens");
@@ -185,7 +237,7 @@ fn serves(mine: &Mine) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("text");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(answer.ends_with("0 visits"), "{answer}");
+    assert!(answer.contains("0 visits"), "{answer}");
 
     // The signal goes to the process that was started, which is the Worker's program by now.
     let id = server.id().to_string();

@@ -75,6 +75,15 @@ mod tests {
                         d1_databases = [{ binding = 'A' }, { binding = 'B' }]\n\
                         [env.other]\nname = 'elsewhere'\n";
 
+    /// A configuration's folder, with a migration.
+    fn with_migrations() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("wrangler.toml"), TEXT).expect("written");
+        std::fs::create_dir(folder.path().join("migrations")).expect("made");
+        std::fs::write(folder.path().join("migrations/1.sql"), "SELECT 2").expect("written");
+        folder
+    }
+
     fn migrations(config: &WorkerConfig) -> Vec<Vec<String>> {
         let databases = config.d1_databases.iter();
         let migrations = databases.map(|database| database.migrations().expect("readable"));
@@ -83,11 +92,14 @@ mod tests {
             .collect()
     }
 
-    /// The working directory has no such folder, but it may have one with the same name.
+    /// The folder beside its name, if there is one, is not read.
     #[test]
     fn a_configuration_in_the_program_has_the_migrations_that_it_lists() {
+        let folder = with_migrations();
+        let name = folder.path().join("wrangler.toml");
+        let name: &str = name.to_str().expect("text").to_owned().leak();
         let configuration = Configuration::Compiled {
-            name: "w/wrangler.toml",
+            name,
             text: TEXT,
             migrations: &[Migrations {
                 binding: "B",
@@ -98,17 +110,13 @@ mod tests {
         assert_eq!(migrations(&config), [vec![], vec!["SELECT 1".to_owned()]]);
         let other = configuration.load(Some("other")).expect("it is right");
         assert_eq!((&*config.name, &*other.name), ("w", "elsewhere"));
-        assert_eq!(configuration.file(), Path::new("w/wrangler.toml"));
+        assert_eq!(configuration.file(), Path::new(name));
     }
 
     #[test]
     fn a_file_has_the_migrations_of_its_folder() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("wrangler.toml");
-        std::fs::write(&file, TEXT).expect("written");
-        std::fs::create_dir(folder.path().join("migrations")).expect("made");
-        std::fs::write(folder.path().join("migrations/1.sql"), "SELECT 2").expect("written");
-        let configuration = Configuration::File(file);
+        let folder = with_migrations();
+        let configuration = Configuration::File(folder.path().join("wrangler.toml"));
         let config = configuration.load(None).expect("it is right");
         let both = vec!["SELECT 2".to_owned()];
         assert_eq!(migrations(&config), [both.clone(), both]);

@@ -58,6 +58,9 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     let (visibility, name) = (function.vis.clone(), function.sig.ident.clone());
     let module = quote!(::core::module_path!());
 
+    // Names of ours that the user's expressions and functions do not meet.
+    let [test, builder, world] =
+        ["test", "builder", "world"].map(|name| Ident::new(name, Span::mixed_site()));
     let link = link(&arguments);
     let package = arguments.package.map_or_else(
         || quote!(::core::env!("CARGO_PKG_NAME")),
@@ -71,10 +74,10 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     );
     let pops = arguments
         .pops
-        .map(|pops| quote!(let builder = builder.pops(#pops);));
+        .map(|pops| quote!(let #builder = #builder.pops(#pops);));
     let setup = arguments
         .setup
-        .map(|setup| quote!(let builder = #setup(builder);));
+        .map(|setup| quote!(let #builder = #setup(#builder);));
     let seeds = arguments
         .seeds
         .map_or_else(|| quote!([0]), |seeds| quote!(#seeds));
@@ -84,15 +87,15 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
         #visibility fn #name() {
             #link
             #function
-            let test = ::edgeproof::testing::Test {
+            let #test = ::edgeproof::testing::Test {
                 package: ::core::env!("CARGO_PKG_NAME"),
                 target: ::core::env!("CARGO_CRATE_NAME"),
                 is_outside: ::core::option_env!("CARGO_TARGET_TMPDIR").is_some(),
                 module: #module,
                 name: ::core::stringify!(#name),
             };
-            let builder = || {
-                let builder = ::edgeproof::testing::builder(
+            let #builder = || {
+                let #builder = ::edgeproof::testing::builder(
                     #package,
                     ::core::env!("CARGO_MANIFEST_DIR"),
                     #config,
@@ -100,9 +103,9 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
                 );
                 #pops
                 #setup
-                builder
+                #builder
             };
-            ::edgeproof::testing::run(&test, builder, #seeds, async |world| #name(world).await);
+            ::edgeproof::testing::run(&#test, #builder, #seeds, async |#world| #name(#world).await);
         }
     })
 }

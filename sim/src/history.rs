@@ -281,6 +281,11 @@ pub enum Outcome {
         /// The status code.
         status: u16,
     },
+    /// An HTTP answer whose connection ended before its body did.
+    Broken {
+        /// The status code.
+        status: u16,
+    },
     /// What a KV read returned.
     KvRead {
         /// The version returned; `None` for a miss (404) of a key that was never written or whose last write is a delete.

@@ -141,10 +141,11 @@ impl Response {
     /// The answer itself, for a test that goes on with it.
     ///
     /// # Panics
-    /// If its status is another.
+    /// If its status is another, or its body is not complete.
     #[track_caller]
     pub fn expect_status(self, status: u16) -> Self {
         let text = self.text();
+        assert!(!self.broken, "the connection broke after {text:?}");
         assert_eq!(self.status, status, "an answer with the body {text:?}");
         self
     }

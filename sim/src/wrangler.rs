@@ -10,7 +10,7 @@
 //! inherited; [`WorkerConfig::warnings`] names what the top level has and the chosen environment lacks. Only the parts
 //! that apply to the chosen environment are checked for support.
 //!
-//! The JSON form (`wrangler.jsonc`) is not read. Secrets never stand in this file and have no place here.
+//! A file whose name ends in `json` or `jsonc` is JSON with comments. Secrets never stand in this file and have no place here.
 
 mod classes;
 mod error;
@@ -235,6 +235,8 @@ impl WorkerConfig {
         file_name: &str,
         environment: Option<&str>,
     ) -> Result<Self, ConfigError> {
+        // As editors write it, and wrangler and TOML readers skip it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         read::read(Source::new(file_name, text), environment)
     }
 

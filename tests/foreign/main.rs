@@ -1,5 +1,6 @@
 //! Workers that are not ours, in the style of public ones, each with the tests that its author would write.
 
+mod attribute;
 mod dice;
 #[cfg(feature = "real")]
 mod real;

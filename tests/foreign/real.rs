@@ -53,6 +53,7 @@ impl Real {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "workerd runs by the wall clock")]
     fn ask(&self, step: &Step) -> (u16, String) {
         std::thread::sleep(step.after);
         let answer = ask(self.address, step.method, step.path, &[], "");

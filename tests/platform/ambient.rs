@@ -6,6 +6,8 @@
     reason = "foreign Workers use what is banned here"
 )]
 
+mod edges;
+
 use edgeproof_sim::exception::Exception;
 use edgeproof_sim::kernel::fingerprint::Fingerprint;
 use edgeproof_sim::kernel::seed::Stream;

@@ -1,5 +1,8 @@
 //! Bodies that are still being made: when their pieces arrive, who waits for whom, and how they end.
 
+mod chaos;
+mod edges;
+
 use bytes::Bytes;
 use edgeproof_sim::exception::Exception;
 use edgeproof_sim::fault::FaultKind;

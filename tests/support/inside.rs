@@ -268,6 +268,8 @@ pub struct Thing {
     pub env: Env,
     /// Something in memory, lost with the instance.
     pub memory: Cell<u64>,
+    /// A JavaScript value in memory.
+    pub value: RefCell<JsValue>,
 }
 
 impl DurableObject for Thing {
@@ -279,6 +281,7 @@ impl DurableObject for Thing {
             state,
             env,
             memory: Cell::new(0),
+            value: RefCell::default(),
         }
     }
 

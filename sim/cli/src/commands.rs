@@ -69,7 +69,7 @@ pub fn run(linked: &Linked, words: impl IntoIterator<Item = OsString>) -> ExitCo
 
 /// The command line for a Worker.
 fn command(linked: &Linked) -> clap::Command {
-    let loadgen = edgeproof_loadgen::cli::command(&linked.program());
+    let loadgen = edgeproof_loadgen::cli::command(&linked.described());
     let loadgen = loadgen.get_subcommands().cloned();
     Cli::command()
         .name(linked.name)

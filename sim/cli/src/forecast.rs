@@ -7,9 +7,6 @@ mod day;
 mod file;
 pub mod people;
 mod report;
-mod traffic;
-
-pub use traffic::{Planned, Sender, Senders, Traffic};
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,6 +19,7 @@ use miette::{Context as _, IntoDiagnostic as _, Result, miette};
 use crate::linked::Linked;
 use crate::project::Project;
 use crate::server::{Hidden, Pair, check_given, hidden, hidden_usage_error, pair};
+use crate::traffic::Traffic;
 use file::FileTraffic;
 
 /// Options of `forecast`.

@@ -27,6 +27,7 @@ mod serve;
 mod server;
 mod state;
 mod tools;
+pub mod traffic;
 mod workerd;
 
 pub use commands::run;

@@ -4,12 +4,12 @@ use edgeproof_loadgen::configuration::Configuration;
 use edgeproof_loadgen::contract::{Contract, Simulated};
 use edgeproof_loadgen::program::Program;
 use edgeproof_loadgen::target::embedded::Worker;
-use edgeproof_sim::script::Script;
+use edgeproof_sim::script::{Elsewhere, Script};
 use miette::Result;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use crate::forecast::Traffic;
+use crate::traffic::Traffic;
 
 /// A Worker and everything that is known of it beside its configuration.
 #[derive(Debug, Clone)]
@@ -91,13 +91,25 @@ impl Linked {
     }
 
     /// The load generator for it.
+    ///
+    /// # Panics
+    /// If no handler of requests is linked from its package.
     pub fn program(&self) -> Program {
+        self.program_of(self.script())
+    }
+
+    /// The load generator as its help tells of it, which takes no handler.
+    pub(crate) fn described(&self) -> Program {
+        self.program_of(Rc::new(Elsewhere))
+    }
+
+    fn program_of(&self, script: Rc<dyn Script>) -> Program {
         Program {
             name: self.name,
             command: self.command,
             contract: Rc::clone(&self.contract),
             worker: Some(Worker {
-                script: self.script(),
+                script,
                 configuration: self.configuration.clone(),
                 rules: Rc::clone(&self.rules),
             }),

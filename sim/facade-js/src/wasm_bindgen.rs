@@ -72,7 +72,10 @@ impl JsValue {
 
     /// The text, if it is a string.
     pub fn as_string(&self) -> Option<String> {
-        self.text().map(|text| text.as_str().to_owned())
+        match &self.raw {
+            Raw::String(text) => Some(text.peek(|text| text.as_str().to_owned())),
+            _ => None,
+        }
     }
 
     /// The boolean, if it is one.

@@ -70,7 +70,8 @@ async fn until_aborted(
     }
     let aborted = Box::pin(signal.wait_for_abort());
     match select(Box::pin(answer), aborted).await {
-        Either::Left((answer, _)) => answer,
+        // What is left of its body is called off as well.
+        Either::Left((answer, _)) => Ok(answer?.until_aborted(signal)),
         Either::Right((reason, _)) => Err(reason.into()),
     }
 }

@@ -18,7 +18,7 @@ pub use init::{EncodeBody, ResponseBuilder};
 use crate::cors::Cors;
 use crate::error::Error;
 use crate::streams::ReadableStream;
-use crate::{ByteStream, Headers, Result, js, streams};
+use crate::{AbortSignal, ByteStream, Headers, Result, js, streams};
 use ::http::HeaderValue;
 use ::http::header::LOCATION;
 use bytes::Bytes;
@@ -290,6 +290,14 @@ impl Response {
             body: stream(copy),
             init: self.init.clone(),
         })
+    }
+
+    /// The same response; its body, if it is a stream, fails as soon as `signal` is aborted.
+    pub(crate) fn until_aborted(mut self, signal: &AbortSignal) -> Self {
+        if let ResponseBody::Stream(stream) = self.body {
+            self.body = ResponseBody::Stream(stream.until_aborted(signal.clone()));
+        }
+        self
     }
 
     /// Whether it could leave the Worker.

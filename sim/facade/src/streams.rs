@@ -9,19 +9,19 @@
 
 use crate::error::Error;
 use crate::wasm_bindgen::JsValue;
-use crate::{Result, js};
+use crate::{AbortSignal, Result, js};
 use bytes::Bytes;
 use edgeproof_sim::http::{Body, tee};
 use edgeproof_sim::limits::workers;
 use futures_util::stream::LocalBoxStream;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use send_wrapper::SendWrapper;
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// The largest piece a reader gets at once (workerd api/streams/common.h,
 /// `DEFAULT_AUTO_ALLOCATE_CHUNK_SIZE`, 2026-08-22).
@@ -115,6 +115,28 @@ impl ReadableStream {
         Some(Self::new(other))
     }
 
+    /// The same stream, which fails as soon as `signal` is aborted.
+    pub(crate) fn until_aborted(self, signal: AbortSignal) -> Self {
+        {
+            let source = &mut *self.source.borrow_mut();
+            let content = std::mem::replace(&mut source.content, Content::NOTHING);
+            source.content = match content {
+                bytes @ Content::Bytes(_) => bytes,
+                Content::Live(mut pieces) => {
+                    let mut aborted =
+                        Box::pin(async move { Some(Err(signal.wait_for_abort().await)) });
+                    let pieces =
+                        stream::poll_fn(move |context| match aborted.as_mut().poll(context) {
+                            Poll::Ready(reason) => Poll::Ready(reason),
+                            Poll::Pending => pieces.poll_next_unpin(context),
+                        });
+                    Content::Live(pieces.boxed_local())
+                }
+            };
+        }
+        self
+    }
+
     /// Whether any of it was read.
     pub(crate) fn is_disturbed(&self) -> bool {
         self.source.borrow().disturbed
@@ -156,7 +178,14 @@ impl ReadableStream {
                 let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
                 Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
             }
-            Content::Live(pieces) => pieces.poll_next_unpin(context),
+            Content::Live(pieces) => {
+                let piece = ready!(pieces.poll_next_unpin(context));
+                if !matches!(piece, Some(Ok(_))) {
+                    // After the end or an error there is nothing, whatever the Worker's own stream would say.
+                    source.content = Content::NOTHING;
+                }
+                Poll::Ready(piece)
+            }
         }
     }
 
@@ -295,7 +324,7 @@ impl fmt::Debug for FixedLengthStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::{FutureExt, TryStreamExt, stream};
+    use futures_util::{FutureExt, TryStreamExt};
 
     fn read(stream: ReadableStream) -> Vec<usize> {
         ByteStream::from(stream)

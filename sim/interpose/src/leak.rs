@@ -1,6 +1,6 @@
 //! What was asked of the host while a world ran, although no world can answer it.
 
-use crate::source;
+use crate::listening::as_host;
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -78,7 +78,7 @@ pub(crate) fn note(question: Question) {
     });
     if full == Ok(false) {
         // Walking the stack opens files and takes locks of the host's.
-        let backtrace = source::as_host(Backtrace::force_capture);
+        let backtrace = as_host(Backtrace::force_capture);
         let _ = LEAKS.try_with(|leaks| {
             if let Ok(mut leaks) = leaks.try_borrow_mut() {
                 NOTED.set(true);

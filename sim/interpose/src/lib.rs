@@ -74,6 +74,7 @@
 
 mod fresh;
 mod leak;
+mod listening;
 mod map_keys;
 mod source;
 
@@ -84,7 +85,17 @@ mod symbols;
 
 pub use fresh::on_fresh_thread;
 pub use leak::{Leak, Question, take_leaks};
-pub use source::{Guard, Reading, Source, as_host, enter};
+pub use listening::as_host;
+pub use source::{Guard, Reading, Source};
+
+use std::rc::Rc;
+
+/// Lets `source` answer on this thread.
+pub fn enter(source: Rc<dyn Source>) -> Guard {
+    #[cfg(interposed)]
+    symbols::link();
+    source::enter(source)
+}
 
 /// Whether this build answers at all: Linux with glibc, or macOS, on x86-64 or arm64.
 pub const SUPPORTED: bool = cfg!(interposed);

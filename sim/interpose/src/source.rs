@@ -1,6 +1,7 @@
 //! Who answers on a thread.
 
 use crate::leak::{self, Question};
+use crate::listening::{as_host, is_listening, listen};
 use crate::map_keys;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,8 +41,6 @@ pub trait Source {
 }
 
 thread_local! {
-    /// True if a source is there to be asked. It has no destructor, so it can be read at any time of a thread's life.
-    static LISTENING: Cell<bool> = const { Cell::new(false) };
     /// True if somebody drew more entropy on this thread than a map's seeds.
     static DREW: Cell<bool> = const { Cell::new(false) };
     static SOURCE: RefCell<Option<Rc<dyn Source>>> = const { RefCell::new(None) };
@@ -72,9 +71,7 @@ impl Guard {
 }
 
 /// Lets `source` answer on this thread.
-pub fn enter(source: Rc<dyn Source>) -> Guard {
-    #[cfg(interposed)]
-    crate::symbols::link();
+pub(crate) fn enter(source: Rc<dyn Source>) -> Guard {
     let outer_keys = source
         .map_keys()
         .and_then(|keys| as_host(|| map_keys::replace(keys.get())));
@@ -82,7 +79,7 @@ pub fn enter(source: Rc<dyn Source>) -> Guard {
     Guard {
         source,
         outer,
-        outer_listening: LISTENING.replace(true),
+        outer_listening: listen(true),
         outer_keys,
         found_draws: DREW.get(),
     }
@@ -90,7 +87,7 @@ pub fn enter(source: Rc<dyn Source>) -> Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        LISTENING.set(self.outer_listening);
+        listen(self.outer_listening);
         // Absent when the thread ends with the guard.
         let ended = SOURCE.try_with(|source| source.replace(self.outer.take()));
         drop(ended);
@@ -102,22 +99,10 @@ impl Drop for Guard {
     }
 }
 
-/// Runs `act` with the clock and the entropy of the host, even inside a world.
-pub fn as_host<T>(act: impl FnOnce() -> T) -> T {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            LISTENING.set(self.0);
-        }
-    }
-    let _restore = Restore(LISTENING.replace(false));
-    act()
-}
-
 /// Asks the source of this thread, if it has one that listens.
 #[inline]
 pub(crate) fn ask<T>(question: impl FnOnce(&dyn Source) -> Option<T>) -> Option<T> {
-    if LISTENING.get() {
+    if is_listening() {
         ask_source(question)
     } else {
         None
@@ -176,10 +161,10 @@ mod tests {
 
     #[test]
     fn a_thread_without_a_world_takes_the_short_way() {
-        assert!(!LISTENING.get());
+        assert!(!is_listening());
         let entered = enter(Rc::new(Absent));
-        assert!(LISTENING.get() && as_host(|| !LISTENING.get()));
+        assert!(is_listening() && as_host(|| !is_listening()));
         drop(entered);
-        assert!(!LISTENING.get());
+        assert!(!is_listening());
     }
 }

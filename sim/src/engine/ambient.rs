@@ -1,11 +1,15 @@
 //! Time and entropy of code that asks the operating system for them: `SystemTime::now`, chrono, uuid, rand, `HashMap`.
 //!
-//! On Workers such code gets the frozen clock of `Date.now()` and the dice of `crypto.getRandomValues()`. Here it gets the
-//! world's: [`edgeproof_interpose`] asks an [`Ambient`] wherever the C library would have been asked.
+//! On Workers, crates that were built for them get the frozen clock of `Date.now()` and the dice of `crypto.getRandomValues()`.
+//! Natively they ask the system, and get the world's: [`edgeproof_interpose`] asks an [`Ambient`] wherever the C library would have been asked.
 //!
 //! While time jumps, the whole thread is in the world. A Worker's code sees whole milliseconds, as it does from `Date.now()`; a
 //! test's code sees the world's time to the nanosecond, since what it does with it must be the same in each run too. They draw
-//! from streams of their own, so that a test's draw changes no Worker's.
+//! from streams of their own, so that a test's draw changes no Worker's. Only the order of a `HashMap` is one for both: each new
+//! map of the test's moves that of the Worker's next.
+//!
+//! What is asked without such a crate traps on wasm: `std::time`'s `now` functions and `thread::sleep` end a Worker in production
+//! and work here, because chrono asks the system with the same call.
 //!
 //! Under the wall clock only a Worker's clock is the world's, because it stands still while the Worker computes. Entropy is the
 //! host's: a served world may outlive its process, and the same UUIDs again would meet the old ones in its databases.
@@ -77,6 +81,11 @@ impl Source for Ambient {
 /// True while a Worker's code runs, be it in an invocation or at the start of its isolate.
 fn worker_runs() -> bool {
     edgeproof_isolate::current() != 0
+}
+
+/// Forgets what was asked before: a run that panicked left it.
+pub(super) fn forget_leaks() {
+    drop(take_leaks());
 }
 
 /// Ends the run if a Worker asked the host for what no world has.

@@ -106,6 +106,7 @@ impl Engine {
     /// time.
     pub(crate) fn run<T>(&self, driver: impl Future<Output = T>) -> T {
         // First, so that the driver is dropped in the world as well.
+        ambient::forget_leaks();
         let _ambient = edgeproof_interpose::enter(Rc::new(Ambient::jumping(self)));
         let mut future = pin!(driver);
         let mut result = None;

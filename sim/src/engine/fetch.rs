@@ -9,7 +9,7 @@ use crate::history::{Op, Outcome};
 use crate::http::{Body, Request, Response};
 use crate::kernel::time::nanos;
 use crate::name;
-use crate::platform::outbound::{self, Answer};
+use crate::platform::outbound::{self, Answer, NETWORK_CONNECTION_LOST};
 use crate::script::LocalBoxFuture;
 
 /// A connection to real origins, for hosts that the world does not simulate.
@@ -38,14 +38,15 @@ impl Engine {
         Operation::new(async move {
             let invocation = scope::invocation()?;
             invocation.count_fetch(&engine)?;
+            let body = std::mem::take(&mut request.body).bytes().await;
+            // After the body, which may have taken time to make: what was written until now is told by sending it.
             engine.output_gate(&invocation).await?;
             engine.count(Meter::Subrequests, 1);
             let begun = engine.begin(|| Op::Fetch {
                 method: request.method.to_string(),
                 host: request.url.host_str().unwrap_or_default().to_owned(),
             });
-            let body = std::mem::take(&mut request.body);
-            let bytes = match body.bytes().await {
+            let bytes = match body {
                 Ok(bytes) => bytes,
                 Err(exception) => {
                     engine.finish(begun, || failed(&exception));
@@ -78,8 +79,22 @@ impl Engine {
     async fn exchange(&self, request: Request) -> Result<Response<Body>, Exception> {
         let now = self.now();
         let answer = self.0.outbound.borrow_mut().fetch(now, &request);
-        // The test's own code runs outside of the borrow, because it may look at the engine.
-        let answer = answer.respond(&request);
+        let answer = match answer {
+            answer @ Answer::Respond(..) => {
+                // The test's own code runs outside of the Worker: a panic of its fails the test, not the Worker.
+                let (sender, receiver) = futures_channel::oneshot::channel();
+                let request = request.clone();
+                let respond = async move {
+                    // The Worker may have stopped waiting.
+                    let _ = sender.send(answer.respond(&request));
+                };
+                self.spawn_in(None, Box::pin(respond));
+                receiver
+                    .await
+                    .map_err(|_| Exception::error(NETWORK_CONNECTION_LOST))?
+            }
+            other => other,
+        };
         match answer {
             Answer::Response(latency, mut response) => {
                 self.sleep_until(

@@ -68,7 +68,10 @@ impl Engine {
             engine: self.clone(),
             window: Rc::clone(&window),
             path,
-            nanos: 0,
+            nanos: match path {
+                Path::Nanos(nanos) => nanos,
+                Path::Between(from, to) => self.0.network.topology.one_way(from, to),
+            },
         };
         let receiving = Receiving {
             engine: self.clone(),
@@ -93,6 +96,13 @@ impl Engine {
     }
 }
 
+/// What a sender has to send.
+enum Next {
+    Made(Message),
+    /// Nothing: the receiver wants no more.
+    Unwanted,
+}
+
 /// The sender's end of a window. However it ends, the receiver is told.
 struct Sending {
     engine: Engine,
@@ -104,39 +114,52 @@ struct Sending {
 
 impl Sending {
     async fn run(mut self, mut body: Body, sender: Scope) -> Result<(), Exception> {
-        while let Some(piece) = self.next(&mut body).await {
-            let piece = match piece {
-                Ok(piece) if piece.is_empty() => continue,
-                Ok(piece) => piece,
-                Err(exception) => {
-                    self.send(Some(Err(lost())));
-                    return Err(exception);
-                }
+        loop {
+            let next = self.next(&mut body).await;
+            if matches!(&next, Next::Made(Some(Ok(piece))) if piece.is_empty()) {
+                continue;
+            }
+            let Next::Made(made) = next else {
+                return Ok(());
             };
+            // The end is a message as well: it tells that everything is done.
             if let Some(invocation) = &sender {
                 self.engine.output_gate(invocation).await?;
             }
-            if !self.send(Some(Ok(piece))) {
+            if self.window.borrow().unwanted {
                 return Ok(());
             }
+            match made {
+                Some(Ok(piece)) => {
+                    if !self.send(Some(Ok(piece))) {
+                        return Ok(());
+                    }
+                }
+                Some(Err(exception)) => {
+                    self.send(Some(Err(lost())));
+                    return Err(exception);
+                }
+                None => {
+                    self.send(None);
+                    return Ok(());
+                }
+            }
         }
-        self.send(None);
-        Ok(())
     }
 
-    /// The next piece, when there is room for it; `None` at the end, and when the receiver wants no more.
-    async fn next(&self, body: &mut Body) -> Option<Result<Bytes, Exception>> {
+    /// The next piece or the end, when there is room for it.
+    async fn next(&self, body: &mut Body) -> Next {
         poll_fn(|context| {
             let mut window = self.window.borrow_mut();
             if window.unwanted {
-                return Poll::Ready(None);
+                return Poll::Ready(Next::Unwanted);
             }
             window.sender = Some(context.waker().clone());
             if window.unread >= WINDOW_BYTES {
                 return Poll::Pending;
             }
             drop(window);
-            body.poll_next_unpin(context)
+            body.poll_next_unpin(context).map(Next::Made)
         })
         .await
     }

@@ -138,8 +138,10 @@ impl Client {
         // One after the other in the same place: an async block would keep room for the exchange twice.
         Operation::new(opening.then(|(engine, begun, response)| async move {
             let response = whole(response).await;
-            engine.finish(begun, || Outcome::Status {
-                status: response.status,
+            let status = response.status;
+            engine.finish(begun, || match response.broken {
+                false => Outcome::Status { status },
+                true => Outcome::Broken { status },
             });
             response
         }))

@@ -4,7 +4,7 @@
 use super::error::{ConfigError, Problem, Source};
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast, parse_to_serde_value};
 use std::borrow::Cow;
 use std::path::Path;
 use toml_span::Span;
@@ -35,7 +35,8 @@ pub(super) fn is_name(file: &str) -> bool {
 /// Reads a text.
 ///
 /// # Errors
-/// It is not JSON, not an object, names a key twice, or holds an integer that TOML could not.
+/// It is not JSON, not an object, names a key twice, or has null in a list. An integer beyond 64 bits becomes a float, as in
+/// JavaScript.
 pub(super) fn parse<'t>(source: &Source, text: &'t str) -> Result<Value<'t>, ConfigError> {
     let refused = |span, message, help| {
         let problem = Problem::at(source, span, message, help);
@@ -48,7 +49,7 @@ pub(super) fn parse<'t>(source: &Source, text: &'t str) -> Result<Value<'t>, Con
         refused(span, format!("not JSON: {}", error.kind()), None)
     })?;
     match parsed.value {
-        Some(object @ ast::Value::Object(_)) => value(object)
+        Some(object @ ast::Value::Object(_)) => value(object, false)
             .map_err(|(span, message)| refused(span, message, None))
             .map(|table| table.expect("an object is not null")),
         _ => Err(refused(
@@ -59,11 +60,19 @@ pub(super) fn parse<'t>(source: &Source, text: &'t str) -> Result<Value<'t>, Con
     }
 }
 
+/// The value of a variable, from its place in the text: unlike a configuration, it may hold null.
+pub(super) fn variable(text: &str, span: Span) -> Option<serde_json::Value> {
+    parse_to_serde_value(text.get(span.start..span.end)?, &options()).ok()
+}
+
 /// A value; `None` for null, which wrangler treats as a key that is not there.
-fn value(node: ast::Value<'_>) -> Result<Option<Value<'_>>, (Span, String)> {
+///
+/// Below `vars` a null counts as an empty table: what is there is read by [`variable`].
+fn value(node: ast::Value<'_>, in_vars: bool) -> Result<Option<Value<'_>>, (Span, String)> {
     let range = node.range();
     let span = Span::new(range.start, range.end);
     let inner = match node {
+        ast::Value::NullKeyword(_) if in_vars => ValueInner::Table(Table::new()),
         ast::Value::NullKeyword(_) => return Ok(None),
         ast::Value::StringLit(text) => ValueInner::String(text.value),
         ast::Value::BooleanLit(flag) => ValueInner::Boolean(flag.value),
@@ -85,7 +94,7 @@ fn value(node: ast::Value<'_>) -> Result<Option<Value<'_>>, (Span, String)> {
             let mut items = Vec::with_capacity(array.elements.len());
             for element in array.elements {
                 let place = element.range();
-                let item = value(element)?;
+                let item = value(element, in_vars)?;
                 items.push(item.ok_or_else(|| {
                     let place = Span::new(place.start, place.end);
                     (place, "null cannot stand in a list".to_owned())
@@ -107,7 +116,8 @@ fn value(node: ast::Value<'_>) -> Result<Option<Value<'_>>, (Span, String)> {
                         format!("the key {} stands here a second time", key.name),
                     ));
                 }
-                if let Some(value) = value(property.value)? {
+                let in_vars = in_vars || key.name == "vars";
+                if let Some(value) = value(property.value, in_vars)? {
                     table.insert(key, value);
                 }
             }

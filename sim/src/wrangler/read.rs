@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml_span::ErrorKind;
-use toml_span::value::{Key, Table, ValueInner};
+use toml_span::value::{Key, Table, Value, ValueInner};
 
 use super::error::{ConfigError, Problem, Source};
 use super::jsonc;
@@ -285,7 +285,7 @@ impl Reader {
                     continue;
                 }
                 ValueInner::String(text) => Var::Text(text.to_string()),
-                _ => match json(value) {
+                _ => match self.json_variable(value) {
                     Some(json) => Var::Json(json),
                     None => {
                         self.refuse(
@@ -300,6 +300,14 @@ impl Reader {
             vars.insert(key.to_string(), var);
         }
         vars
+    }
+
+    fn json_variable(&self, variable: &Value<'_>) -> Option<serde_json::Value> {
+        if jsonc::is_name(&self.source.file) {
+            jsonc::variable(&self.source.text, variable.span)
+        } else {
+            json(variable)
+        }
     }
 
     fn kv_namespaces(&mut self, layers: &Layers<'_, '_>) -> Vec<KvNamespace> {

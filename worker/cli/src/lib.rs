@@ -2,7 +2,7 @@
 //!
 //! [`api`] is the contract at any server: routes and the policies that limit them, the Worker's own 429, the login.
 //! [`simulated`] is the Worker itself as the embedded simulator runs it; it is compiled in, with its configuration,
-//! migrations and seeds, so that the program reads no file and can be moved. [`reference`] is a day of its traffic. [`folder`]
+//! migrations and seeds, so that the program reads no file and can be moved. [`mod@reference`] is a day of its traffic. [`folder`]
 //! finds what cannot be compiled in: the crate, for the commands that build it.
 
 pub mod api;

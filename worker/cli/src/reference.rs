@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use edgeproof_cli::Named;
 use edgeproof_cli::forecast::people::{DAY, DAYTIME, POPS, People};
-use edgeproof_cli::forecast::{Planned, Sender, Senders, Traffic};
+use edgeproof_cli::traffic::{Planned, Sender, Senders, Traffic};
 use edgeproof_sim::kernel::seed::Stream;
 use edgeproof_sim::kernel::time::nanos;
 use edgeproof_sim::topology::Pop;

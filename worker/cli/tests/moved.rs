@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use support::client::ask;
 use tempfile::TempDir;
@@ -18,7 +18,7 @@ struct Moved {
 impl Moved {
     fn new() -> Self {
         let program = TempDir::new().expect("a folder");
-        std::fs::copy(PROGRAM, program.path().join("sim")).expect("copied");
+        copy(program.path().join("sim"));
         let folder = TempDir::new().expect("a folder");
         Self { program, folder }
     }
@@ -38,6 +38,13 @@ impl Moved {
         let mut left = std::fs::read_dir(self.folder.path()).expect("listed");
         left.next().is_none()
     }
+}
+
+/// Copies the program. Another process writes the copy: one that this process has open for writing would be open in every child
+/// that a test beside this one starts meanwhile, and the system runs no file that is open for writing.
+fn copy(to: PathBuf) {
+    let copied = Command::new("cp").arg(PROGRAM).arg(to).status();
+    assert!(copied.expect("cp is there").success());
 }
 
 /// A child that ends with its value, however a test does.

@@ -16,8 +16,8 @@ use edgeproof_sim::script::Script;
 use edgeproof_sim::world::builder::BuildError;
 use edgeproof_sim::wrangler::WorkerConfig;
 
-use super::traffic::{Planned, Senders, Traffic};
 use crate::server::Pair;
+use crate::traffic::{Planned, Senders, Traffic};
 
 /// The first day, 2026-01-01.
 const START_UNIX_MS: u64 = 1_767_225_600_000;

@@ -10,7 +10,7 @@ use edgeproof_sim::kernel::seed::Stream;
 use edgeproof_sim::kernel::time::nanos;
 use edgeproof_sim::topology::Pop;
 
-use super::traffic::{Planned, Sender};
+use crate::traffic::{Planned, Sender};
 
 /// The exponent of Zipf's law: the user of rank k is active in proportion to 1 / k^1.1.
 const ZIPF_EXPONENT: f64 = 1.1;

@@ -13,8 +13,8 @@ use edgeproof_sim::report::budget_table;
 use serde::Serialize;
 
 use super::day::{Day, Outcome};
-use super::traffic::Traffic;
 use crate::number::thousands;
+use crate::traffic::Traffic;
 
 /// A forecast, for programs.
 #[derive(Debug, Serialize)]

@@ -18,6 +18,9 @@ use super::{BigInt, Obj, Text};
 
 /// What has a table.
 pub(crate) trait Kept: Clone + 'static {
+    /// Whether dropping a value drops handles, so that the table must be left first.
+    const HOLDS_HANDLES: bool;
+
     /// The table of this thread.
     fn table() -> &'static LocalKey<RefCell<Table<Self>>>;
 }
@@ -29,18 +32,24 @@ thread_local! {
 }
 
 impl Kept for Text {
+    const HOLDS_HANDLES: bool = false;
+
     fn table() -> &'static LocalKey<RefCell<Table<Self>>> {
         &TEXTS
     }
 }
 
 impl Kept for BigInt {
+    const HOLDS_HANDLES: bool = false;
+
     fn table() -> &'static LocalKey<RefCell<Table<Self>>> {
         &BIGINTS
     }
 }
 
 impl Kept for Rc<Obj> {
+    const HOLDS_HANDLES: bool = true;
+
     fn table() -> &'static LocalKey<RefCell<Table<Self>>> {
         &OBJECTS
     }
@@ -110,6 +119,7 @@ impl<T> Table<T> {
     }
 
     /// One handle less; answers the value if it was the last.
+    #[inline]
     fn release(&mut self, index: u32) -> Option<T> {
         let slot = &mut self.slots[index as usize];
         slot.count -= 1;
@@ -259,8 +269,17 @@ impl<T: Kept> Clone for Handle<T> {
 impl<T: Kept> Drop for Handle<T> {
     #[inline]
     fn drop(&mut self) {
-        // What is inside is dropped after the table was left, because it may hold handles too.
-        drop(self.release());
+        if T::HOLDS_HANDLES {
+            drop(self.release());
+            return;
+        }
+        // The value is dropped in its place. The table may be gone when the thread ends, and its values with it.
+        let _ = T::table().try_with(|table| {
+            let table = &mut *table.borrow_mut();
+            if self.table == table.number {
+                table.release(self.index);
+            }
+        });
     }
 }
 

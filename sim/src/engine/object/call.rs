@@ -356,6 +356,7 @@ impl Engine {
             invocation: Rc::clone(invocation),
             handler: InScope::new(Rc::clone(invocation), handler),
             begun: false,
+            waiter: None,
         }
     }
 }
@@ -378,10 +379,11 @@ fn call_outcome(result: &Result<Response<Body>, Exception>) -> Outcome {
 struct UntilReset<T> {
     engine: Engine,
     object: ObjectRef,
-    /// Its waker is found again by the number of this invocation.
     invocation: Rc<Invocation>,
     handler: InScope<Result<T, Exception>>,
     begun: bool,
+    /// By which its waker is found again: one invocation may have a handler and several bodies that it sends.
+    waiter: Option<u64>,
 }
 
 impl<T> Future for UntilReset<T> {
@@ -418,12 +420,18 @@ impl<T> Future for UntilReset<T> {
             }
             Poll::Pending => {
                 // With every poll, because the call may have moved to another task.
-                let (number, waker) = (this.invocation.id, context.waker());
+                let waker = context.waker();
+                let waiter = &mut this.waiter;
                 let kept = this.engine.with_hosted(this.object, |hosted| {
                     let known = hosted.handlers.iter_mut();
-                    match known.into_iter().find(|(known, _)| *known == number) {
+                    match known.into_iter().find(|(known, _)| Some(*known) == *waiter) {
                         Some((_, known)) => known.clone_from(waker),
-                        None => hosted.handlers.push((number, waker.clone())),
+                        None => {
+                            let number = hosted.next_waiter;
+                            hosted.next_waiter += 1;
+                            *waiter = Some(number);
+                            hosted.handlers.push((number, waker.clone()));
+                        }
                     }
                 });
                 if kept.is_none() {
@@ -438,7 +446,7 @@ impl<T> Future for UntilReset<T> {
 
 impl<T> Drop for UntilReset<T> {
     fn drop(&mut self) {
-        let number = self.invocation.id;
+        let Some(number) = self.waiter else { return };
         self.engine.with_hosted(self.object, |hosted| {
             hosted.handlers.retain(|(known, _)| *known != number);
         });

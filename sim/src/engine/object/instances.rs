@@ -19,8 +19,10 @@ pub(crate) struct Hosted {
     pub(super) waiters: Waiters,
     /// Critical sections that wait for their turn.
     pub(super) sections: Waiters,
-    /// Handlers that run, by the number of their invocation: they must learn of a reset.
+    /// Handlers that run and bodies that are sent, each by a number of its own: they must learn of a reset.
     pub(super) handlers: Vec<(u64, Waker)>,
+    /// The number of the next of them.
+    pub(super) next_waiter: u64,
     /// Set when the instance is reset. Its answers that wait for their writes hold a clone, to learn of it.
     pub(super) reset: Rc<OnceCell<Reset>>,
 }

@@ -105,8 +105,8 @@ async fn one(State(env): State<Env>, Path(id): Path<u32>) -> axum::response::Res
     book.map(Json).ok_or_else(|| StatusCode::NOT_FOUND.into())
 }
 
-fn books(env: &Env) -> axum::response::Result<D1Database> {
-    env.d1("BOOKS").map_err(|error| failed(error).into())
+fn books(env: &Env) -> std::result::Result<D1Database, (StatusCode, String)> {
+    env.d1("BOOKS").map_err(failed)
 }
 
 fn failed(error: Error) -> (StatusCode, String) {

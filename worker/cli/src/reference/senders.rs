@@ -1,6 +1,6 @@
 //! The users of the reference traffic in a world: their rows, tokens and addresses, and what their requests say.
 
-use edgeproof_cli::forecast::{Planned, Sender, Senders};
+use edgeproof_cli::traffic::{Planned, Sender, Senders};
 use edgeproof_sim::bill::usage::UtcDay;
 use edgeproof_sim::http::Request;
 use edgeproof_sim::platform::outbound::Origin;

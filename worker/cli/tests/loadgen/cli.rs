@@ -391,3 +391,23 @@ fn help_names_the_exit_codes_and_the_schema_is_printed() {
         edgeproof_loadgen::report::SCHEMA
     );
 }
+
+#[test]
+fn the_program_has_one_burst_under_two_names() {
+    let report = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_sim"))
+            .args(words)
+            .args(["burst", "-n", "60", "--json", "-"])
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program starts");
+        assert_eq!(output.status.code(), Some(0), "{words:?}");
+        let report = serde_json::from_slice(&output.stdout);
+        let mut report: serde_json::Value = report.expect("a report");
+        ["fingerprint", "requests", "command"].map(|name| report[name].take())
+    };
+    let [fingerprint, requests, command] = report(&["loadgen"]);
+    assert_eq!(command, "cargo loadgen burst -n 60 --seed 0");
+    let command = "cargo sim burst -n 60 --seed 0".into();
+    assert_eq!(report(&[]), [fingerprint, requests, command]);
+}

@@ -12,7 +12,10 @@ fn a_moved_program_runs_in_an_empty_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let elsewhere = tempfile::tempdir().expect("a folder");
     let moved = elsewhere.path().join("moved");
-    std::fs::copy(PROGRAM, &moved).expect("copied");
+    // By another process: a copy that this process has open for writing would be open in the children of other tests, too, and
+    // could not be run.
+    let copied = Command::new("cp").arg(PROGRAM).arg(&moved).status();
+    assert!(copied.expect("cp is there").success());
     for environment in [None, Some("preview"), Some("production")] {
         let mut command = Command::new(&moved);
         command.args(["loadgen", "burst", "--json", "-"]);
