@@ -12,6 +12,8 @@ struct Step {
     after: Duration,
     method: &'static str,
     path: &'static str,
+    /// JSON, or nothing.
+    body: &'static str,
 }
 
 const fn step(after: Duration, method: &'static str, path: &'static str) -> Step {
@@ -19,8 +21,20 @@ const fn step(after: Duration, method: &'static str, path: &'static str) -> Step
         after,
         method,
         path,
+        body: "",
     }
 }
+
+const fn post(path: &'static str, body: &'static str) -> Step {
+    Step {
+        after: NOW,
+        method: "POST",
+        path,
+        body,
+    }
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
 
 const NOW: Duration = Duration::ZERO;
 
@@ -56,7 +70,7 @@ impl Real {
     #[expect(clippy::disallowed_methods, reason = "workerd runs by the wall clock")]
     fn ask(&self, step: &Step) -> (u16, String) {
         std::thread::sleep(step.after);
-        let answer = ask(self.address, step.method, step.path, &[], "");
+        let answer = ask(self.address, step.method, step.path, &[JSON], step.body);
         (answer.status, answer.text())
     }
 }
@@ -78,7 +92,8 @@ fn simulated(name: &str, steps: &[Step]) -> Vec<(u16, String)> {
         for step in steps {
             world.sleep(step.after).await;
             let method = step.method.parse().expect("a method");
-            let answer = client.request(method, step.path).await;
+            let request = client.request(method, step.path).header(JSON.0, JSON.1);
+            let answer = request.body(step.body).await;
             answers.push((answer.status, answer.text()));
         }
         answers
@@ -136,4 +151,27 @@ fn dice_are_rolled_alike() {
         let id = told["id"].as_str().expect("a text");
         assert_eq!((id.len(), &id[14..15]), (36, "4"), "{id}");
     }
+}
+
+#[test]
+fn a_shelf_answers_alike() {
+    compare(
+        "shelf",
+        &[
+            step(NOW, "GET", "/"),
+            step(NOW, "GET", "/books"),
+            post("/books", r#"{ "title": "Momo", "author": "Michael Ende" }"#),
+            post("/books", r#"{ "title": "Beowulf" }"#),
+            post("/books", r#"{ "author": "nobody" }"#),
+            post("/books", "{"),
+            step(NOW, "GET", "/books"),
+            step(NOW, "GET", "/books/1"),
+            step(NOW, "GET", "/books/3"),
+            step(NOW, "GET", "/books/three"),
+            step(NOW, "PUT", "/books"),
+            step(NOW, "GET", "/nowhere"),
+            step(NOW, "GET", "/where"),
+            post("/echo", "as it is"),
+        ],
+    );
 }

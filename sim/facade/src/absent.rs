@@ -6,12 +6,14 @@
 //! [`Env`]: crate::Env
 
 mod analytics_engine;
+mod fetcher;
 mod r2;
 mod secret_store;
 
 pub use analytics_engine::{
     AnalyticsEngineDataPoint, AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, BlobType,
 };
+pub use fetcher::Fetcher;
 pub use r2::{
     Bucket, Conditional, CreateMultipartUploadOptionsBuilder, Data, GetOptionsBuilder,
     HttpMetadata, Include, ListOptionsBuilder, MultipartUpload, Object, ObjectBody, Objects,
@@ -43,6 +45,8 @@ mod tests {
             env.bucket("FILES").map(drop),
             env.analytics_engine("USE").map(drop),
             env.secret_store("KEY").map(drop),
+            env.service("AUTH").map(drop),
+            env.assets("ASSETS").map(drop),
         ]
         .map(|asked| asked.expect_err("it is not simulated").to_string());
         assert_eq!(
@@ -51,6 +55,8 @@ mod tests {
                 "R2 is not simulated by edgeproof: Env::bucket(\"FILES\")",
                 "Analytics Engine is not simulated by edgeproof: Env::analytics_engine(\"USE\")",
                 "the Secrets Store is not simulated by edgeproof: Env::secret_store(\"KEY\")",
+                "calling another Worker is not simulated by edgeproof: Env::service(\"AUTH\")",
+                "serving static assets is not simulated by edgeproof: Env::assets(\"ASSETS\")",
             ]
         );
     }

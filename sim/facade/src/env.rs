@@ -1,6 +1,6 @@
 //! [`Env`]: the bindings of a Worker, by name.
 
-use crate::absent::{AnalyticsEngineDataset, Bucket, SecretStore, refused};
+use crate::absent::{AnalyticsEngineDataset, Bucket, Fetcher, SecretStore, refused};
 #[cfg(feature = "d1")]
 use crate::d1::D1Database;
 use crate::durable::ObjectNamespace;
@@ -109,6 +109,22 @@ impl Env {
     /// Always: one that says so.
     pub fn secret_store(&self, binding: &str) -> Result<SecretStore> {
         refused("the Secrets Store", "Env::secret_store", binding)
+    }
+
+    /// Service bindings are not simulated.
+    ///
+    /// # Errors
+    /// Always: one that says so.
+    pub fn service(&self, binding: &str) -> Result<Fetcher> {
+        refused("calling another Worker", "Env::service", binding)
+    }
+
+    /// Static assets are not simulated.
+    ///
+    /// # Errors
+    /// Always: one that says so.
+    pub fn assets(&self, binding: &str) -> Result<Fetcher> {
+        refused("serving static assets", "Env::assets", binding)
     }
 
     /// A D1 database.

@@ -11,7 +11,9 @@
 //! place per method, allocated where used.
 
 use crate::durable::ObjectNamespace;
-use crate::{Bucket, Env, KvStore, Method, RateLimiter, Request, Response, Result, Secret, Var};
+use crate::{
+    Bucket, Env, Fetcher, KvStore, Method, RateLimiter, Request, Response, Result, Secret, Var,
+};
 use futures_util::future::LocalBoxFuture;
 use matchit::{Match, Params};
 use std::fmt;
@@ -128,6 +130,14 @@ impl<D> RouteContext<D> {
     /// As [`Env::rate_limiter`].
     pub fn rate_limiter(&self, binding: &str) -> Result<RateLimiter> {
         self.env.rate_limiter(binding)
+    }
+
+    /// Service bindings are not simulated.
+    ///
+    /// # Errors
+    /// Always, as [`Env::service`].
+    pub fn service(&self, binding: &str) -> Result<Fetcher> {
+        self.env.service(binding)
     }
 
     /// R2 is not simulated.

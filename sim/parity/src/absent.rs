@@ -6,6 +6,7 @@
 )]
 
 both! {
+    use worker::{Fetcher, HttpResponse, Request, RequestInit};
     use worker::{
         AnalyticsEngineDataPoint, AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, BlobType, Bucket, ByteStream,
         Conditional, CreateMultipartUploadOptionsBuilder, Data, Date, Env, FixedLengthStream, GetOptionsBuilder, Headers,
@@ -19,6 +20,15 @@ both! {
     const _: fn(&RouteContext<u8>, &str) -> Result<Bucket> = RouteContext::bucket;
     const _: fn(&Env, &str) -> Result<AnalyticsEngineDataset> = Env::analytics_engine;
     const _: fn(&Env, &str) -> Result<SecretStore> = Env::secret_store;
+
+    const _: [fn(&Env, &str) -> Result<Fetcher>; 2] = [Env::service, Env::assets];
+    const _: fn(&RouteContext<u8>, &str) -> Result<Fetcher> = RouteContext::service;
+
+    fn fetcher(fetcher: Fetcher, request: Request, init: Option<RequestInit>) -> worker::js_sys::Object {
+        let _: Is<Result<HttpResponse>> = output(fetcher.fetch("https://a.example/", init));
+        let _: Is<Result<HttpResponse>> = output(fetcher.fetch_request(request));
+        fetcher.into_rpc()
+    }
 
     const _: fn(&AnalyticsEngineDataset, &AnalyticsEngineDataPoint) -> Result<()> = AnalyticsEngineDataset::write_data_point;
     const _: fn(&AnalyticsEngineDataPoint) -> Result<JsValue> = AnalyticsEngineDataPoint::to_js_object;

@@ -75,7 +75,7 @@ macro_rules! crosses_alike {
 crosses_alike! {
     ::real, ::native: AbortController AbortSignal AnalyticsEngineDataset BlobType Body BotManagement Bucket ByteStream CacheMode Cf CfProperties
         CfResponseProperties Conditional Context Cors D1Database D1PreparedStatement D1Result
-        Date DateInit Delay EncodeBody Env Error Fetch File FixedLengthStream FormData FormEntry Headers KvError KvStore
+        Date DateInit Delay EncodeBody Env Error Fetch Fetcher File FixedLengthStream FormData FormEntry Headers KvError KvStore
         HttpMetadata Include JsDetection Method MinifyConfig MultipartUpload Object Objects ObjectNamespace PolishConfig Range Request RequestInit RequestRedirect ResizeBorder
         ResizeCompression ResizeConfig ResizeDraw ResizeDrawRepeat ResizeFit ResizeFlip ResizeFormat ResizeGravity
         ResizeGravitySide ResizeMetadata ResizeOnerror ResizeOriginAuth ResizeQuality ResizeQualityLiteral ResizeTrim
