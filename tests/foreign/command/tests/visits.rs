@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use support::client::ask;
 use tempfile::TempDir;
@@ -249,13 +249,34 @@ fn a_wrong_traffic_file_is_refused_with_its_line() {
     assert!(errors.contains("from 1 to 1000000"), "{errors}");
 }
 
+/// While it lives, the Worker's bundle, if there is one, is out of the way.
+struct Unbuilt {
+    build: PathBuf,
+    aside: PathBuf,
+}
+
+impl Unbuilt {
+    fn new() -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../visits");
+        let (build, aside) = (folder.join("build"), folder.join("build.aside"));
+        if build.exists() {
+            std::fs::rename(&build, &aside).expect("it can be moved");
+        }
+        Self { build, aside }
+    }
+}
+
+impl Drop for Unbuilt {
+    fn drop(&mut self) {
+        if self.aside.exists() {
+            std::fs::rename(&self.aside, &self.build).expect("it can be moved back");
+        }
+    }
+}
+
 #[test]
-fn nothing_is_built_here_to_run_in_workerd() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../visits/build");
-    assert!(
-        !folder.exists(),
-        "this test is about a Worker that is not built"
-    );
+fn a_worker_that_is_not_built_does_not_run_in_workerd() {
+    let _unbuilt = Unbuilt::new();
     let (code, _, errors) = ran(&["workerd", "--port", "0"]);
     assert_eq!(code, Some(1), "{errors}");
     assert!(errors.contains("run `cargo edgeproof build`"), "{errors}");
